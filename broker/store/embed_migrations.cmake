@@ -1,0 +1,10 @@
+# Writes OUTPUT, a C++ file that holds each of INPUTS (NNN_name.up.sql, NNN_name.down.sql) as a string.
+set(text "// Made by embed_migrations.cmake.\n#include \"broker/store/migrations.h\"\n\nnamespace pipekit::store {\n\nstd::span<const MigrationFile> migration_files() {\n  static constexpr MigrationFile kFiles[] = {\n")
+list(SORT INPUTS)
+foreach(input IN LISTS INPUTS)
+  get_filename_component(name ${input} NAME)
+  file(READ ${input} sql)
+  string(APPEND text "      {\"${name}\", R\"~sql~(${sql})~sql~\"},\n")
+endforeach()
+string(APPEND text "  };\n  return kFiles;\n}\n\n}  // namespace pipekit::store\n")
+file(WRITE ${OUTPUT} "${text}")
