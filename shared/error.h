@@ -11,20 +11,20 @@
 namespace pipekit {
 
 enum class ErrorCode {
-  kUnexpected,            // exit 1
-  kUsage,                 // exit 2: command line or configuration file
-  kInvalid,               // exit 3: validation, the input is wrong
-  kNotFound,              // exit 3
-  kExists,                // exit 3: a name taken
-  kInUse,                 // exit 3: still referred to by others
-  kExecutionFailed,       // exit 4
-  kAlreadyRunning,        // exit 4: the module is locked
-  kUnavailable,           // exit 5: broker, worker, runner, driver or database missing or unreachable
-  kRefused,               // exit 6: key, role, permissions
-  kNameInUse,             // a worker's name is held by another incarnation
-  kVersionMismatch,       // the peer speaks a protocol version that this program does not
-  kStaleRequest,          // resent too late to know whether it was executed
-  kMalformed,             // a frame that cannot be decoded
+  kUnexpected,       // exit 1
+  kUsage,            // exit 2: command line or configuration file
+  kInvalid,          // exit 3: validation, the input is wrong
+  kNotFound,         // exit 3
+  kExists,           // exit 3: a name taken
+  kInUse,            // exit 3: still referred to by others
+  kExecutionFailed,  // exit 4
+  kAlreadyRunning,   // exit 4: the module is locked
+  kUnavailable,      // exit 5: broker, worker, runner, driver or database missing or unreachable
+  kRefused,          // exit 6: key, role, permissions
+  kNameInUse,        // a worker's name is held by another incarnation
+  kVersionMismatch,  // the peer speaks a protocol version that this program does not
+  kStaleRequest,     // resent too late to know whether it was executed
+  kMalformed,        // a frame that cannot be decoded
 };
 
 // The code as it stands in JSON and on the wire: "already_running".
@@ -43,7 +43,7 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}     // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }

@@ -1,0 +1,151 @@
+#include "broker/store/database.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "shared/unique_fd.h"
+
+namespace pipekit::store {
+namespace {
+
+[[noreturn]] void fail(sqlite3* db, std::string_view what) {
+  const int code = sqlite3_extended_errcode(db);
+  const auto text = fmt::format("store {}: {} ({})", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db), what);
+  if ((code & 0xff) == SQLITE_CONSTRAINT) throw ConstraintError(code, text);
+  throw StoreError(code, text);
+}
+
+// SQLite would create it with the umask's mode; the store holds SQL that nobody else should read.
+void create_private(const std::filesystem::path& file) {
+  const UniqueFd fd(::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  if (!fd)
+    throw StoreError(SQLITE_CANTOPEN, fmt::format("cannot open the store {}: {}", file.string(), strerror(errno)));
+}
+
+}  // namespace
+
+Rows::~Rows() {
+  if (statement_ == nullptr) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+bool Rows::next() {
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      fail(db_, sqlite3_sql(statement_));
+  }
+}
+
+int Rows::columns() const { return sqlite3_column_count(statement_); }
+std::string Rows::name(int column) const { return sqlite3_column_name(statement_, column); }
+bool Rows::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+int64_t Rows::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+double Rows::real(int column) const { return sqlite3_column_double(statement_, column); }
+
+std::string Rows::text(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  if (bytes == nullptr) return {};
+  return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+Json Rows::json(int column) const {
+  switch (sqlite3_column_type(statement_, column)) {
+    case SQLITE_NULL:
+      return nullptr;
+    case SQLITE_INTEGER:
+      return integer(column);
+    case SQLITE_FLOAT:
+      return real(column);
+    default:
+      return text(column);
+  }
+}
+
+void Database::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
+  const bool writes = mode == Mode::read_write;
+  if (writes) create_private(file);
+  const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+  if (sqlite3_open_v2(file.c_str(), &db_, flags, nullptr) != SQLITE_OK) {
+    const auto text = fmt::format("cannot open the store {}: {}", file.string(), sqlite3_errmsg(db_));
+    sqlite3_close(db_);
+    throw StoreError(SQLITE_CANTOPEN, text);
+  }
+  sqlite3_extended_result_codes(db_, 1);
+  sqlite3_busy_timeout(db_, 5000);  // a checkpoint or an operator's sqlite3 shell, never another broker
+  if (writes) {
+    // auto_vacuum only takes effect before the first table.
+    execute_script("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+    execute_script("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;");
+  } else {
+    execute_script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
+  }
+}
+
+Database::~Database() {
+  statements_.clear();
+  sqlite3_close(db_);
+}
+
+void Database::execute_script(const std::string& sql) {
+  if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_, sql.substr(0, 200));
+}
+
+sqlite3_stmt* Database::prepared(std::string_view sql) {
+  if (const auto known = statements_.find(sql); known != statements_.end()) return known->second.get();
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
+                         nullptr) != SQLITE_OK) {
+    fail(db_, sql);
+  }
+  texts_.push_back(std::make_unique<std::string>(sql));
+  statements_.emplace(*texts_.back(), statement);
+  return statement;
+}
+
+int64_t Database::changes() const { return sqlite3_changes64(db_); }
+int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
+
+void Database::bind(sqlite3_stmt* s, int i, std::nullptr_t) {
+  if (sqlite3_bind_null(s, i) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+}
+void Database::bind(sqlite3_stmt* s, int i, int64_t v) {
+  if (sqlite3_bind_int64(s, i, v) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+}
+void Database::bind(sqlite3_stmt* s, int i, double v) {
+  if (sqlite3_bind_double(s, i, v) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+}
+void Database::bind(sqlite3_stmt* s, int i, std::string_view v) {
+  const char* bytes = v.data() == nullptr ? "" : v.data();
+  if (sqlite3_bind_text64(s, i, bytes, v.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+}
+void Database::bind(sqlite3_stmt* s, int i, Blob v) {
+  const char* bytes = v.bytes.data() == nullptr ? "" : v.bytes.data();
+  if (sqlite3_bind_blob64(s, i, bytes, v.bytes.size(), SQLITE_TRANSIENT) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+}
+
+Savepoint::Savepoint(Database& db) : db_(db) { db_.run("SAVEPOINT frame"); }
+
+Savepoint::~Savepoint() {
+  if (!open_) return;
+  try {
+    db_.run("ROLLBACK TO frame");
+    db_.run("RELEASE frame");
+  } catch (const StoreError&) {
+    // The statement that failed has been thrown already, or the commit will.
+  }
+}
+
+void Savepoint::release() {
+  db_.run("RELEASE frame");
+  open_ = false;
+}
+
+}  // namespace pipekit::store

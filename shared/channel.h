@@ -1,0 +1,49 @@
+// Framed send and receive over ZeroMQ. One thread owns a socket. Only this file and the loops include zmq.
+//
+// RouterSocket: the broker's side. A peer is named by the routing id that our own socket made for it (5 bytes, the
+// first is 0); a peer that chose its own is dropped. A send to a peer that is gone, or whose queue is full, returns
+// false. DealerSocket: the client's or worker's side. Never blocks; a send with nobody connected returns false.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <zmq.hpp>
+
+#include "shared/codec.h"
+
+namespace pipekit {
+
+struct Received {
+  std::string peer;  // empty on a dealer
+  Frames frames;
+};
+
+// Sockets share one context a process.
+class RouterSocket {
+ public:
+  // Throws zmq::error_t when the endpoint cannot be bound.
+  RouterSocket(zmq::context_t& context, const std::string& endpoint);
+  // A message that has not the shape peer, head, body is dropped and counted.
+  std::optional<Received> try_receive();
+  bool send(const std::string& peer, const Frames& frames);
+  zmq::socket_t& socket() { return socket_; }
+  [[nodiscard]] int64_t malformed() const { return malformed_; }
+
+ private:
+  zmq::socket_t socket_;
+  int64_t malformed_ = 0;
+};
+
+class DealerSocket {
+ public:
+  DealerSocket(zmq::context_t& context, const std::string& endpoint);
+  std::optional<Received> try_receive();
+  bool send(const Frames& frames);
+  zmq::socket_t& socket() { return socket_; }
+
+ private:
+  zmq::socket_t socket_;
+};
+
+}  // namespace pipekit

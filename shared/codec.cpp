@@ -1,0 +1,378 @@
+#include "shared/codec.h"
+
+#include <fmt/format.h>
+
+#include <msgpack.hpp>
+#include <type_traits>
+
+namespace pipekit {
+namespace {
+
+constexpr size_t kMaxDepth = 32;
+constexpr size_t kMaxItems = 1U << 20U;
+
+template <class T>
+concept Visitable = requires(T& value) {
+  T::visit(value, [](auto&&...) {});
+};
+
+template <class T>
+struct IsId : std::false_type {};
+template <class Tag>
+struct IsId<Id<Tag>> : std::true_type {};
+
+template <class T>
+constexpr size_t field_count() {
+  size_t count = 0;
+  T value{};
+  T::visit(value, [&](auto&&...) { ++count; });
+  return count;
+}
+
+// --- writing
+// ----------------------------------------------------------------------------------------------------------
+
+using Packer = msgpack::packer<msgpack::sbuffer>;
+
+void write(Packer& out, const Json& json) {
+  switch (json.type()) {
+    case Json::value_t::object:
+      out.pack_map(static_cast<uint32_t>(json.size()));
+      for (const auto& [key, value] : json.items()) {
+        out.pack(key);
+        write(out, value);
+      }
+      break;
+    case Json::value_t::array:
+      out.pack_array(static_cast<uint32_t>(json.size()));
+      for (const auto& value : json) write(out, value);
+      break;
+    case Json::value_t::string:
+      out.pack(json.get_ref<const std::string&>());
+      break;
+    case Json::value_t::boolean:
+      out.pack(json.get<bool>());
+      break;
+    case Json::value_t::number_integer:
+      out.pack(json.get<int64_t>());
+      break;
+    case Json::value_t::number_unsigned:
+      out.pack(json.get<uint64_t>());
+      break;
+    case Json::value_t::number_float:
+      out.pack(json.get<double>());
+      break;
+    default:
+      out.pack_nil();
+  }
+}
+
+template <class T>
+void write(Packer& out, const T& value);
+
+template <class T>
+void write(Packer& out, const std::vector<T>& items) {
+  out.pack_array(static_cast<uint32_t>(items.size()));
+  for (const auto& item : items) write(out, item);
+}
+
+template <class T>
+void write(Packer& out, const std::optional<T>& value) {
+  if (value) {
+    write(out, *value);
+  } else {
+    out.pack_nil();
+  }
+}
+
+void write(Packer& out, const std::map<std::string, std::string>& map) {
+  out.pack_map(static_cast<uint32_t>(map.size()));
+  for (const auto& [key, value] : map) {
+    out.pack(key);
+    out.pack(value);
+  }
+}
+
+// A variant is its alternative under its word: {"step": {...}}.
+void write(Packer& out, const FactBody& body) {
+  out.pack_map(1);
+  out.pack(kFactWords[body.index()]);
+  std::visit([&](const auto& alternative) { write(out, alternative); }, body);
+}
+
+template <class T>
+void write(Packer& out, const T& value) {
+  if constexpr (Visitable<T>) {
+    out.pack_map(static_cast<uint32_t>(field_count<T>()));
+    T::visit(value, [&](const char* name, const auto& member) {
+      out.pack(name);
+      write(out, member);
+    });
+  } else if constexpr (IsId<T>::value) {
+    out.pack(value.value);
+  } else {
+    out.pack(value);
+  }
+}
+
+template <class T>
+std::string packed(const T& value) {
+  msgpack::sbuffer buffer;
+  Packer out(buffer);
+  write(out, value);
+  return {buffer.data(), buffer.size()};
+}
+
+template <class Variant>
+Frames encoded(const Variant& message) {
+  const std::string head{static_cast<char>(kProtocolVersion), static_cast<char>(message.index())};
+  return {head, std::visit([](const auto& m) { return packed(m); }, message)};
+}
+
+// --- reading
+// ----------------------------------------------------------------------------------------------------------
+
+// Leaves the decoder at the first wrong field; never leaves this file.
+struct Malformed {
+  std::string message;
+};
+
+const char* type_word(const msgpack::object& object) {
+  switch (object.type) {
+    case msgpack::type::NIL:
+      return "nil";
+    case msgpack::type::BOOLEAN:
+      return "a boolean";
+    case msgpack::type::POSITIVE_INTEGER:
+    case msgpack::type::NEGATIVE_INTEGER:
+      return "an integer";
+    case msgpack::type::FLOAT32:
+    case msgpack::type::FLOAT64:
+      return "a float";
+    case msgpack::type::STR:
+      return "a string";
+    case msgpack::type::ARRAY:
+      return "an array";
+    case msgpack::type::MAP:
+      return "a map";
+    default:
+      return "binary";
+  }
+}
+
+[[noreturn]] void wrong(const char* wanted, const msgpack::object& got) {
+  throw Malformed{fmt::format("expected {}, got {}", wanted, type_word(got))};
+}
+
+std::string_view text_of(const msgpack::object& in) {
+  if (in.type != msgpack::type::STR) wrong("a string", in);
+  return {in.via.str.ptr, in.via.str.size};
+}
+
+void read(const msgpack::object& in, int64_t& out) {
+  if (in.type == msgpack::type::NEGATIVE_INTEGER) {
+    out = in.via.i64;
+  } else if (in.type == msgpack::type::POSITIVE_INTEGER && in.via.u64 <= static_cast<uint64_t>(INT64_MAX)) {
+    out = static_cast<int64_t>(in.via.u64);
+  } else {
+    wrong("a 64-bit integer", in);
+  }
+}
+
+void read(const msgpack::object& in, bool& out) {
+  if (in.type != msgpack::type::BOOLEAN) wrong("a boolean", in);
+  out = in.via.boolean;
+}
+
+void read(const msgpack::object& in, std::string& out) { out = text_of(in); }
+
+void read(const msgpack::object& in, Json& out) {
+  switch (in.type) {
+    case msgpack::type::NIL:
+      out = nullptr;
+      break;
+    case msgpack::type::BOOLEAN:
+      out = in.via.boolean;
+      break;
+    case msgpack::type::POSITIVE_INTEGER:
+      if (in.via.u64 <= static_cast<uint64_t>(INT64_MAX)) {
+        out = static_cast<int64_t>(in.via.u64);
+      } else {
+        out = in.via.u64;
+      }
+      break;
+    case msgpack::type::NEGATIVE_INTEGER:
+      out = in.via.i64;
+      break;
+    case msgpack::type::FLOAT32:
+    case msgpack::type::FLOAT64:
+      out = in.via.f64;
+      break;
+    case msgpack::type::STR:
+      out = std::string(text_of(in));
+      break;
+    case msgpack::type::ARRAY:
+      out = Json::array();
+      for (uint32_t i = 0; i < in.via.array.size; ++i) read(in.via.array.ptr[i], out.emplace_back());
+      break;
+    case msgpack::type::MAP:
+      out = Json::object();
+      for (uint32_t i = 0; i < in.via.map.size; ++i) {
+        const auto& entry = in.via.map.ptr[i];
+        read(entry.val, out[std::string(text_of(entry.key))]);
+      }
+      break;
+    default:
+      wrong("a value that JSON has", in);
+  }
+}
+
+template <class T>
+void read(const msgpack::object& in, T& out);
+
+template <class T>
+void read(const msgpack::object& in, std::vector<T>& out) {
+  if (in.type != msgpack::type::ARRAY) wrong("an array", in);
+  out.clear();
+  for (uint32_t i = 0; i < in.via.array.size; ++i) read(in.via.array.ptr[i], out.emplace_back());
+}
+
+template <class T>
+void read(const msgpack::object& in, std::optional<T>& out) {
+  if (in.type == msgpack::type::NIL) {
+    out.reset();
+  } else {
+    read(in, out.emplace());
+  }
+}
+
+void read(const msgpack::object& in, std::map<std::string, std::string>& out) {
+  if (in.type != msgpack::type::MAP) wrong("a map", in);
+  out.clear();
+  for (uint32_t i = 0; i < in.via.map.size; ++i) {
+    const auto& entry = in.via.map.ptr[i];
+    out[std::string(text_of(entry.key))] = text_of(entry.val);
+  }
+}
+
+template <size_t I = 0>
+void read_alternative(std::string_view word, const msgpack::object& in, FactBody& out) {
+  if constexpr (I == std::variant_size_v<FactBody>) {
+    throw Malformed{fmt::format("unknown fact \"{}\"", word)};
+  } else if (kFactWords[I] == word) {
+    read(in, out.emplace<I>());
+  } else {
+    read_alternative<I + 1>(word, in, out);
+  }
+}
+
+void read(const msgpack::object& in, FactBody& out) {
+  if (in.type != msgpack::type::MAP || in.via.map.size != 1) wrong("a map of one fact", in);
+  read_alternative(text_of(in.via.map.ptr[0].key), in.via.map.ptr[0].val, out);
+}
+
+const msgpack::object* find(const msgpack::object& map, std::string_view name) {
+  for (uint32_t i = 0; i < map.via.map.size; ++i) {
+    const auto& entry = map.via.map.ptr[i];
+    if (entry.key.type == msgpack::type::STR && text_of(entry.key) == name) return &entry.val;
+  }
+  return nullptr;
+}
+
+template <class T>
+void read(const msgpack::object& in, T& out) {
+  if constexpr (IsId<T>::value) {
+    read(in, out.value);
+  } else {
+    static_assert(Visitable<T>);
+    if (in.type != msgpack::type::MAP) wrong("a map", in);
+    T::visit(out, [&](const char* name, auto& member) {
+      const auto* value = find(in, name);
+      if (value == nullptr) return;
+      try {
+        read(*value, member);
+      } catch (Malformed& inner) {
+        throw Malformed{fmt::format("{}: {}", name, inner.message)};
+      }
+    });
+  }
+}
+
+template <class T>
+Result<T> unpacked(std::string_view bytes) {
+  if (bytes.size() > kMaxFrameBytes) return Error{ErrorCode::kMalformed, "the message is larger than 16 MiB"};
+  try {
+    const msgpack::unpack_limit limit(kMaxItems, kMaxItems, kMaxFrameBytes, kMaxFrameBytes, 0, kMaxDepth);
+    size_t offset = 0;
+    const auto handle = msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
+    if (offset != bytes.size()) return Error{ErrorCode::kMalformed, "bytes follow the message"};
+    T value{};
+    read(handle.get(), value);
+    return value;
+  } catch (const Malformed& malformed) {
+    return Error{ErrorCode::kMalformed, malformed.message};
+  } catch (const msgpack::unpack_error& error) {
+    return Error{ErrorCode::kMalformed, fmt::format("not one msgpack value: {}", error.what())};
+  }
+}
+
+template <class Variant, size_t I = 0>
+Result<Variant> decoded_as(size_t type, std::string_view body) {
+  if constexpr (I == std::variant_size_v<Variant>) {
+    return Error{ErrorCode::kMalformed, fmt::format("unknown message type {}", type)};
+  } else {
+    if (type != I) return decoded_as<Variant, I + 1>(type, body);
+    auto message = unpacked<std::variant_alternative_t<I, Variant>>(body);
+    if (!message) return message.error();
+    return Variant{std::in_place_index<I>, std::move(*message)};
+  }
+}
+
+template <class Variant>
+Result<Variant> decoded(std::string_view head, std::string_view body) {
+  if (head.size() != 2) return Error{ErrorCode::kMalformed, "the first frame is not {version, type}"};
+  if (static_cast<uint8_t>(head[0]) != kProtocolVersion) {
+    return Error{ErrorCode::kVersionMismatch,
+                 fmt::format("the peer speaks protocol version {}, this program ({}) version {}",
+                             static_cast<int>(static_cast<uint8_t>(head[0])), PIPEKIT_VERSION,
+                             static_cast<int>(kProtocolVersion)),
+                 "install the same version of Pipekit on both sides"};
+  }
+  return decoded_as<Variant>(static_cast<uint8_t>(head[1]), body);
+}
+
+}  // namespace
+
+Frames encode(const ClientToBroker& message) { return encoded(message); }
+Frames encode(const BrokerToClient& message) { return encoded(message); }
+Frames encode(const WorkerToBroker& message) { return encoded(message); }
+Frames encode(const BrokerToWorker& message) { return encoded(message); }
+
+Result<ClientToBroker> decode_client_to_broker(std::string_view head, std::string_view body) {
+  return decoded<ClientToBroker>(head, body);
+}
+Result<BrokerToClient> decode_broker_to_client(std::string_view head, std::string_view body) {
+  return decoded<BrokerToClient>(head, body);
+}
+Result<WorkerToBroker> decode_worker_to_broker(std::string_view head, std::string_view body) {
+  return decoded<WorkerToBroker>(head, body);
+}
+Result<BrokerToWorker> decode_broker_to_worker(std::string_view head, std::string_view body) {
+  return decoded<BrokerToWorker>(head, body);
+}
+
+std::string pack(const std::vector<Event>& events) { return packed(events); }
+std::string pack(const LogChunk& chunk) { return packed(chunk); }
+Result<std::vector<Event>> unpack_events(std::string_view bytes) { return unpacked<std::vector<Event>>(bytes); }
+Result<LogChunk> unpack_log_chunk(std::string_view bytes) { return unpacked<LogChunk>(bytes); }
+
+Json to_json(const ModuleSnapshot& snapshot) {
+  Json json;
+  const auto bytes = packed(snapshot);
+  read(msgpack::unpack(bytes.data(), bytes.size()).get(), json);
+  return json;
+}
+
+Result<ModuleSnapshot> module_snapshot_from(const Json& json) { return unpacked<ModuleSnapshot>(packed(json)); }
+
+}  // namespace pipekit

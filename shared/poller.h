@@ -1,0 +1,28 @@
+// Waits for sockets, file descriptors and one deadline together. One thread.
+#pragma once
+
+#include <optional>
+#include <vector>
+#include <zmq.hpp>
+
+#include "shared/clock.h"
+
+namespace pipekit {
+
+class Poller {
+ public:
+  // Returns a slot to ask with readable() after a wait.
+  size_t add(zmq::socket_t& socket);
+  size_t add(int fd);
+  // A slot that is not watched for now (backpressure), or is again.
+  void watch(size_t slot, bool on) { items_[slot].events = on ? ZMQ_POLLIN : 0; }
+  void clear() { items_.clear(); }
+  // nullopt: until something is readable. A deadline that has passed: looks and returns at once. EINTR returns early.
+  void wait_until(std::optional<MonoTime> deadline, const Clock& clock);
+  [[nodiscard]] bool readable(size_t slot) const { return items_[slot].revents != 0; }
+
+ private:
+  std::vector<zmq_pollitem_t> items_;
+};
+
+}  // namespace pipekit
