@@ -1,0 +1,2 @@
+#include "worker/head_tail.h"
+

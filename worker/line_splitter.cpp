@@ -1,0 +1,2 @@
+#include "worker/line_splitter.h"
+

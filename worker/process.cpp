@@ -1,0 +1,5 @@
+#include "worker/process.h"
+
+namespace pipekit::worker {
+namespace {}
+}  // namespace pipekit::worker

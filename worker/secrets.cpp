@@ -1,0 +1,2 @@
+#include "worker/secrets.h"
+

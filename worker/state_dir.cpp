@@ -1,0 +1,2 @@
+#include "worker/state_dir.h"
+
