@@ -29,9 +29,10 @@ class LineSplitter {
   void take(std::string_view bytes);
   void take_byte(unsigned char byte);
   void begin_sequence(unsigned char lead);
-  void append(std::string_view text, std::size_t raw_bytes);
-  void replace(std::size_t raw_bytes);
+  void continue_sequence(unsigned char byte);
   void flush_partial();
+  void append(std::string_view character, std::size_t raw_bytes);
+  void append_plain(std::string_view text);
   void end_line(const Sink& sink);
 
   std::size_t max_line_;
@@ -43,7 +44,6 @@ class LineSplitter {
   uint64_t cut_ = 0;
   bool carriage_return_ = false;  // seen, and not known yet whether a newline follows
   bool in_line_ = false;
-  bool full_ = false;
 };
 
 }  // namespace pipekit::worker

@@ -6,8 +6,9 @@
 //   stdout_fd, stderr_fd  non-blocking; read until EOF. Leave one unread and the child waits in its write.
 //   exit_fd               readable when the child and every descendant are dead. Then status() is set, and what the
 //                         pipes still hold ends in EOF (or, for kLost only, in EAGAIN: stop reading there too).
-// stdin of the child is /dev/null. Refusals: kUnavailable when the program or the supervisor cannot be executed,
-// kInvalid for arguments no program can receive. Faults (no fds, no memory) are std::system_error.
+// stdin of the child is /dev/null. spawn refuses with kUnavailable when the program or the supervisor cannot be
+// executed (missing, no rights, no fds or processes left: one run fails, the others go on), with kInvalid for arguments
+// that no program can receive.
 #pragma once
 
 #include <sys/types.h>
@@ -72,14 +73,13 @@ class Process {
 
  private:
   Process() = default;
-  static Process start_supervisor(const SpawnSpec& spec, const std::string& supervisor);
+  Result<void> start_supervisor(const SpawnSpec& spec);
   Result<void> await_start(const SpawnSpec& spec);
-  void send_command(char command);
   void reap();
   void destroy();
 
-  UniqueFd supervisor_;  // pidfd
-  UniqueFd control_;     // closed by our death as well, which is the point of it
+  UniqueFd supervisor_;  // pidfd; empty in a moved-from Process
+  UniqueFd control_;     // our death closes it too, which is the point of it
   UniqueFd stdout_;
   UniqueFd stderr_;
   pid_t supervisor_pid_ = -1;
