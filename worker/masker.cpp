@@ -31,6 +31,7 @@ struct Masker::Tables {
   std::vector<uint32_t> next;     // state * columns + column
   std::vector<uint32_t> depth;    // length of that beginning
   std::vector<uint32_t> longest;  // length of the longest pattern that ends here, 0: none
+  std::vector<uint32_t> pending;  // length of the longest beginning here that more bytes could complete
   std::array<bool, 256> leaves_root{};
 
   explicit Tables(const std::vector<std::string>& patterns) {
@@ -79,8 +80,10 @@ struct Masker::Tables {
   void fill() {
     std::vector<uint32_t> fallback(depth.size(), 0);
     std::vector<uint32_t> queue{0};
+    pending.resize(depth.size(), 0);
     for (std::size_t i = 0; i < queue.size(); ++i) {
       const auto state = queue[i];
+      const auto reached = queue.size();
       for (std::size_t c = 1; c < columns; ++c) {
         auto& target = next[state * columns + c];
         const auto shorter = state == 0 ? 0 : next[fallback[state] * columns + c];
@@ -92,6 +95,7 @@ struct Masker::Tables {
         longest[target] = std::max(longest[target], longest[shorter]);
         queue.push_back(target);
       }
+      pending[state] = queue.size() > reached ? depth[state] : pending[fallback[state]];
     }
   }
 };
@@ -110,7 +114,7 @@ std::string Masker::feed(std::string_view chunk) {
     held_ += slice;
     scan(slice);
     // A match yet to come begins no earlier than the beginning that the state stands for.
-    result += release(position_ - tables_->depth[state_]);
+    result += release(position_ - tables_->pending[state_]);
   }
   return result;
 }
