@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,13 +41,20 @@ void report_end(const siginfo_t& end) {
   ::_exit(127);
 }
 
+// posix_spawn leaves the two signals that libc keeps for itself ignored, and sigaction refuses to touch them.
+void reset_signals() {
+  constexpr long kDefault[8] = {};  // no handler, no flags, no mask, in the kernel's own layout
+  for (int signal = 1; signal <= 64; ++signal) ::syscall(SYS_rt_sigaction, signal, kDefault, nullptr, 8);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 [[noreturn]] void become_child(char** argv, pid_t supervisor, int start_fd) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) ::_exit(127);  // it died before the line above
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_signals();
   if (argv[1][0] != '\0' && ::chdir(argv[1]) != 0) give_up(start_fd, ReportKind::kCannotEnter);
   ::execvp(argv[2], argv + 2);
   give_up(start_fd, ReportKind::kCannotExecute);
