@@ -38,7 +38,7 @@ using Packer = msgpack::packer<msgpack::sbuffer>;
 
 // Everything that is sent can be printed as JSON at the other end, whatever a database or a child process wrote.
 void write_text(Packer& out, const std::string& text) {
-  if (is_utf8(text)) {
+  if (is_valid_utf8(text)) {
     out.pack(text);
   } else {
     out.pack(to_utf8(text));
@@ -180,7 +180,7 @@ const char* type_word(const msgpack::object& object) {
 std::string_view text_of(const msgpack::object& in) {
   if (in.type != msgpack::type::STR) wrong("a string", in);
   const std::string_view text{in.via.str.ptr, in.via.str.size};
-  if (!is_utf8(text)) throw Malformed{"a string that is not UTF-8"};
+  if (!is_valid_utf8(text)) throw Malformed{"a string that is not UTF-8"};
   return text;
 }
 

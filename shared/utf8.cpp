@@ -38,15 +38,16 @@ size_t plain(std::string_view s) {
 
 }  // namespace
 
-bool is_utf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    bytes.remove_prefix(plain(bytes));
-    if (bytes.empty()) break;
-    const auto length = character(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
+size_t valid_utf8_prefix(std::string_view text) {
+  size_t valid = 0;
+  while (valid < text.size()) {
+    valid += plain(text.substr(valid));
+    if (valid == text.size()) break;
+    const auto length = character(text.substr(valid));
+    if (length == 0) break;
+    valid += length;
   }
-  return true;
+  return valid;
 }
 
 std::string to_utf8(std::string_view bytes) {
