@@ -26,18 +26,20 @@ Result<std::optional<FenceRow>> read_fence(const Csv& answer);
 
 enum class ClaimVerdict {
   kHeld,         // mine, and the run has not merged: go on
-  kAdopt,        // mine, and an earlier attempt of this run has merged: take row.row_count and go on at the hooks
+  kAdopt,        // mine, and an earlier attempt of this run has merged: take row_count and go on at the hooks
   kStale,        // this store has a newer attempt, or this attempt is closed: end, touch nothing
   kOtherStore,   // error other_store, until an operator takes the row over
-  kLostHistory,  // the run's row is of an epoch that is none of its attempts: the store was put back from a copy
+  kLostHistory,  // the run's row is of an epoch that is no earlier attempt of it: the store was put back from a copy
 };
 
 // `earlier_epochs`: the run's attempts before key.epoch, as the assignment lists them. Whether a higher epoch was ever
 // issued by this store the broker knows; here it is kStale.
 ClaimVerdict judge_claim(const FenceRow& row, const FenceKey& key, std::span<const int64_t> earlier_epochs);
 
-// After close: the key's run has merged in this attempt (or an earlier one), and so many rows. nullopt: it has not, and
-// cannot any more.
-std::optional<int64_t> merged_rows(const FenceRow& row, const FenceKey& key, std::span<const int64_t> earlier_epochs);
+// By the answer of a close that exited 0: how many rows the key's run has merged, in this attempt or an earlier one;
+// nullopt when it has not, and cannot any more. kExecutionFailed when the answer shows the epoch still open, which
+// proves nothing.
+Result<std::optional<int64_t>> outcome_of(const std::optional<FenceRow>& row, const FenceKey& key,
+                                          std::span<const int64_t> earlier_epochs);
 
 }  // namespace pipekit::worker

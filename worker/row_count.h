@@ -1,11 +1,12 @@
 // Finds the number of rows in a runner's stdout while it streams by: the last matching line counts. One thread; keeps
 // one number, however long the output.
 //
-// By default a line matches that has a number before the word `row` or `rows`, and the line's first such number counts.
-// Thousands may be separated in groups of three by one and the same of `,` `.` `'` `_` or a space (also U+00A0,
-// U+202F): "1,234,567 rows". Groups that are not of three are no separators: "2.50 rows" has no whole number of rows
-// and does not match, "took 3 1,000 rows" is 1000. With a regular expression of the operator's (POSIX extended, one
-// group) the group's text is read in the same way, and a match whose group is no number is not counted.
+// By default a line matches that has a whole number before the word `row` or `rows` (any case), and its first such
+// number counts. Thousands may be separated into groups of three by `,` `.` `'` or a narrow or no-break space, the same
+// throughout: "1,234,567 rows". An ordinary blank separates nothing, or "table 3 500 rows" would be 3500; "2.50 rows",
+// "-1 rows" and "5000 rows/s" do not match. With an operator's regular expression (POSIX extended, one group) the
+// group's text is read in the same way, there also with blanks between groups; where it is no number, the line does not
+// match.
 #pragma once
 
 #include <cstdint>
