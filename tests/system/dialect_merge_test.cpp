@@ -8,9 +8,11 @@
 namespace pipekit::test {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class Merge : public testing::TestWithParam<const char*> {
  protected:
@@ -204,6 +206,29 @@ TEST(SqliteMerge, compares_keys_by_the_destinations_collation) {
   there.must("INSERT INTO " + plan.staging.sql + " VALUES ('ADA', 'new');\n");
   EXPECT_EQ(text_of(there.merge(key, plan)), "");
   EXPECT_EQ(there.rows("names"), "ADA|new");
+}
+
+TEST(SqliteMerge, looks_keys_up_rather_than_scanning_staging_for_each_row) {
+  Destination there{new_sqlite_database()};
+  there.must("CREATE TABLE lines (a TEXT COLLATE NOCASE, b INTEGER, PRIMARY KEY (a, b));\n");
+  const auto& dialect = there.dialect();
+  const auto key = there.key(42, 7);
+  MergePlan plan{MergeStrategy::kIncremental,
+                 *dialect.table("lines"),
+                 dialect.staging_table(key),
+                 {"a", "b"},
+                 {"a", "b"},
+                 false,
+                 0};
+  there.must(dialect.create_staging_script(plan.staging, plan.dest, plan.columns));
+  const auto plan_of_delete = [&] {
+    const auto script = dialect.merge_script(key, plan);
+    const auto begin = script.find("DELETE");
+    return text_of(there.run("EXPLAIN QUERY PLAN " + script.substr(begin, script.find(";\n", begin) - begin + 2)));
+  };
+  EXPECT_THAT(plan_of_delete(), AllOf(HasSubstr("SEARCH d USING"), Not(HasSubstr("CORRELATED"))));
+  plan.key = {"b"};
+  EXPECT_THAT(plan_of_delete(), AllOf(HasSubstr("LIST SUBQUERY"), Not(HasSubstr("CORRELATED"))));
 }
 
 TEST(SqliteMerge, refuses_a_column_that_is_not_there_rather_than_taking_its_name_for_a_text) {

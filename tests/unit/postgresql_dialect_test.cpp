@@ -130,13 +130,13 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = on;
 UPDATE pipekit_staging.pipekit_fence SET epoch = epoch WHERE module = 'orders' AND dest = 'sales.orders' AND store = 'S' AND epoch = 7 AND closed = 0;
 INSERT INTO pipekit_staging.pipekit_merged (store, module, run, epoch, row_count, merged_at) VALUES ('S', 'orders', 42, (SELECT epoch FROM pipekit_staging.pipekit_fence WHERE module = 'orders' AND dest = 'sales.orders' AND store = 'S' AND epoch = 7 AND closed = 0 AND (SELECT count(*) FROM pipekit_staging.orders_s_42_7) = 2), 2, now());
-DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
+DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
 INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT "id", "doc", "v" FROM pipekit_staging.orders_s_42_7;
 COMMIT;
 )";
 
 constexpr auto kDeleteMatching =
-    R"(DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
+    R"(DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
 )";
 
 TEST(PostgresqlScript, merge_incremental) {
@@ -162,7 +162,7 @@ TEST(PostgresqlScript, merge_truncates_only_in_full) {
 TEST(PostgresqlScript, merge_by_a_composite_key) {
   auto p = plan(MergeStrategy::kIncremental);
   p.key = {"id", "do\"c"};
-  EXPECT_NE(kDialect.merge_script(kKey, p).find(R"( WHERE d."id" = s."id" AND d."do""c" = s."do""c");)"),
+  EXPECT_NE(kDialect.merge_script(kKey, p).find(R"( WHERE s."id" = d."id" AND s."do""c" = d."do""c");)"),
             std::string::npos);
 }
 
@@ -172,7 +172,7 @@ TEST(PostgresqlScript, merge_without_a_fence) {
 SET idle_in_transaction_session_timeout = '60s';
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = on;
-DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
+DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
 INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT "id", "doc", "v" FROM pipekit_staging.orders_s_42_7 LIMIT (SELECT CASE WHEN count(*) = 2 THEN 2 ELSE CAST('rows in staging are now ' || count(*) AS bigint) END FROM pipekit_staging.orders_s_42_7);
 COMMIT;
 )");

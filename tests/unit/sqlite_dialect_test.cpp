@@ -88,10 +88,19 @@ TEST(SqliteScript, merge_incremental) {
   EXPECT_EQ(kDialect.merge_script(kKey, plan(MergeStrategy::kIncremental)), R"(BEGIN IMMEDIATE;
 UPDATE pipekit_staging__fence SET epoch = epoch WHERE module = 'orders' AND dest = 'orders' AND store = 'S' AND epoch = 7 AND closed = 0;
 INSERT INTO pipekit_staging__merged (store, module, run, epoch, row_count, merged_at) VALUES ('S', 'orders', 42, (SELECT epoch FROM pipekit_staging__fence WHERE module = 'orders' AND dest = 'orders' AND store = 'S' AND epoch = 7 AND closed = 0 AND (SELECT count(*) FROM pipekit_staging__orders_s_42_7) = 2), 2, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
-DELETE FROM "orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging__orders_s_42_7 AS s WHERE d."id" = s."id");
+DELETE FROM "orders" AS d WHERE d."id" IN (SELECT s."id" FROM pipekit_staging__orders_s_42_7 AS s);
 INSERT INTO "orders" ("id", "doc", "v") SELECT s."id", s."doc", s."v" FROM pipekit_staging__orders_s_42_7 AS s;
 COMMIT;
 )");
+}
+
+TEST(SqliteScript, merge_by_a_composite_key) {
+  auto p = plan(MergeStrategy::kIncremental);
+  p.key = {"id", "do\"c"};
+  EXPECT_NE(
+      kDialect.merge_script(kKey, p).find(
+          R"( WHERE (d."id", d."do""c") IN (SELECT s."id", s."do""c" FROM pipekit_staging__orders_s_42_7 AS s);)"),
+      std::string::npos);
 }
 
 TEST(SqliteScript, merge_full_deletes_everything_also_with_truncate) {

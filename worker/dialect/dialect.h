@@ -1,7 +1,8 @@
 // What differs between database engines, as text: every function writes one query-mode script (CONTRACT.md, the jrunner
 // contract) in the shapes of FENCE.md, or reads what a runner printed. Pure and stateless: any thread, no connection,
-// no clock. Scripts end each statement with ";\n"; at most one statement returns rows, and it is the last. Values and
-// names are quoted here; the only raw text that enters a script is TableName::sql, which only this class makes.
+// no clock. Scripts end each statement with ";\n"; at most one statement returns rows, and it is the last (but for the
+// lock that setup and create_staging take; nobody reads what they print). Values and names are quoted here; the only
+// raw text that enters a script is TableName::sql, which only this class makes.
 //
 // To add an engine: derive from Dialect in a file of its own, name it in dialect_for(), and add its golden scripts to
 // tests/unit/ and its dialogues to tests/system/.
@@ -84,7 +85,9 @@ class Dialect {
   // name, type, generated, nullable, has_default (the last three 0 or 1), in order; no rows when there is no such
   // table. worker/columns.h reads it.
   [[nodiscard]] virtual std::string columns_script(const TableName& table) const = 0;
-  // A durable table with these columns of dest, empty. `with_schema`: no claim made the staging schema (fence: none).
+  // A durable table with these columns of dest, empty. `with_schema` makes the staging schema first: only for fence:
+  // none, where no claim's setup did, and only after it failed without (is_missing_fence), because CREATE SCHEMA IF NOT
+  // EXISTS asks for a right that the role may lack where an administrator made the schema.
   [[nodiscard]] virtual std::string create_staging_script(const TableName& staging, const TableName& dest,
                                                           const std::vector<std::string>& columns,
                                                           bool with_schema = false) const = 0;

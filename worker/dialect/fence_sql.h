@@ -40,8 +40,7 @@ class FenceSql {
   Engine engine_;
 };
 
-// Rows of the destination whose key stands in staging. A NULL in a key matches nothing. The destination's column stands
-// on the left, because SQLite compares by the left one's collation and staging does not have it.
+// Rows of the destination whose key stands in staging. A NULL in a key matches nothing.
 std::string delete_matching(const MergePlan& plan);
 
 // staged, null_keys, duplicate_keys, present.
