@@ -11,6 +11,8 @@
 #include "shared/failpoint.h"
 #include "worker/jrunner/batch_queue.h"
 #include "worker/jrunner/failure.h"
+#include "worker/jrunner/postgres_sink.h"
+#include "worker/jrunner/postgres_source.h"
 #include "worker/jrunner/spool.h"
 #include "worker/jrunner/sqlite_sink.h"
 #include "worker/jrunner/sqlite_source.h"
@@ -158,11 +160,17 @@ bool same_file(const DatabaseTarget& a, const DatabaseTarget& b) {
 }
 
 std::unique_ptr<RowSource> open_source(const Migration& migration, Cancellation& cancellation) {
-  return std::make_unique<SqliteSource>(std::get<SqliteTarget>(migration.source), migration.query, cancellation);
+  if (const auto* sqlite = std::get_if<SqliteTarget>(&migration.source)) {
+    return std::make_unique<SqliteSource>(*sqlite, migration.query, cancellation);
+  }
+  return std::make_unique<PostgresSource>(std::get<PostgresTarget>(migration.source), migration.query, cancellation);
 }
 
 std::unique_ptr<RowSink> open_sink(const Migration& migration, Cancellation& cancellation) {
-  return std::make_unique<SqliteSink>(std::get<SqliteTarget>(migration.destination), migration.table, cancellation);
+  if (const auto* sqlite = std::get_if<SqliteTarget>(&migration.destination)) {
+    return std::make_unique<SqliteSink>(*sqlite, migration.table, cancellation);
+  }
+  return std::make_unique<PostgresSink>(std::get<PostgresTarget>(migration.destination), migration.table, cancellation);
 }
 
 void check_columns(size_t query, const Destination& destination) {

@@ -82,6 +82,8 @@ int run_query(const Arguments& arguments, std::string_view script, Cancellation&
   ResultPrinter result(arguments.format);
   if (const auto* sqlite = std::get_if<SqliteTarget>(&*target)) {
     run_sqlite_script(*sqlite, script, cancellation, result);
+  } else {
+    run_postgres_script(std::get<PostgresTarget>(*target), script, cancellation, result);
   }
   FAILPOINT("jrunner.script.done");
   StandardOutput out(cancellation);
