@@ -36,6 +36,11 @@ Error server_error(const PGresult* result) {
   return {ErrorCode::kUnexpected, std::move(message), field(result, PG_DIAG_MESSAGE_HINT)};
 }
 
+// Ended by an administrator, a shutdown or a lost connection; libpq may learn only later that the socket is closed.
+bool ends_session(std::string_view state) {
+  return state.starts_with("08") || state == "57P01" || state == "57P02" || state == "57P05";
+}
+
 // In front of the URL's own, which win. Keepalives make a server that has vanished an error after about a minute.
 constexpr std::array<std::pair<const char*, const char*>, 6> kDefaults{
     {{"fallback_application_name", "pipekit-jrunner"},
@@ -150,13 +155,12 @@ PostgresResult PostgresConnection::next_result() {
 void PostgresConnection::check(const PostgresResult& result) {
   const auto status = PQresultStatus(result.get());
   if (status != PGRES_FATAL_ERROR && status != PGRES_BAD_RESPONSE && status != PGRES_NONFATAL_ERROR) return;
-  if (PQstatus(handle()) == CONNECTION_BAD) {
-    auto error = server_error(result.get());
+  auto error = server_error(result.get());
+  if (PQstatus(handle()) == CONNECTION_BAD || ends_session(field(result.get(), PG_DIAG_SQLSTATE))) {
     error.code = ErrorCode::kUnavailable;
     error.message = "the connection to PostgreSQL was lost: " + error.message;
-    throw Failure(std::move(error));
   }
-  throw Failure(server_error(result.get()));
+  throw Failure(std::move(error));
 }
 
 PostgresResult PostgresConnection::execute(const std::string& sql, const std::vector<std::string>& parameters) {
