@@ -206,6 +206,15 @@ std::vector<PostgresSession::Row> PostgresSession::query(const std::string& sql)
   return rows;
 }
 
+// The activity of a transaction is a snapshot unless it is cleared.
+void PostgresSession::wait_for_lock_waiter(const std::string& application_name) {
+  query(
+      "SET statement_timeout = '30s'; DO $$ BEGIN WHILE NOT EXISTS (SELECT 1 FROM pg_stat_activity "
+      "WHERE application_name = '" +
+      application_name +
+      "' AND wait_event_type = 'Lock') LOOP PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002); END LOOP; END $$");
+}
+
 std::string PostgresSession::value(const std::string& sql) {
   const auto rows = query(sql);
   if (rows.size() != 1 || rows[0].size() != 1) throw std::runtime_error("not one value: " + sql);

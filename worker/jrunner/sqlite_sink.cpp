@@ -51,6 +51,11 @@ bool SqliteSink::read_columns(const SqliteTableName& name) {
   constexpr std::string_view kColumns =
       "SELECT x.name, x.type, coalesce((SELECT strict FROM pragma_table_list(?1) WHERE schema = coalesce(?2, 'main')), "
       "0), x.hidden FROM pragma_table_xinfo(?1, ?2) AS x WHERE x.hidden <> 1";
+  if (!name.schema.empty()) {  // of an unknown schema the query below would be an error
+    auto schema = connection_.prepare("SELECT 1 FROM pragma_database_list WHERE name = ?1 COLLATE NOCASE");
+    schema->bind(0, std::string_view(name.schema));
+    if (!schema->step()) return false;
+  }
   auto query = connection_.prepare(kColumns);
   query->bind(0, std::string_view(name.table));
   if (name.schema.empty()) {
