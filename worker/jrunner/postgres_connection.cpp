@@ -223,9 +223,15 @@ std::string_view PostgresConnection::read_copy_line() {
   return {};
 }
 
+// In pieces: libpq copies what it is given into a buffer of its own, which so stays small even for a huge row.
 void PostgresConnection::write_copy(std::string_view lines) {
-  if (PQputCopyData(handle(), lines.data(), static_cast<int>(lines.size())) != 1) fail_connection("COPY failed");
-  flush();
+  constexpr size_t kPiece = 512 * 1024;
+  while (!lines.empty()) {
+    const auto piece = lines.substr(0, kPiece);
+    if (PQputCopyData(handle(), piece.data(), static_cast<int>(piece.size())) != 1) fail_connection("COPY failed");
+    flush();
+    lines.remove_prefix(piece.size());
+  }
 }
 
 void PostgresConnection::end_copy() {

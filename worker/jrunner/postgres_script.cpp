@@ -64,7 +64,9 @@ void run_postgres_script(const PostgresTarget& target, std::string_view script, 
           at_statement(failure.error(), {number, statement.line, first_line(statement.text.substr(statement.code))}));
     }
   }
-  if (connection.in_transaction()) warn_open_transaction();
+  if (!connection.in_transaction()) return;
+  connection.execute("ROLLBACK");  // here, so that it is done when this program has ended
+  warn_open_transaction();
 }
 
 }  // namespace pipekit::jrunner

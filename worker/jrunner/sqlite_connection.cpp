@@ -122,13 +122,15 @@ void SqliteConnection::fail(int code) const {
   if (primary == SQLITE_INTERRUPT || primary == SQLITE_BUSY) cancellation_.throw_if_requested();
   const std::string message = sqlite3_errmsg(handle_.get());
   if (primary == SQLITE_NOTADB || primary == SQLITE_CANTOPEN) unavailable(path_ + ": " + message);
-  throw Failure({ErrorCode::kUnexpected, message});
+  throw Failure({ErrorCode::kUnexpected, message,
+                 primary == SQLITE_BUSY ? "a transaction that will write begins with BEGIN IMMEDIATE" : ""});
 }
 
 std::optional<SqliteStatement> SqliteConnection::prepare(std::string_view sql, std::string_view* rest) {
   sqlite3_stmt* statement = nullptr;
   const char* tail = nullptr;
-  const int code = sqlite3_prepare_v2(handle_.get(), sql.data(), static_cast<int>(sql.size()), &statement, &tail);
+  // Up to the NUL, not by size: with a size SQLite copies all the rest of a script for every statement of it.
+  const int code = sqlite3_prepare_v2(handle_.get(), sql.data(), -1, &statement, &tail);
   if (code != SQLITE_OK) fail(code);
   if (rest != nullptr) *rest = sql.substr(static_cast<size_t>(tail - sql.data()));
   if (statement == nullptr) return std::nullopt;

@@ -53,7 +53,8 @@ class SqliteConnection {
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
-  // The first statement of the text; `rest`, when asked for, is what follows it. Nothing when there is only space.
+  // The first statement of the text, which a NUL must follow (literals, strings and their tails); `rest`, when asked
+  // for, is what follows it. Nothing when there is only space.
   std::optional<SqliteStatement> prepare(std::string_view sql, std::string_view* rest = nullptr);
   // One statement, whose rows are not wanted.
   void execute(std::string_view sql);
