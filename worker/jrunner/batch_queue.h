@@ -21,7 +21,7 @@ class BatchQueue {
   void give_up();  // consumer: wants no more
 
  private:
-  static constexpr size_t kMostBytes = 4 * 1024 * 1024;
+  static constexpr size_t kMostBytes = size_t{4} * 1024 * 1024;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -225,7 +225,7 @@ std::string_view PostgresConnection::read_copy_line() {
 
 // In pieces: libpq copies what it is given into a buffer of its own, which so stays small even for a huge row.
 void PostgresConnection::write_copy(std::string_view lines) {
-  constexpr size_t kPiece = 512 * 1024;
+  constexpr size_t kPiece = size_t{512} * 1024;
   while (!lines.empty()) {
     const auto piece = lines.substr(0, kPiece);
     if (PQputCopyData(handle(), piece.data(), static_cast<int>(piece.size())) != 1) fail_connection("COPY failed");

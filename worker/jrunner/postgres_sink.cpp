@@ -9,7 +9,7 @@ namespace {
 
 // While a COPY runs, libpq does not tell that the server has given it up. So it is ended and begun again now and then:
 // a load that fails is noticed after so many bytes, not after the last row.
-constexpr size_t kBytesInOneCopy = 16 * 1024 * 1024;
+constexpr size_t kBytesInOneCopy = size_t{16} * 1024 * 1024;
 
 ColumnKind kind_of(std::string_view kind) {
   if (kind == "text") return ColumnKind::kText;

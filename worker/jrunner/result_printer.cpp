@@ -16,7 +16,7 @@ void ResultPrinter::end_row() {
 }
 
 void ResultPrinter::print(StandardOutput& out) {
-  constexpr size_t kPiece = 64 * 1024;
+  constexpr size_t kPiece = size_t{64} * 1024;
   spool_.rewind();
   for (auto bytes = spool_.read(kPiece); !bytes.empty(); bytes = spool_.read(kPiece)) out.write(bytes);
 }

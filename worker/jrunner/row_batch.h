@@ -30,8 +30,8 @@ struct Cell {
 };
 
 struct RowBatch {
-  static constexpr size_t kFullBytes = 256 * 1024;
-  static constexpr size_t kFullCells = 16 * 1024;
+  static constexpr size_t kFullBytes = size_t{256} * 1024;
+  static constexpr size_t kFullCells = size_t{16} * 1024;
 
   uint64_t rows = 0;
   std::vector<Cell> cells{};

@@ -22,7 +22,7 @@ class Spool {
   bool read_exactly(char* to, size_t size);
 
  private:
-  static constexpr size_t kMemoryBytes = 1024 * 1024;
+  static constexpr size_t kMemoryBytes = size_t{1024} * 1024;
 
   void flush();
 
