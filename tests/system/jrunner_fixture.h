@@ -16,6 +16,13 @@
 
 namespace pipekit::test {
 
+// Shadow memory is not the program's.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr long kMostRssKib = 1024L * 1024;
+#else
+inline constexpr long kMostRssKib = 48L * 1024;
+#endif
+
 // SQLite's own view of a file, apart from the program under test. Errors throw.
 class SqliteFile {
  public:

@@ -79,8 +79,31 @@ TEST_F(JrunnerScript, a_large_result_is_printed_from_bounded_memory) {
                             "SELECT i, hex(zeroblob(100)) AS filler FROM n");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_GT(result.out.size(), 40'000'000U);
-  EXPECT_LT(result.max_rss_kib, 40 * 1024);
+  EXPECT_LT(result.max_rss_kib, kMostRssKib);
   EXPECT_EQ(std::ranges::count(result.out, '\n'), 200'001);
+}
+
+TEST_F(JrunnerScript, a_long_script_takes_time_in_proportion) {
+  std::string script = "CREATE TABLE t(a);BEGIN;";
+  for (int i = 0; i < 30'000; ++i)
+    script += "INSERT INTO t VALUES ('some text to make it longer " + std::to_string(i) + "');\n";
+  const auto result = query(sqlite("a.db"), script + "COMMIT;SELECT count(*) AS n FROM t");
+  EXPECT_EQ(result.out, "n\n30000\n") << result.err;
+}
+
+TEST_F(JrunnerScript, a_file_that_is_no_database_is_exit_5) {
+  const auto path = dir_.write("text.db", std::string(4096, 'x'));
+  EXPECT_EQ(query({"jdbc:sqlite:" + path}, "SELECT * FROM t").exit_code, 5);
+  EXPECT_EQ(query({"jdbc:sqlite:" + dir_.path().string()}, "SELECT 1").exit_code, 5);
+}
+
+TEST_F(JrunnerScript, copy_of_the_client_is_refused_and_does_not_hang) {
+  postgres_session().query("CREATE TABLE t(a int)");
+  for (const auto* copy : {"COPY t FROM STDIN", "COPY t TO STDOUT"}) {
+    const auto result = query(postgres(), copy);
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.err, ::testing::HasSubstr("COPY"));
+  }
 }
 
 TEST_F(JrunnerScript, a_file_that_does_not_exist_is_not_created) {
