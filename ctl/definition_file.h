@@ -1,0 +1,47 @@
+// Definition files (CONTRACT.md): YAML -> one JSON document for `apply` and `diff`, and back for `export`. Checks here
+// is what needs the text: syntax, keys, types, numbers, duplicates, each named by file and line; whether references
+// exist and values make sense is the broker's to say, by path, which locate() turns into file and line again.
+// Pure but for reading the files. Thread-safe: no state.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/error.h"
+#include "shared/protocol.h"
+
+namespace pipekit::ctl {
+
+struct SourceLine {
+  std::string file;
+  int line = 0;  // from 1
+};
+
+struct DefinitionSet {
+  // {drivers: [], connections: [], modules: [], groups: []}; a list that no file has is absent. Fields are as written,
+  // with the types of definition_fields.h; absent ones stay absent, null counts as absent. Members are names, lists of
+  // names (side by side) or {module, run_order}.
+  Json document = Json::object();
+  std::map<std::string, SourceLine> lines;  // "modules[3].merge_strategy", "modules[3].watermarks[0].name"
+
+  // The line of `path`, or of the nearest thing around it; nullptr when there is none.
+  [[nodiscard]] const SourceLine* locate(std::string_view path) const;
+};
+
+// A file, or a directory's *.yaml and *.yml, sorted by name and merged. Every problem is told, one a line, each as
+// "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read.
+Result<DefinitionSet> read_definitions(const std::filesystem::path& path);
+
+// The same for a text that has been read; `file` stands in messages.
+Result<DefinitionSet> parse_definitions(const std::string& file, const std::string& text);
+
+// A reply to apply or diff with body.problems, as people want to read it: "FILE:LINE: message", a line each.
+std::string describe_problems(const DefinitionSet& set, const Json& problems);
+
+// Round-trips: what parse_definitions reads from it is `document`. SQL of several lines stands as a block.
+std::string write_yaml(const Json& document);
+
+}  // namespace pipekit::ctl
