@@ -20,6 +20,7 @@ enum class Kind { driver, connection, module, group, watermark, hook, member, sc
 // "connection"; also the first half of a verb.
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_from(std::string_view word);
+std::span<const Kind> all_kinds();
 
 enum class FieldType {
   text,

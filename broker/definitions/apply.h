@@ -7,21 +7,14 @@
 // recognised by (group, kind, expression, zone) and keeps its last_fired_at; a rename is a removal and an addition.
 #pragma once
 
-#include <string>
 #include <vector>
 
+#include "broker/definitions/problem.h"
 #include "broker/store/database.h"
 #include "shared/clock.h"
-#include "shared/error.h"
 #include "shared/protocol.h"
 
 namespace pipekit::definitions {
-
-struct Problem {
-  std::string path;  // "modules[3].merge_strategy"
-  std::string message;
-  std::string hint;
-};
 
 struct ApplyOptions {
   bool dry_run = false;  // the outcome says what would change; the caller rolls back
@@ -29,18 +22,13 @@ struct ApplyOptions {
 };
 
 struct ApplyOutcome {
-  std::vector<Problem> problems;  // all of them; not empty: refuse and roll back
-  Json changes = Json::array();   // PROTOCOL.md, apply
+  Problems problems;             // all of them; not empty: refuse and roll back
+  Json changes = Json::array();  // PROTOCOL.md, apply
   bool changed = false;
   std::vector<ModuleId> touched;  // modules added, updated or removed
 };
 
 ApplyOutcome apply(store::Database& db, const Json& document, const ApplyOptions& options, WallTime now);
-
-// body.problems of the reply.
-Json to_json(const std::vector<Problem>& problems);
-// kInvalid; the message has every problem, one a line.
-Error to_error(const std::vector<Problem>& problems);
 
 // The store as a document: fields that have their defaults are left out. Passwords are references and are exported.
 Json export_document(store::Database& db);

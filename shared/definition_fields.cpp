@@ -1,0 +1,176 @@
+#include "shared/definition_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace pipekit {
+namespace {
+
+using enum FieldType;
+using Words = std::span<const std::string_view>;
+
+constexpr std::array<std::pair<Kind, std::string_view>, 8> kKinds = {{{Kind::driver, "driver"},
+                                                                      {Kind::connection, "connection"},
+                                                                      {Kind::module, "module"},
+                                                                      {Kind::group, "group"},
+                                                                      {Kind::watermark, "watermark"},
+                                                                      {Kind::hook, "hook"},
+                                                                      {Kind::member, "member"},
+                                                                      {Kind::schedule, "schedule"}}};
+
+constexpr std::array<std::string_view, 2> kFences = {"auto", "none"};
+constexpr std::array<std::string_view, 3> kStrategies = {"full", "incremental", "append"};
+constexpr std::array<std::string_view, 3> kRunOn = {"success", "failure", "always"};
+constexpr std::array<std::string_view, 2> kScheduleKinds = {"cron", "interval"};
+constexpr std::array<std::string_view, 3> kMisfires = {"latest", "skip", "all"};
+
+constexpr bool kRequired = true;
+
+constexpr Field name(std::string_view about) { return {"name", text, kRequired, "null", about}; }
+constexpr Field required(std::string_view field, std::string_view about) {
+  return {field, text, kRequired, "null", about};
+}
+constexpr Field optional(std::string_view field, FieldType type, std::string_view fallback, std::string_view about) {
+  return {field, type, false, fallback, about};
+}
+constexpr Field number(std::string_view field, std::string_view fallback, int64_t min, int64_t max,
+                       std::string_view about) {
+  return {field, integer, false, fallback, about, {}, {}, min, max};
+}
+constexpr Field one_of(std::string_view field, std::string_view fallback, Words words, std::string_view about) {
+  return {field, text, fallback == "null", fallback, about, {}, words};
+}
+constexpr Field refers(std::string_view field, Kind to, std::string_view about) {
+  return {field, reference, kRequired, "null", about, to};
+}
+
+constexpr int64_t kSeconds = 1'000'000'000;  // 31 years, so that sums of them never overflow
+constexpr int64_t kOrder = 1'000'000'000;
+
+constexpr std::array kDriver = {
+    name("how connections name it"),
+    optional("jar_file", text, R"("")", "the JDBC driver's jar, where the runner needs one"),
+    optional("class_name", text, R"("")", "the JDBC driver's class"),
+    optional("url_template", text, R"("")", "what a jdbc_url of it looks like"),
+};
+
+constexpr std::array kConnection = {
+    name("how modules name it"),
+    refers("driver", Kind::driver, "the driver it uses"),
+    required("jdbc_url", "jdbc:..."),
+    optional("username", text, R"("")", "who logs in"),
+    optional("password", text, R"("")", "a reference, $NAME, that the worker resolves"),
+    Field{"default_dest_connection", reference, false, "null", "what the wizard proposes", Kind::connection},
+    optional("default_dest_schema", text, R"("")", "what the wizard proposes"),
+    optional("required_tags", text_list, "[]", "tags that a worker must have"),
+    number("max_sessions", "0", 0, kOrder, "runs that may use it at once; 0: no limit"),
+    one_of("fence", R"("auto")", kFences, "auto, or none where no fence tables may stand"),
+    optional("notes", text, R"("")", "for people"),
+};
+
+constexpr std::array kModule = {
+    name("how runs and groups name it"),
+    refers("source_connection", Kind::connection, "where the rows come from"),
+    refers("dest_connection", Kind::connection, "where they go"),
+    required("dest_table", "the table they go into"),
+    required("source_query", "SQL; {name} stands for the value of a watermark"),
+    one_of("merge_strategy", "null", kStrategies, "full, incremental or append"),
+    optional("merge_key", text_list, "[]", "column or columns by which rows are replaced"),
+    optional("unique_key", boolean, "false", "true: duplicate keys end the run in error"),
+    optional("truncate", boolean, "false", "full: TRUNCATE instead of DELETE, where it can be rolled back"),
+    optional("enabled", boolean, "true", "false: groups leave it out"),
+    number("retries", "0", 0, 1000, "further attempts after a failed one"),
+    number("retry_backoff_s", "30", 0, kSeconds, "seconds before the first retry"),
+    number("timeout_s", "0", 0, kSeconds, "seconds after which an attempt ends; 0: none"),
+    number("min_rows", "null", 0, std::numeric_limits<int64_t>::max(), "fewer rows end the run in error"),
+    number("max_shrink_pct", "null", 0, 100, "full: a table smaller by more ends the run in error"),
+    number("priority", "0", -kOrder, kOrder, "higher ones are dispatched first"),
+};
+
+constexpr std::array kWatermark = {
+    name("the {name} in source_query"),
+    refers("connection", Kind::connection, "where it is read"),
+    required("resolver_sql", "its first row's first column is the value"),
+    optional("default_value", text, "null", "used for NULL or no row"),
+};
+
+constexpr std::array kHook = {
+    number("run_order", "null", -kOrder, kOrder, "lower ones first; absent: last"),
+    refers("connection", Kind::connection, "where it runs"),
+    required("sql", "what it runs"),
+    one_of("run_on", R"("success")", kRunOn, "success, failure or always"),
+};
+
+constexpr std::array kGroup = {
+    name("how schedules and run-group name it"),
+    optional("stop_on_failure", boolean, "false", "true: end with the first member that fails"),
+};
+
+constexpr std::array kMember = {
+    refers("module", Kind::module, "what runs"),
+    number("run_order", "null", -kOrder, kOrder, "equal ones run side by side; absent: last"),
+};
+
+constexpr std::array kSchedule = {
+    one_of("kind", R"("cron")", kScheduleKinds, "cron or interval"),
+    optional("cron_expr", text, R"("")", "five fields, or six with seconds first"),
+    number("every_s", "0", 0, kSeconds, "interval: seconds between starts"),
+    optional("timezone", text, R"("UTC")", "the zone of cron_expr"),
+    one_of("misfire", R"("latest")", kMisfires, "missed times: fire the latest, skip them, or fire all"),
+    optional("enabled", boolean, "true", "false: does not fire"),
+};
+
+constexpr std::array<Part, 2> kModuleParts = {{{"watermarks", Kind::watermark}, {"hooks", Kind::hook}}};
+constexpr std::array<Part, 2> kGroupParts = {{{"members", Kind::member}, {"schedules", Kind::schedule}}};
+constexpr std::array<Part, 4> kDocument = {
+    {{"drivers", Kind::driver}, {"connections", Kind::connection}, {"modules", Kind::module}, {"groups", Kind::group}}};
+
+template <class T>
+const T* by_name(std::span<const T> all, std::string_view wanted) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const T& one) { return one.name == wanted; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string_view to_string(Kind kind) { return kKinds.at(static_cast<size_t>(kind)).second; }
+
+std::optional<Kind> kind_from(std::string_view word) {
+  for (const auto& [kind, known] : kKinds) {
+    if (known == word) return kind;
+  }
+  return std::nullopt;
+}
+
+std::span<const Kind> all_kinds() {
+  static constexpr std::array kAll = {Kind::driver,    Kind::connection, Kind::module, Kind::group,
+                                      Kind::watermark, Kind::hook,       Kind::member, Kind::schedule};
+  return kAll;
+}
+
+std::span<const Field> fields_of(Kind kind) {
+  static constexpr std::array<std::span<const Field>, 8> kFields = {kDriver,    kConnection, kModule, kGroup,
+                                                                    kWatermark, kHook,       kMember, kSchedule};
+  return kFields.at(static_cast<size_t>(kind));
+}
+
+std::span<const Part> parts_of(Kind kind) {
+  if (kind == Kind::module) return kModuleParts;
+  if (kind == Kind::group) return kGroupParts;
+  return {};
+}
+
+const Field* find_field(Kind kind, std::string_view name) { return by_name(fields_of(kind), name); }
+const Part* find_part(Kind kind, std::string_view name) { return by_name(parts_of(kind), name); }
+
+std::vector<std::string> known_keys(Kind kind) {
+  std::vector<std::string> keys;
+  for (const auto& field : fields_of(kind)) keys.emplace_back(field.name);
+  for (const auto& part : parts_of(kind)) keys.emplace_back(part.name);
+  return keys;
+}
+
+std::span<const Part> document_parts() { return kDocument; }
+
+}  // namespace pipekit

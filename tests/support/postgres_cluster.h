@@ -1,0 +1,72 @@
+// A PostgreSQL server of the test's own in a temporary directory: a unix socket without a password, and a free port of
+// 127.0.0.1 with one. Started when first asked for, one per test process, ended by its pid when the process ends (or
+// dies). Not durable: fsync is off. Errors are std::runtime_error with the server's message. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/support/temp_dir.h"
+
+struct pg_conn;
+
+namespace pipekit::test {
+
+class PostgresServerProcess;
+
+// One session over the unix socket, as the superuser.
+class PostgresSession {
+ public:
+  using Row = std::vector<std::optional<std::string>>;
+
+  explicit PostgresSession(const std::string& conninfo);
+  ~PostgresSession();
+  PostgresSession(const PostgresSession&) = delete;
+  PostgresSession& operator=(const PostgresSession&) = delete;
+
+  // One or more statements; the rows of the last.
+  std::vector<Row> query(const std::string& sql);
+  // The only column of the only row; throws when there are more or none. NULL is "".
+  std::string value(const std::string& sql);
+  [[nodiscard]] int backend_pid() const;
+
+ private:
+  pg_conn* connection_;
+};
+
+class PostgresCluster {
+ public:
+  static PostgresCluster& shared();
+
+  PostgresCluster();
+  ~PostgresCluster();
+  PostgresCluster(const PostgresCluster&) = delete;
+  PostgresCluster& operator=(const PostgresCluster&) = delete;
+
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] std::string socket_dir() const { return directory_.path(); }
+  [[nodiscard]] std::string user() const { return "postgres"; }
+  [[nodiscard]] std::string password() const { return "s3cret pass"; }
+  [[nodiscard]] std::string conninfo(const std::string& database = "postgres") const;
+  // Over TCP; needs user() and password().
+  [[nodiscard]] std::string jdbc_url(const std::string& database = "postgres") const;
+  // A new, empty database with a name of its own.
+  std::string create_database();
+  [[nodiscard]] std::string log() const { return read_file(directory_.file("log")); }
+
+ private:
+  void init_database_files();
+  void start();
+
+  TempDir directory_;
+  int port_ = 0;
+  int databases_ = 0;
+  std::unique_ptr<PostgresServerProcess> server_;
+};
+
+}  // namespace pipekit::test

@@ -1,0 +1,29 @@
+// A fresh directory under $TMPDIR or /tmp, removed with all that is in it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace pipekit::test {
+
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  // The path of a file in it, whether or not it exists.
+  [[nodiscard]] std::string file(std::string_view name) const { return path_ / name; }
+  // Writes a file in it and answers its path.
+  std::string write(std::string_view name, std::string_view content) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace pipekit::test
