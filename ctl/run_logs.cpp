@@ -62,7 +62,7 @@ Result<Reached> print_stored(Context& context, int64_t run_id) {
     const auto lines = page->value("lines", Json::array());
     for (const auto& line : lines) print_line(context, line);
     const auto next = integer_in(*page, "next").value_or(reached.after);
-    const bool end = lines.empty() || next <= reached.after;
+    const bool end = next <= reached.after;
     reached = {std::max(reached.after, next), page->value("done", false)};
     if (end) return reached;
   }

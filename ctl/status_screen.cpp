@@ -36,19 +36,14 @@ Cell name_cell(const Json& module, const Style&) {
   return {text_in(module, "name") + (off ? " (disabled)" : ""), off ? Tint::dim : Tint::plain};
 }
 
-// The first line of the error says what failed.
-Cell error_cell(const Json& module, const Style&) {
-  const auto error = text_in(module, "last_error");
-  if (text_in(module, "last_status") == "success") return {};
-  return {error.substr(0, error.find('\n')), Tint::bad};
-}
+Cell error_cell(const Json& module, const Style&) { return {text_in(module, "last_error_code"), Tint::bad}; }
 
 std::vector<Column> module_columns() {
   return {{"", mark_cell, Align::left, 0},
           {"MODULE", name_cell, Align::left, 0},
           text_column("STRATEGY", "merge_strategy", 4),
           text_column("TO", "dest_connection", 5),
-          time_column("LAST RUN", "last_run_at", 1),
+          time_column("LAST RUN", "last_finished_at", 1),
           number_column("ROWS", "last_row_count", 1),
           {"TOOK",
            [](const Json& row, const Style&) {

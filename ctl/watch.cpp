@@ -33,7 +33,11 @@ std::string run_end_line(const Event& finished, std::optional<WallTime> began, c
                           printable(finished.module_name));
   if (const auto rows = integer_in(finished.fields, "row_count")) line += "  " + rows_text(*rows, style);
   if (status != "success") line += "  " + status;
-  if (began) line += "  " + duration_text(from_ms(finished.ts) - *began);
+  if (const auto ms = integer_in(finished.fields, "duration_ms")) {
+    line += "  " + duration_text(Millis{*ms});
+  } else if (began) {
+    line += "  " + duration_text(from_ms(finished.ts) - *began);
+  }
   if (const auto error = error_of(finished); !error.empty()) line += "  " + printable(error);
   return line + "\n";
 }
@@ -48,7 +52,10 @@ std::optional<int> RunWatch::observe(const Event& event) {
   if (!began_) began_ = from_ms(event.ts);
   if (event.kind == "run.step") step_ = text_in(event.fields, "step");
   if (event.kind == "run.progress") rows_ = integer_in(event.fields, "rows");
-  if (event.kind == "run.assigned" || event.kind == "run.started") step_ = event.kind.substr(4);
+  if (event.kind == "run.queued" || event.kind == "run.assigned" || event.kind == "run.started") {
+    step_ = event.kind.substr(4);
+    rows_.reset();  // a new attempt begins again
+  }
   show(event);
   if (event.kind != "run.finished") return std::nullopt;
   return exit_code_of_run(text_in(event.fields, "status"));
