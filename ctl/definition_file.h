@@ -22,8 +22,8 @@ struct SourceLine {
 
 struct DefinitionSet {
   // {drivers: [], connections: [], modules: [], groups: []}; a list that no file has is absent. Fields are as written,
-  // with the types of definition_fields.h; absent ones stay absent, null counts as absent. Members are names, lists of
-  // names (side by side) or {module, run_order}.
+  // with the types of definition_fields.h; absent ones stay absent, null counts as absent. Members are all in the form
+  // {module, run_order}.
   Json document = Json::object();
   std::map<std::string, SourceLine> lines;  // "modules[3].merge_strategy", "modules[3].watermarks[0].name"
 
@@ -41,7 +41,7 @@ Result<DefinitionSet> parse_definitions(const std::string& file, const std::stri
 // A reply to apply or diff with body.problems, as people want to read it: "FILE:LINE: message", a line each.
 std::string describe_problems(const DefinitionSet& set, const Json& problems);
 
-// Round-trips: what parse_definitions reads from it is `document`. SQL of several lines stands as a block.
+// Round-trips: what parse_definitions reads from it means the same. SQL of several lines stands as a block.
 std::string write_yaml(const Json& document);
 
 }  // namespace pipekit::ctl

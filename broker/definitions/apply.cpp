@@ -10,6 +10,7 @@
 #include "broker/definitions/references.h"
 #include "broker/definitions/rows.h"
 #include "shared/nearest.h"
+#include "shared/utf8.h"
 
 namespace pipekit::definitions {
 namespace {
@@ -22,6 +23,9 @@ struct Listed {
   Json before;     // the store's; null: new
   int64_t id = 0;  // 0: not yet
 };
+
+// Can stand in a message; complete() tells what is wrong with one that cannot.
+bool is_printable(const Json& name) { return name.is_string() && is_valid_utf8(name.get_ref<const std::string&>()); }
 
 // First everything is checked, then everything is written, so that a problem never hides behind another.
 class Application {
@@ -73,7 +77,7 @@ void Application::read_document(const Json& document) {
   }
   for (const auto& [key, value] : document.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    fail(key, "is no list of definitions", did_you_mean(key, known));
+    fail(is_valid_utf8(key) ? key : "", "is no list of definitions", did_you_mean(key, known));
   }
   if (options_.prune && paths_.empty() && outcome_.problems.empty()) {
     fail("", "the document is empty: prune would remove every definition", "remove them one by one if that is meant");
@@ -90,7 +94,7 @@ void Application::read_list(const Part& part, const Json& list) {
 
 void Application::read_one(Kind kind, const Json& given, const std::string& path) {
   // Listed even when something is wrong with it, so that what refers to it is not blamed.
-  if (given.is_object() && given.contains("name") && given["name"].is_string()) {
+  if (given.is_object() && given.contains("name") && is_printable(given["name"])) {
     const auto [first, fresh] = paths_.emplace(std::pair(kind, given["name"].get<std::string>()), path);
     if (!fresh) {
       fail(join_path(path, "name"), fmt::format("{} '{}' is listed twice", to_string(kind), first->first.second),

@@ -29,12 +29,14 @@ Error taken(Kind kind, const std::string& name) {
           fmt::format("choose another name, or use {} update", to_string(kind))};
 }
 
-// Complete, with its rules and references checked.
-Result<Json> checked(Database& db, Kind kind, const Json& given) {
+// Complete, with its rules and references checked. A new definition may refer to itself.
+Result<Json> checked(Database& db, Kind kind, const Json& given, bool is_new) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
   if (problems.empty()) check_rules(kind, definition, "", problems);
-  if (problems.empty()) References(db).resolve(kind, definition, "", problems);
+  References references(db);
+  if (problems.empty() && is_new) references.list(kind, definition["name"].get<std::string>());
+  if (problems.empty()) references.resolve(kind, definition, "", problems);
   if (!problems.empty()) return to_error(problems);
   sort_parts(definition);
   return definition;
@@ -70,11 +72,12 @@ Result<Json> show(Database& db, Kind kind, const Json& ref) {
 }
 
 Result<Json> add(Database& db, Kind kind, const Json& fields, WallTime now) {
-  const auto definition = checked(db, kind, fields);
+  const auto definition = checked(db, kind, fields, true);
   if (!definition) return definition.error();
   const std::string name = (*definition)["name"];
   if (id_of(db, kind, name)) return taken(kind, name);
   const auto id = insert(db, kind, *definition, 0, now);
+  rewrite(db, kind, id, *definition, now);  // now that what it may say of itself exists
   sync_parts(db, kind, id, *definition, now);
   return whole(db, kind, id);
 }
@@ -85,7 +88,7 @@ Result<Json> update(Database& db, Kind kind, const Json& ref, const Json& set, W
   const auto before = definition_of(kind, whole(db, kind, *id));
   const auto given = patched(before, set);
   if (!given) return given.error();
-  const auto definition = checked(db, kind, *given);
+  const auto definition = checked(db, kind, *given, false);
   if (!definition) return definition.error();
   if (*definition == before) return whole(db, kind, *id);
   const std::string name = (*definition)["name"];
