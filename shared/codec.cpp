@@ -5,6 +5,8 @@
 #include <msgpack.hpp>
 #include <type_traits>
 
+#include "shared/utf8.h"
+
 namespace pipekit {
 namespace {
 
@@ -34,12 +36,21 @@ constexpr size_t field_count() {
 
 using Packer = msgpack::packer<msgpack::sbuffer>;
 
+// Everything that is sent can be printed as JSON at the other end, whatever a database or a child process wrote.
+void write_text(Packer& out, const std::string& text) {
+  if (is_valid_utf8(text)) {
+    out.pack(text);
+  } else {
+    out.pack(to_utf8(text));
+  }
+}
+
 void write(Packer& out, const Json& json) {
   switch (json.type()) {
     case Json::value_t::object:
       out.pack_map(static_cast<uint32_t>(json.size()));
       for (const auto& [key, value] : json.items()) {
-        out.pack(key);
+        write_text(out, key);
         write(out, value);
       }
       break;
@@ -88,8 +99,8 @@ void write(Packer& out, const std::optional<T>& value) {
 void write(Packer& out, const std::map<std::string, std::string>& map) {
   out.pack_map(static_cast<uint32_t>(map.size()));
   for (const auto& [key, value] : map) {
-    out.pack(key);
-    out.pack(value);
+    write_text(out, key);
+    write_text(out, value);
   }
 }
 
@@ -110,6 +121,8 @@ void write(Packer& out, const T& value) {
     });
   } else if constexpr (IsId<T>::value) {
     out.pack(value.value);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    write_text(out, value);
   } else {
     out.pack(value);
   }
@@ -166,7 +179,9 @@ const char* type_word(const msgpack::object& object) {
 
 std::string_view text_of(const msgpack::object& in) {
   if (in.type != msgpack::type::STR) wrong("a string", in);
-  return {in.via.str.ptr, in.via.str.size};
+  const std::string_view text{in.via.str.ptr, in.via.str.size};
+  if (!is_valid_utf8(text)) throw Malformed{"a string that is not UTF-8"};
+  return text;
 }
 
 void read(const msgpack::object& in, int64_t& out) {

@@ -74,6 +74,7 @@ struct Event {
   int64_t ts = 0;
   std::string kind;  // CONTRACT.md, JSON
   std::optional<int64_t> run_id;
+  std::optional<int64_t> group_run_id;
   std::string module_name;
   std::string worker;
   Json fields = Json::object();  // the event's own
@@ -82,6 +83,7 @@ struct Event {
     field("ts", self.ts);
     field("kind", self.kind);
     field("run_id", self.run_id);
+    field("group_run_id", self.group_run_id);
     field("module_name", self.module_name);
     field("worker", self.worker);
     field("fields", self.fields);
@@ -102,6 +104,7 @@ struct LogChunk {
   int64_t first_seq = 0;
   int64_t ts = 0;
   int64_t run_id = 0;
+  std::optional<int64_t> group_run_id;
   std::string module_name;
   std::string worker;
   std::vector<LogLine> lines;
@@ -109,6 +112,7 @@ struct LogChunk {
     field("first_seq", self.first_seq);
     field("ts", self.ts);
     field("run_id", self.run_id);
+    field("group_run_id", self.group_run_id);
     field("module_name", self.module_name);
     field("worker", self.worker);
     field("lines", self.lines);

@@ -1,47 +1,64 @@
 #include "shared/utf8.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace pipekit {
 namespace {
 
-struct Form {
-  size_t length;
-  uint32_t smallest;  // less than this is an overlong form
-  uint32_t bits;      // of the first byte
-};
-
-Form form_of(uint8_t first) {
-  if (first < 0x80) return {1, 0, first};
-  if ((first & 0xe0U) == 0xc0) return {2, 0x80, first & 0x1fU};
-  if ((first & 0xf0U) == 0xe0) return {3, 0x800, first & 0x0fU};
-  if ((first & 0xf8U) == 0xf0) return {4, 0x10000, first & 0x07U};
-  return {0, 0, 0};
+// Length of the well-formed character at the front, 0 when there is none (Unicode 15, table 3-7).
+size_t character(std::string_view s) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
+  const auto lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || s.size() < length) return 0;
+  unsigned char low = 0x80;
+  unsigned char high = 0xBF;
+  if (lead == 0xE0) low = 0xA0;
+  if (lead == 0xED) high = 0x9F;
+  if (lead == 0xF0) low = 0x90;
+  if (lead == 0xF4) high = 0x8F;
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (size_t i = 2; i < length; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  return length;
 }
 
-size_t character_length(std::string_view rest) {
-  const auto [length, smallest, bits] = form_of(static_cast<uint8_t>(rest[0]));
-  if (length == 0 || length > rest.size()) return 0;
-  uint32_t code = bits;
-  for (size_t i = 1; i < length; ++i) {
-    const auto byte = static_cast<uint8_t>(rest[i]);
-    if ((byte & 0xc0U) != 0x80) return 0;
-    code = code << 6U | (byte & 0x3fU);
+// ASCII at the front, eight bytes at a time.
+size_t plain(std::string_view s) {
+  size_t i = 0;
+  for (uint64_t word = 0; i + 8 <= s.size(); i += 8) {
+    std::memcpy(&word, s.data() + i, 8);
+    if ((word & 0x8080808080808080U) != 0) break;
   }
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  return code < smallest || surrogate || code > 0x10ffff ? 0 : length;
+  return i;
 }
 
 }  // namespace
 
 size_t valid_utf8_prefix(std::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    const auto length = character_length(text.substr(at));
+  size_t valid = 0;
+  while (valid < text.size()) {
+    valid += plain(text.substr(valid));
+    if (valid == text.size()) break;
+    const auto length = character(text.substr(valid));
     if (length == 0) break;
-    at += length;
+    valid += length;
   }
-  return at;
+  return valid;
+}
+
+std::string to_utf8(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const auto length = character(bytes);
+    text += length == 0 ? std::string_view("\xEF\xBF\xBD") : bytes.substr(0, length);
+    bytes.remove_prefix(length == 0 ? 1 : length);
+  }
+  return text;
 }
 
 }  // namespace pipekit

@@ -1,0 +1,394 @@
+#include "broker/broker.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "broker/definitions/definitions.h"
+#include "broker/queries.h"
+#include "broker/store/workers.h"
+#include "shared/codec.h"
+#include "shared/failpoint.h"
+#include "shared/nearest.h"
+
+namespace pipekit {
+namespace {
+
+constexpr Millis kRunMemory{600'000};
+constexpr Millis kRequestMemory{86'400'000};
+constexpr int64_t kPurgeEvery = 1000;
+
+WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
+
+std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
+
+}  // namespace
+
+Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, WallTime wall)
+    : db_(db),
+      config_(config),
+      settings_(load_settings(db)),
+      modules_(db),
+      workers_(config.lease),
+      runs_(db, modules_, workers_, settings_),
+      groups_(db, modules_, runs_),
+      tails_(store::events::last_seq(db)),
+      started_at_(wall),
+      started_(now) {
+  runs_.on_final([this](Turn& turn, RunId run, GroupRunId group_run, const store::runs::End& end) {
+    groups_.member_ended(turn, run, group_run, end);
+  });
+  for (auto& worker : store::workers::load_connected(db)) workers_.expect(std::move(worker), now);
+  runs_.recover(now, wall);
+  for (const auto& run : store::runs::accepted_since(db, wall - kRunMemory)) {
+    accepted_runs_[{run.client, run.request_no}] = {{{"run_id", run.run.value}, {"seq", run.queued_seq}}, now};
+  }
+}
+
+TurnOutput Broker::turn(TurnInput input) {
+  Turn turn(input.now, input.wall, tails_.last());
+  db_.run("BEGIN IMMEDIATE");
+  if (input.stall > MonoTime::duration{}) {
+    workers_.shift(input.stall);
+    runs_.shift(input.stall);
+  }
+  // Workers first: what they say frees slots and renews leases.
+  for (const auto& received : input.from_workers) on_worker_frame(turn, received);
+  for (const auto& received : input.from_clients) on_client_frame(turn, received);
+  tick(turn, input);
+  commit(turn);
+  answer_tails(turn);
+  return {std::move(turn.sends), std::move(turn.reads), next_wake(input.now)};
+}
+
+void Broker::on_worker_frame(Turn& turn, const Received& received) {
+  const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
+  if (!message) {
+    ++malformed_;
+    turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
+    return;
+  }
+  std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
+}
+
+void Broker::on_client_frame(Turn& turn, const Received& received) {
+  const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
+  if (!message) {
+    ++malformed_;
+    return refuse(turn, received.peer, 0, message.error());
+  }
+  std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
+}
+
+// --- workers
+// ----------------------------------------------------------------------------------------------------------
+
+void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
+  if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1) {
+    ++malformed_;
+    turn.to_worker(peer, HelloRefused{{"malformed", "a hello needs a name, an incarnation and at least one slot", ""}});
+    return;
+  }
+  const auto admission = workers_.admit(hello, peer, turn.now, turn.wall);
+  if (admission == Workers::Admission::name_in_use) {
+    const auto* other = workers_.by_name(hello.name);
+    turn.to_worker(
+        peer, HelloRefused{{"name_in_use",
+                            fmt::format("another worker named {} (on {}) may still be alive", hello.name, other->host),
+                            "stop that one, or wait until its lease ends; or choose another --name"}});
+    return;
+  }
+  auto* worker = workers_.by_name(hello.name);
+  store::workers::save(db_, *worker, turn.wall);
+  if (admission != Workers::Admission::reattached) {
+    Event event;
+    event.kind = "worker.joined";
+    event.worker = hello.name;
+    event.fields = {{"host", hello.host}, {"slots", hello.slots}, {"tags", hello.tags}, {"version", hello.version}};
+    turn.emit(std::move(event));
+    runs_.worker_gone(turn, hello.name, hello.incarnation);
+  }
+  turn.to_worker(peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
+  runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
+}
+
+void Broker::on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat) {
+  auto* worker = workers_.by_peer(peer);
+  if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+  workers_.heard(*worker, heartbeat, turn.now);
+  turn.to_worker(peer, HeartbeatAck{heartbeat.number});
+  runs_.on_listing(turn, *worker, heartbeat.attempts, heartbeat.last_assignment);
+}
+
+void Broker::on(Turn& turn, const std::string& peer, const Fact& fact) {
+  auto* worker = workers_.by_peer(peer);
+  if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+  runs_.on_fact(turn, *worker, fact);
+}
+
+void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
+  const auto* worker = workers_.by_peer(peer);
+  if (worker == nullptr) return;
+  const auto asker = tasks_.end(result.id);
+  if (!asker || asker->worker != worker->name) return;
+  Reply reply{asker->number, result.error, result.body};
+  if (reply.body.is_object()) reply.body["worker"] = worker->name;
+  turn.to_client(asker->peer, std::move(reply));
+}
+
+void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
+  const auto* worker = workers_.by_peer(peer);
+  if (worker != nullptr) drop_worker(turn, worker->name, "left", "worker.left");
+}
+
+void Broker::drop_worker(Turn& turn, const std::string& name, const char* state, const char* kind) {
+  store::workers::mark(db_, name, state, turn.wall);
+  Event event;
+  event.kind = kind;
+  event.worker = name;
+  turn.emit(std::move(event));
+  for (const auto& asker : tasks_.worker_gone(name)) task_failed(turn, asker, "worker " + name + " is gone");
+  workers_.remove(name);
+}
+
+// --- clients
+// ----------------------------------------------------------------------------------------------------------
+
+void Broker::refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body) {
+  turn.to_client(peer, Reply{number, to_wire(error), std::move(body)});
+}
+
+void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
+  if (request.client.empty() || request.number < 1 || !request.args.is_object()) {
+    ++malformed_;
+    return refuse(turn, peer, request.number,
+                  {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
+  }
+  if (queries::knows(request.verb)) {
+    turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json()});
+    return;
+  }
+  if (request.verb == "connection.test" || request.verb == "module.preview") return ask_worker(turn, peer, request);
+  if (const auto handler = commands::find(request.verb)) {
+    if (!answered_again(turn, peer, request)) execute(turn, peer, request, handler);
+    return;
+  }
+  auto known = commands::verbs();
+  const auto queries = queries::verbs();
+  known.insert(known.end(), queries.begin(), queries.end());
+  refuse(turn, peer, request.number,
+         {ErrorCode::kInvalid, fmt::format("this broker ({}) knows no verb \"{}\"", PIPEKIT_VERSION, request.verb),
+          did_you_mean(request.verb, known)});
+}
+
+bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& request) {
+  if (request.verb == "run") {
+    const auto known = accepted_runs_.find({request.client, request.number});
+    if (known != accepted_runs_.end()) {
+      turn.to_client(peer, Reply{request.number, std::nullopt, known->second.body});
+      return true;
+    }
+  } else if (const auto reply = db_.value<std::string>("SELECT reply FROM request WHERE client = ? AND request_no = ?",
+                                                       request.client, request.number)) {
+    turn.to_client(peer, Reply{request.number, std::nullopt, Json::parse(*reply)});
+    return true;
+  }
+  const auto memory = request.verb == "run" ? kRunMemory : kRequestMemory;
+  if (Millis{request.age_ms} < memory) return false;
+  refuse(turn, peer, request.number,
+         {ErrorCode::kStaleRequest,
+          fmt::format("{} was sent again after {} s, too late to know whether it was executed", request.verb,
+                      request.age_ms / 1000),
+          "look first (runs list, status), then send it as a new command"});
+  return true;
+}
+
+void Broker::execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler) {
+  store::Savepoint savepoint(db_);
+  const auto mark = turn.mark();
+  commands::Context context{turn, db_, modules_, runs_, groups_, settings_, request};
+  auto body = [&]() -> Result<Json> {
+    try {
+      return handler(context);
+    } catch (const Json::exception& error) {
+      return Error{ErrorCode::kInvalid, fmt::format("{}: wrong arguments: {}", request.verb, error.what())};
+    }
+  }();
+  if (!body || context.discard) {
+    turn.rollback(mark);
+    modules_.rolled_back();
+    if (!body) return refuse(turn, peer, request.number, body.error(), context.problems);
+    turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
+    return;
+  }
+  remember(turn, request, *body);
+  savepoint.release();
+  modules_.settle();
+  turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
+}
+
+void Broker::remember(Turn& turn, const Request& request, const Json& body) {
+  ++requests_remembered_;
+  if (request.verb == "run") {
+    accepted_runs_[{request.client, request.number}] = {body, turn.now};
+    if (requests_remembered_ % kPurgeEvery == 0) {
+      std::erase_if(accepted_runs_, [&](const auto& entry) { return entry.second.at + kRunMemory < turn.now; });
+    }
+    return;
+  }
+  db_.run("INSERT INTO request (client, request_no, at, reply) VALUES (?, ?, ?, ?)", request.client, request.number,
+          to_ms(turn.wall), store::Blob{body.dump()});
+  if (requests_remembered_ % kPurgeEvery == 1) {
+    db_.run("DELETE FROM request WHERE at < ?", to_ms(turn.wall - kRequestMemory));
+  }
+}
+
+void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
+  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store) turn.reads.push_back({peer, request, {}});
+}
+
+// --- questions to workers
+// ---------------------------------------------------------------------------------------------
+
+Result<Task> Broker::task_for(const Request& request) {
+  Task task;
+  const auto name = request.args.find("name");
+  const auto ref = name == request.args.end() ? Json() : *name;
+  if (request.verb == "connection.test") {
+    auto connection = definitions::connection_snapshot(db_, ref);
+    if (!connection) return connection.error();
+    task.kind = "test";
+    task.connection = std::move(*connection);
+    return task;
+  }
+  const auto id = definitions::resolve(db_, Kind::module, ref);
+  if (!id) return id.error();
+  auto module = definitions::snapshot(db_, ModuleId{*id});
+  if (!module) return module.error();
+  task.kind = "preview";
+  task.module = std::move(*module);
+  if (const auto rows = request.args.find("max_rows"); rows != request.args.end() && rows->is_number_integer()) {
+    task.max_rows = std::clamp<int64_t>(rows->get<int64_t>(), 1, 1000);
+  }
+  if (const auto set = request.args.find("set"); set != request.args.end() && set->is_object()) {
+    for (const auto& [key, value] : set->items())
+      task.set[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return task;
+}
+
+void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& request) {
+  auto task = task_for(request);
+  if (!task) return refuse(turn, peer, request.number, task.error());
+  auto tags = task->connection ? task->connection->required_tags : task->module->source.required_tags;
+  if (task->module) {
+    const auto& more = task->module->dest.required_tags;
+    tags.insert(tags.end(), more.begin(), more.end());
+  }
+  for (const auto& [name, worker] : workers_.all()) {
+    const bool able = std::ranges::all_of(
+        tags, [&](const auto& tag) { return std::ranges::find(worker.tags, tag) != worker.tags.end(); });
+    if (!able || !workers_.assignable(worker, turn.now)) continue;
+    const auto id = tasks_.begin(request, peer, name, turn.now);
+    if (!id) return;
+    task->id = *id;
+    return turn.to_worker(worker.peer, std::move(*task));
+  }
+  refuse(turn, peer, request.number,
+         {ErrorCode::kUnavailable,
+          tags.empty() ? "no worker is connected"
+                       : fmt::format("no worker with the tags {} is connected", fmt::join(tags, ", ")),
+          "see them with: pipekit-ctl workers list"});
+}
+
+void Broker::task_failed(Turn& turn, const Tasks::Asker& asker, const std::string& message) {
+  refuse(turn, asker.peer, asker.number, {ErrorCode::kUnavailable, message, "try again"});
+}
+
+// --- time
+// -------------------------------------------------------------------------------------------------------------
+
+void Broker::tick(Turn& turn, const TurnInput& input) {
+  if (input.drained_since) {
+    runs_.expire(turn, *input.drained_since);
+    for (const auto& name : workers_.overdue(*input.drained_since)) drop_worker(turn, name, "lost", "worker.lost");
+  }
+  for (const auto& asker : tasks_.overdue(turn.now)) {
+    task_failed(turn, asker, fmt::format("worker {} did not answer in time", asker.worker));
+  }
+  runs_.dispatch(turn);
+  runs_.acknowledge(turn);
+}
+
+void Broker::commit(Turn& turn) {
+  for (const auto& chunk : turn.chunks) store::events::append(db_, chunk);
+  FAILPOINT("broker.commit.before");
+  const auto before = std::chrono::steady_clock::now();
+  db_.run("COMMIT");
+  commit_time_.add(std::chrono::steady_clock::now() - before);
+  FAILPOINT("broker.commit.after");
+  for (auto& chunk : turn.chunks) tails_.committed(std::move(chunk));
+}
+
+void Broker::answer_tails(Turn& turn) {
+  auto due = tails_.due(turn.now);
+  for (auto& answer : due.answers) turn.to_client(answer.peer, std::move(answer.reply));
+  for (auto& [peer, request] : due.from_store) turn.reads.push_back({peer, request, {}});
+}
+
+std::optional<MonoTime> Broker::next_wake(MonoTime now) const {
+  auto wake = earlier(workers_.next_deadline(), runs_.next_deadline(now));
+  wake = earlier(wake, tails_.next_due());
+  return earlier(wake, tasks_.next_deadline());
+}
+
+std::vector<Outgoing> Broker::farewell() const {
+  std::vector<Outgoing> sends;
+  for (const auto& [name, worker] : workers_.all()) {
+    if (!worker.peer.empty()) sends.emplace_back(ToWorker{worker.peer, BrokerLeaving{}});
+  }
+  for (const auto& peer : tails_.peers()) sends.emplace_back(ToClient{peer, BrokerLeaving{}});
+  return sends;
+}
+
+Json Broker::live(const Turn& turn) const {
+  auto workers = Json::array();
+  for (const auto& [name, worker] : workers_.all()) {
+    workers.push_back({{"name", name},
+                       {"state", worker.peer.empty() ? "expected" : "connected"},
+                       {"slots", worker.slots},
+                       {"busy", runs_.busy_slots(name)},
+                       {"tags", worker.tags},
+                       {"host", worker.host},
+                       {"version", worker.version},
+                       {"incarnation", worker.incarnation},
+                       {"draining", worker.draining},
+                       {"joined_at", to_iso(worker.joined_at)},
+                       {"seen_at", to_iso(turn.wall - std::chrono::floor<Millis>(turn.now - worker.heard))}});
+  }
+  return {{"broker",
+           {{"version", PIPEKIT_VERSION},
+            {"store_id", db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")},
+            {"store", db_.file().string()},
+            {"pid", ::getpid()},
+            {"control_endpoint", config_.control_endpoint},
+            {"worker_endpoint", config_.worker_endpoint},
+            {"started_at", to_iso(started_at_)},
+            {"uptime_s", std::chrono::floor<std::chrono::seconds>(turn.now - started_).count()},
+            {"queue_length", runs_.queue_length()},
+            {"live_attempts", runs_.live_attempts()},
+            {"open_tails", tails_.open()},
+            {"malformed_frames", malformed_},
+            {"turn_us", turn_time_.json_us()},
+            {"commit_us", commit_time_.json_us()},
+            {"last_seq", tails_.last()}}},
+          {"workers", workers},
+          {"live", runs_.live_json()}};
+}
+
+}  // namespace pipekit

@@ -1,0 +1,112 @@
+// The broker without its sockets: frames and times in, frames out. One call of turn() is one transaction. The loop
+// (loop.h) and the simulation drive it; it never waits and never looks at a clock.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/commands.h"
+#include "broker/group_flow.h"
+#include "broker/metrics.h"
+#include "broker/modules.h"
+#include "broker/run_flow.h"
+#include "broker/settings.h"
+#include "broker/tails.h"
+#include "broker/tasks.h"
+#include "broker/turn.h"
+#include "broker/workers.h"
+#include "shared/channel.h"
+
+namespace pipekit {
+
+struct BrokerConfig {
+  Millis lease{60'000};
+  std::string control_endpoint;
+  std::string worker_endpoint;
+};
+
+struct TurnInput {
+  MonoTime now{};
+  WallTime wall{};
+  // When the reading of the worker socket began, if it was read until nothing was left. Leases are judged by this
+  // moment: a heartbeat that had arrived by then has been seen.
+  std::optional<MonoTime> drained_since;
+  MonoTime::duration stall{};  // how long this process stood still or was late since the last turn
+  std::vector<Received> from_workers;
+  std::vector<Received> from_clients;
+};
+
+struct TurnOutput {
+  std::vector<Outgoing> sends;
+  std::vector<ReadJob> reads;
+  std::optional<MonoTime> wake;  // when the next turn is due if nothing arrives
+};
+
+class Broker {
+ public:
+  // Recovers what is live in the store. The store is migrated already.
+  Broker(store::Database& db, const BrokerConfig& config, MonoTime now, WallTime wall);
+
+  // Throws StoreError when it cannot be made durable: nothing of it may be sent, and the process has to end.
+  TurnOutput turn(TurnInput input);
+
+  // Last words to everybody who waits for this broker.
+  [[nodiscard]] std::vector<Outgoing> farewell() const;
+
+  void add_turn_time(std::chrono::nanoseconds duration) { turn_time_.add(duration); }
+
+ private:
+  void on_worker_frame(Turn& turn, const Received& received);
+  void on_client_frame(Turn& turn, const Received& received);
+
+  void on(Turn& turn, const std::string& peer, const Hello& hello);
+  void on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat);
+  void on(Turn& turn, const std::string& peer, const Fact& fact);
+  void on(Turn& turn, const std::string& peer, const TaskResult& result);
+  void on(Turn& turn, const std::string& peer, const Goodbye&);
+  void on(Turn& turn, const std::string& peer, const Request& request);
+  void on(Turn& turn, const std::string& peer, const TailRequest& request);
+
+  // What was answered before is answered again.
+  bool answered_again(Turn& turn, const std::string& peer, const Request& request);
+  void execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler);
+  void remember(Turn& turn, const Request& request, const Json& body);
+  void ask_worker(Turn& turn, const std::string& peer, const Request& request);
+  Result<Task> task_for(const Request& request);
+  void refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body = nullptr);
+  void task_failed(Turn& turn, const Tasks::Asker& asker, const std::string& message);
+
+  void drop_worker(Turn& turn, const std::string& name, const char* state, const char* event);
+  void tick(Turn& turn, const TurnInput& input);
+  void commit(Turn& turn);
+  void answer_tails(Turn& turn);
+  [[nodiscard]] std::optional<MonoTime> next_wake(MonoTime now) const;
+  [[nodiscard]] Json live(const Turn& turn) const;
+
+  store::Database& db_;
+  BrokerConfig config_;
+  Settings settings_;
+  Modules modules_;
+  Workers workers_;
+  RunFlow runs_;
+  GroupFlow groups_;
+  Tails tails_;
+  Tasks tasks_;
+  Durations turn_time_;
+  Durations commit_time_;
+  int64_t malformed_ = 0;
+  WallTime started_at_;
+  MonoTime started_;
+
+  struct Accepted {
+    Json body;
+    MonoTime at{};
+  };
+  // `run` requests of the last ten minutes; an older resend is refused, because it can no longer be recognised.
+  std::map<std::pair<std::string, int64_t>, Accepted> accepted_runs_;
+  int64_t requests_remembered_ = 0;
+};
+
+}  // namespace pipekit

@@ -1,0 +1,333 @@
+#include "broker/commands.h"
+
+#include <fmt/format.h>
+
+#include "broker/definitions/apply.h"
+#include "broker/definitions/definitions.h"
+
+namespace pipekit::commands {
+namespace {
+
+const Json& args(const Context& c) { return c.request.args; }
+
+Json argument(const Context& c, const char* name) {
+  const auto found = args(c).find(name);
+  return found == args(c).end() ? Json() : *found;
+}
+
+bool flag(const Context& c, const char* name) {
+  const auto value = argument(c, name);
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::string text(const Context& c, const char* name, const char* otherwise = "") {
+  const auto value = argument(c, name);
+  return value.is_string() ? value.get<std::string>() : otherwise;
+}
+
+// --- definitions
+// ------------------------------------------------------------------------------------------------------
+
+void changed(Context& c, Kind kind, const std::string& name, const char* action) {
+  c.modules.invalidate();
+  Event event;
+  event.kind = "definition.changed";
+  event.fields = {{"object", to_string(kind)}, {"name", name}, {"action", action}, {"by", c.request.user}};
+  c.turn.emit(std::move(event));
+}
+
+void audit(Context& c, const std::string& object, const Json& before, const Json& after) {
+  const auto text_of = [](const Json& json) { return json.is_null() ? std::optional<std::string>() : json.dump(); };
+  c.db.run("INSERT INTO audit (at, who, verb, object, args_json, before_json, after_json) VALUES (?, ?, ?, ?, ?, ?, ?)",
+           to_ms(c.turn.wall), c.request.user, c.request.verb, object, args(c).dump(), text_of(before), text_of(after));
+}
+
+std::string name_in(const Json& object) { return object.value("name", ""); }
+
+template <Kind kind>
+Result<Json> add(Context& c) {
+  auto object = definitions::add(c.db, kind, args(c), c.turn.wall);
+  if (!object) return object;
+  changed(c, kind, name_in(*object), "add");
+  audit(c, name_in(*object), nullptr, *object);
+  return object;
+}
+
+template <Kind kind>
+Result<Json> update(Context& c) {
+  const auto before = definitions::show(c.db, kind, argument(c, "name"));
+  if (!before) return before.error();
+  auto object = definitions::update(c.db, kind, argument(c, "name"), argument(c, "set"), c.turn.wall);
+  if (!object) return object;
+  changed(c, kind, name_in(*object), "update");
+  audit(c, name_in(*before), *before, *object);
+  return object;
+}
+
+template <Kind kind>
+Result<Json> remove(Context& c) {
+  const auto before = definitions::show(c.db, kind, argument(c, "name"));
+  if (!before) return before.error();
+  auto removed = definitions::remove(c.db, kind, argument(c, "name"));
+  if (!removed) return removed;
+  changed(c, kind, name_in(*before), "remove");
+  audit(c, name_in(*before), *before, nullptr);
+  return removed;
+}
+
+template <bool on>
+Result<Json> set_enabled(Context& c) {
+  auto object = definitions::set_enabled(c.db, argument(c, "name"), on, c.turn.wall);
+  if (!object) return object;
+  changed(c, Kind::module, name_in(*object), on ? "enable" : "disable");
+  audit(c, name_in(*object), nullptr, nullptr);
+  return object;
+}
+
+// Arguments of a part are its fields beside `module`.
+Json without(Json object, const char* key) {
+  object.erase(key);
+  return object;
+}
+
+Result<Json> part_changed(Context& c, Result<Json> result) {
+  if (!result) return result;
+  const auto parent = definitions::show(c.db, Kind::module, argument(c, "module"));
+  const auto name = parent ? name_in(*parent) : "";
+  changed(c, Kind::module, name, "update");
+  audit(c, name, nullptr, *result);
+  return result;
+}
+
+template <Kind kind>
+Result<Json> add_part(Context& c) {
+  return part_changed(
+      c, definitions::add_part(c.db, kind, argument(c, "module"), without(args(c), "module"), c.turn.wall));
+}
+
+template <Kind kind>
+Result<Json> update_part(Context& c) {
+  return part_changed(c, definitions::update_part(c.db, kind, argument(c, "module"), argument(c, "name"),
+                                                  argument(c, "set"), c.turn.wall));
+}
+
+template <Kind kind>
+Result<Json> remove_part(Context& c) {
+  return part_changed(c, definitions::remove_part(c.db, kind, argument(c, "module"), argument(c, "name"), c.turn.wall));
+}
+
+Result<Json> group_changed(Context& c, Result<Json> group) {
+  if (!group) return group;
+  changed(c, Kind::group, name_in(*group), "update");
+  audit(c, name_in(*group), nullptr, *group);
+  return group;
+}
+
+Result<Json> add_member(Context& c) {
+  const auto order = argument(c, "run_order");
+  return group_changed(
+      c, definitions::add_member(c.db, argument(c, "group"), argument(c, "module"),
+                                 order.is_number_integer() ? std::optional(order.get<int64_t>()) : std::nullopt));
+}
+
+Result<Json> remove_member(Context& c) {
+  return group_changed(c, definitions::remove_member(c.db, argument(c, "group"), argument(c, "module")));
+}
+
+Result<Json> apply_document(Context& c, bool discard) {
+  const auto outcome = definitions::apply(c.db, argument(c, "document"), {discard, flag(c, "prune")}, c.turn.wall);
+  if (!outcome.problems.empty()) {
+    c.problems = {{"problems", definitions::to_json(outcome.problems)}};
+    return definitions::to_error(outcome.problems);
+  }
+  c.discard = discard;
+  if (outcome.changed && !discard) {
+    c.modules.invalidate();
+    for (const auto& change : outcome.changes) {
+      const auto action = change.value("action", "");
+      const auto kind = kind_from(change.value("kind", ""));
+      if (action != "unchanged" && kind) changed(c, *kind, change.value("name", ""), action.c_str());
+    }
+    audit(c, "", nullptr, outcome.changes);
+  }
+  return Json{{"changes", outcome.changes}, {"applied", !discard}};
+}
+
+Result<Json> apply(Context& c) { return apply_document(c, flag(c, "dry_run")); }
+Result<Json> diff(Context& c) { return apply_document(c, true); }
+
+Result<Json> settings_set(Context& c) {
+  auto setting = set_setting(c.db, text(c, "key"), argument(c, "value"));
+  if (!setting) return setting;
+  c.settings = load_settings(c.db);
+  audit(c, text(c, "key"), nullptr, *setting);
+  return setting;
+}
+
+// --- runs
+// -------------------------------------------------------------------------------------------------------------
+
+Result<std::map<std::string, std::string>> overrides(const Context& c, const ModuleSnapshot& definition) {
+  std::map<std::string, std::string> set;
+  const auto given = argument(c, "set");
+  if (given.is_null()) return set;
+  if (!given.is_object()) return Error{ErrorCode::kInvalid, "set: expected names with their values"};
+  for (const auto& [name, value] : given.items()) {
+    const bool known = std::ranges::any_of(definition.watermarks, [&](const auto& w) { return w.name == name; });
+    if (!known) {
+      return Error{ErrorCode::kInvalid, fmt::format("--set {}: module {} has no such watermark", name, definition.name),
+                   fmt::format("see them with: pipekit-ctl watermark list --module {}", definition.name)};
+    }
+    set[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return set;
+}
+
+Result<Json> run(Context& c) {
+  const auto module = c.modules.find(argument(c, "module"));
+  if (!module) return module.error();
+  const auto& name = module->definition->name;
+  if (!module->enabled) {
+    return Error{ErrorCode::kInvalid, fmt::format("module {} is disabled", name),
+                 fmt::format("enable it with: pipekit-ctl module enable {}", name)};
+  }
+  auto set = overrides(c, *module->definition);
+  if (!set) return set.error();
+  Submission submission;
+  submission.module = *module;
+  submission.dry_run = flag(c, "dry_run");
+  submission.set = std::move(*set);
+  submission.triggered_by = text(c, "triggered_by", "manual");
+  submission.client = c.request.client;
+  submission.request_no = c.request.number;
+  const auto submitted = c.runs.submit(c.turn, submission);
+  if (!submitted) return submitted.error();
+  return Json{{"run_id", submitted->run.value}, {"seq", submitted->seq}};
+}
+
+Result<Json> run_group(Context& c) {
+  const auto started = c.groups.start(c.turn, argument(c, "group"), flag(c, "dry_run"), "manual");
+  if (!started) return started.error();
+  return Json{{"group_run_id", started->group_run.value}, {"seq", started->seq}};
+}
+
+Result<std::vector<RunId>> runs_to_cancel(Context& c) {
+  if (const auto id = argument(c, "run_id"); id.is_number_integer()) {
+    const RunId run{id.get<int64_t>()};
+    const auto status = store::runs::status_of(c.db, run);
+    if (!status) return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value)};
+    if (*status != "queued" && *status != "running") {
+      return Error{ErrorCode::kInvalid, fmt::format("run {} has ended already: {}", run.value, *status)};
+    }
+    return std::vector{run};
+  }
+  if (args(c).contains("module")) {
+    const auto module = definitions::resolve(c.db, Kind::module, argument(c, "module"));
+    if (!module) return module.error();
+    return c.runs.live_runs_of(ModuleId{*module}, std::nullopt);
+  }
+  return Error{ErrorCode::kInvalid, "cancel what?", "give a run id, --module NAME or --group NAME"};
+}
+
+Result<Json> cancel_group(Context& c) {
+  const auto known = definitions::resolve(c.db, Kind::group, argument(c, "group"));
+  if (!known) return known.error();
+  const auto live = c.groups.live_run_of(argument(c, "group"));
+  auto ids = Json::array();
+  if (live) {
+    for (const auto run : c.runs.live_runs_of(std::nullopt, *live)) ids.push_back(run.value);
+    c.groups.cancel(c.turn, *live);
+  }
+  return Json{{"cancelled", ids}, {"group_run_id", live ? Json(live->value) : Json()}};
+}
+
+Result<Json> cancel(Context& c) {
+  if (args(c).contains("group")) return cancel_group(c);
+  const auto runs = runs_to_cancel(c);
+  if (!runs) return runs.error();
+  auto ids = Json::array();
+  for (const auto run : *runs) {
+    if (c.runs.cancel(c.turn, run)) ids.push_back(run.value);
+  }
+  return Json{{"cancelled", ids}};
+}
+
+Json reason(const char* code, const std::string& words) { return {{"code", code}, {"text", words}}; }
+
+Json why_run(Context& c, RunId run) {
+  const auto status = store::runs::status_of(c.db, run);
+  if (*status == "running") return reason("running", fmt::format("run {} is running", run.value));
+  if (*status != "queued") return reason("ended", fmt::format("run {} has ended: {}", run.value, *status));
+  const auto blocked = c.runs.blocked_by(run, c.turn.now);
+  return reason("queued",
+                fmt::format("run {} is queued: {}", run.value, blocked.empty() ? "it starts at once" : blocked));
+}
+
+Result<Json> why(Context& c) {
+  c.discard = true;
+  auto reasons = Json::array();
+  if (const auto id = argument(c, "run_id"); id.is_number_integer()) {
+    const RunId run{id.get<int64_t>()};
+    if (!store::runs::status_of(c.db, run)) {
+      return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value)};
+    }
+    reasons.push_back(why_run(c, run));
+    return Json{{"reasons", reasons}};
+  }
+  const auto module = c.modules.find(argument(c, "module"));
+  if (!module) return module.error();
+  if (!module->enabled) reasons.push_back(reason("disabled", "module " + module->definition->name + " is disabled"));
+  if (const auto holder = store::runs::holder(c.db, module->id)) reasons.push_back(why_run(c, holder->run));
+  if (reasons.empty()) reasons.push_back(reason("idle", "nothing holds it: it has not been asked to run"));
+  return Json{{"reasons", reasons}};
+}
+
+const std::map<std::string, Handler>& table() {
+  static const std::map<std::string, Handler> kTable = {
+      {"driver.add", add<Kind::driver>},
+      {"driver.update", update<Kind::driver>},
+      {"driver.remove", remove<Kind::driver>},
+      {"connection.add", add<Kind::connection>},
+      {"connection.update", update<Kind::connection>},
+      {"connection.remove", remove<Kind::connection>},
+      {"module.add", add<Kind::module>},
+      {"module.update", update<Kind::module>},
+      {"module.remove", remove<Kind::module>},
+      {"module.enable", set_enabled<true>},
+      {"module.disable", set_enabled<false>},
+      {"group.add", add<Kind::group>},
+      {"group.update", update<Kind::group>},
+      {"group.remove", remove<Kind::group>},
+      {"group.add_member", add_member},
+      {"group.remove_member", remove_member},
+      {"watermark.add", add_part<Kind::watermark>},
+      {"watermark.update", update_part<Kind::watermark>},
+      {"watermark.remove", remove_part<Kind::watermark>},
+      {"hook.add", add_part<Kind::hook>},
+      {"hook.update", update_part<Kind::hook>},
+      {"hook.remove", remove_part<Kind::hook>},
+      {"apply", apply},
+      {"diff", diff},
+      {"settings.set", settings_set},
+      {"run", run},
+      {"run_group", run_group},
+      {"cancel", cancel},
+      {"why", why},
+  };
+  return kTable;
+}
+
+}  // namespace
+
+Handler find(const std::string& verb) {
+  const auto found = table().find(verb);
+  return found == table().end() ? nullptr : found->second;
+}
+
+std::vector<std::string> verbs() {
+  std::vector<std::string> names;
+  for (const auto& [name, handler] : table()) names.push_back(name);
+  return names;
+}
+
+}  // namespace pipekit::commands

@@ -1,0 +1,35 @@
+// The verbs that change something or need what only memory knows. Each handler works inside the savepoint of its
+// request: what it refuses is rolled back by the caller.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "broker/group_flow.h"
+#include "broker/modules.h"
+#include "broker/run_flow.h"
+#include "broker/settings.h"
+#include "broker/turn.h"
+
+namespace pipekit::commands {
+
+struct Context {
+  Turn& turn;
+  store::Database& db;
+  Modules& modules;
+  RunFlow& runs;
+  GroupFlow& groups;
+  Settings& settings;
+  const Request& request;
+  // Set by the handler:
+  bool discard = false;     // roll back although it succeeded (diff, dry runs, questions)
+  Json problems = nullptr;  // body of a refusal
+};
+
+using Handler = Result<Json> (*)(Context&);
+
+// nullptr: no such verb here.
+Handler find(const std::string& verb);
+std::vector<std::string> verbs();
+
+}  // namespace pipekit::commands

@@ -1,0 +1,91 @@
+#include "broker/loop.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "shared/failpoint.h"
+
+namespace pipekit {
+namespace {
+
+constexpr int kMaxFramesPerTurn = 512;  // a side; what is left waits for the next turn, so that time is never starved
+constexpr Millis kStall{50};            // shorter delays are noise
+
+template <class... Ts>
+struct Overload : Ts... {
+  using Ts::operator()...;
+};
+
+// True when nothing was left.
+bool drain(RouterSocket& socket, std::vector<Received>& into) {
+  for (int i = 0; i < kMaxFramesPerTurn; ++i) {
+    auto received = socket.try_receive();
+    if (!received) return true;
+    into.push_back(std::move(*received));
+  }
+  return false;
+}
+
+}  // namespace
+
+BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals)
+    : signals_(signals),
+      control_(context_, config.control_endpoint),
+      workers_(context_, config.worker_endpoint),
+      reads_(context_, db.file()),
+      broker_(db, config, clock_.now(), clock_.wall()) {}
+
+TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
+  TurnInput input;
+  input.stall = stall;
+  if (drain(workers_, input.from_workers)) input.drained_since = woken;
+  drain(control_, input.from_clients);
+  input.now = clock_.now();
+  input.wall = clock_.wall();
+  return input;
+}
+
+void BrokerLoop::run() {
+  Poller poller;
+  const auto on_signal = poller.add(signals_.fd());
+  poller.add(workers_.socket());
+  poller.add(control_.socket());
+  const auto on_answer = poller.add(reads_.socket());
+
+  std::optional<MonoTime> wake = clock_.now();
+  MonoTime::duration late{};
+  for (;;) {
+    poller.wait_until(wake, clock_);
+    if (poller.readable(on_signal) && signals_.take() > 0) break;
+    const auto woken = clock_.now();
+    // What this process slept too long or worked too long is nobody else's delay.
+    if (wake && woken > *wake) late += woken - *wake;
+    if (poller.readable(on_answer)) forward_answers();
+    auto output = broker_.turn(gather(woken, late > kStall ? late : MonoTime::duration{}));
+    FAILPOINT("broker.send.before");
+    for (const auto& outgoing : output.sends) send(outgoing);
+    for (const auto& job : output.reads) reads_.submit(job);
+    FAILPOINT("broker.send.after");
+    wake = output.wake;
+    late = clock_.now() - woken;
+    broker_.add_turn_time(late);
+  }
+  spdlog::info("leaving: running transfers go on and reattach to the next broker");
+  for (const auto& outgoing : broker_.farewell()) send(outgoing);
+}
+
+void BrokerLoop::forward_answers() {
+  while (auto answer = reads_.try_receive()) control_.send(answer->peer, answer->frames);
+}
+
+// A peer that is gone or full loses the message: heartbeats, resent requests and repeated tails make up for it.
+void BrokerLoop::send(const Outgoing& outgoing) {
+  std::visit(Overload{
+                 [&](const ToClient& to) { control_.send(to.peer, encode(to.message)); },
+                 [&](const ToWorker& to) { workers_.send(to.peer, encode(to.message)); },
+             },
+             outgoing);
+}
+
+}  // namespace pipekit

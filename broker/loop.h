@@ -1,0 +1,35 @@
+// The broker's one thread of decisions: sockets, signals and the clock around Broker::turn().
+#pragma once
+
+#include <filesystem>
+
+#include "broker/broker.h"
+#include "broker/read_thread.h"
+#include "shared/poller.h"
+#include "shared/signals.h"
+
+namespace pipekit {
+
+class BrokerLoop {
+ public:
+  // Binds both endpoints; throws zmq::error_t when one cannot be bound.
+  BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals);
+
+  // Until a signal. Throws what makes going on impossible.
+  void run();
+
+ private:
+  TurnInput gather(MonoTime woken, MonoTime::duration stall);
+  void send(const Outgoing& outgoing);
+  void forward_answers();
+
+  SystemClock clock_;
+  SignalFd& signals_;
+  zmq::context_t context_;
+  RouterSocket control_;
+  RouterSocket workers_;
+  ReadThread reads_;
+  Broker broker_;
+};
+
+}  // namespace pipekit

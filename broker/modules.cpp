@@ -1,0 +1,44 @@
+#include "broker/modules.h"
+
+#include "broker/definitions/definitions.h"
+#include "broker/store/snapshots.h"
+
+namespace pipekit {
+
+Result<Module> Modules::find(const Json& ref) {
+  const auto key = ref.dump();
+  if (const auto known = by_ref_.find(key); known != by_ref_.end()) return known->second;
+  const auto id = definitions::resolve(db_, Kind::module, ref);
+  if (!id) return id.error();
+  auto definition = definitions::snapshot(db_, ModuleId{*id});
+  if (!definition) return definition.error();
+  Module module;
+  module.id = ModuleId{*id};
+  module.enabled = db_.value<bool>("SELECT enabled FROM module WHERE id = ?", *id).value_or(false);
+  const auto interned = store::snapshots::intern(db_, *definition);
+  unsettled_ = unsettled_ || interned.added;
+  module.snapshot_id = interned.id;
+  module.definition = snapshot(module.snapshot_id);
+  by_ref_[key] = module;
+  return module;
+}
+
+void Modules::rolled_back() {
+  if (!unsettled_) return;
+  by_ref_.clear();
+  by_snapshot_.clear();  // an id that was given and taken back will be given again
+  unsettled_ = false;
+}
+
+std::shared_ptr<const ModuleSnapshot> Modules::snapshot(int64_t snapshot_id) {
+  auto& cached = by_snapshot_[snapshot_id];
+  auto definition = cached.lock();
+  if (definition == nullptr) {
+    definition = std::make_shared<const ModuleSnapshot>(store::snapshots::load(db_, snapshot_id));
+    cached = definition;
+    std::erase_if(by_snapshot_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  return definition;
+}
+
+}  // namespace pipekit

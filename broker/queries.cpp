@@ -1,0 +1,341 @@
+#include "broker/queries.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <functional>
+#include <map>
+
+#include "broker/definitions/apply.h"
+#include "broker/definitions/definitions.h"
+#include "broker/settings.h"
+#include "broker/store/events.h"
+#include "shared/clock.h"
+
+namespace pipekit::queries {
+namespace {
+
+using store::Database;
+using store::Rows;
+
+constexpr int64_t kScanBytes = 1024 * 1024;
+constexpr int64_t kMaxRows = 1000;
+
+constexpr auto kRunColumns =
+    "r.id, r.module_id, r.module_name, r.group_run_id, r.attempts AS attempt, a.worker, r.queued_at, r.started_at,"
+    " r.finished_at, r.row_count, r.status, r.error, r.error_code, r.dry_run, r.watermark_values_json, r.triggered_by";
+
+// --- rows as JSON
+// -----------------------------------------------------------------------------------------------------
+
+bool is_time(const std::string& name) { return name.ends_with("_at"); }
+bool is_bool(const std::string& name) {
+  return name == "dry_run" || name == "stop_on_failure" || name == "reconcile" || name == "merging";
+}
+// Empty means "none" in the store, which has no use for two kinds of nothing.
+bool is_optional_text(const std::string& name) {
+  return name == "error" || name == "error_code" || name == "worker" || name == "outcome" || name == "note";
+}
+
+Json as_json(const Rows& rows, int column) {
+  const auto name = rows.name(column);
+  if (rows.is_null(column)) return nullptr;
+  if (is_time(name)) return to_iso(from_ms(rows.get<int64_t>(column)));
+  if (is_bool(name)) return rows.get<bool>(column);
+  auto value = rows.json(column);
+  if (is_optional_text(name) && value == "") return nullptr;
+  return value;
+}
+
+Json row_object(const Rows& rows) {
+  auto object = Json::object();
+  for (int i = 0; i < rows.columns(); ++i) object[rows.name(i)] = as_json(rows, i);
+  return object;
+}
+
+Json all(Rows rows) {
+  auto list = Json::array();
+  while (rows.next()) list.push_back(row_object(rows));
+  return list;
+}
+
+// --- arguments
+// --------------------------------------------------------------------------------------------------------
+
+std::optional<int64_t> integer(const Json& args, const char* name) {
+  const auto found = args.find(name);
+  if (found == args.end() || !found->is_number_integer()) return std::nullopt;
+  return found->get<int64_t>();
+}
+
+std::string text(const Json& args, const char* name) {
+  const auto found = args.find(name);
+  return found != args.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Json ref(const Json& args, const char* name) {
+  const auto found = args.find(name);
+  return found == args.end() ? Json() : *found;
+}
+
+int64_t limit(const Json& args) { return std::clamp<int64_t>(integer(args, "limit").value_or(50), 1, kMaxRows); }
+
+Result<int64_t> required_id(const Json& args) {
+  const auto id = integer(args, "id");
+  if (!id) return Error{ErrorCode::kInvalid, "an id is needed: a whole number"};
+  return *id;
+}
+
+// --- runs
+// -------------------------------------------------------------------------------------------------------------
+
+Result<Json> runs_list(Database& db, const ReadJob&, const Json& args) {
+  std::optional<int64_t> module;
+  if (args.contains("module") && !args["module"].is_null()) {
+    const auto found = definitions::resolve(db, Kind::module, args["module"]);
+    if (!found) return found.error();
+    module = *found;
+  }
+  const auto status = text(args, "status");
+  return all(db.query(fmt::format("SELECT {} FROM run_log r LEFT JOIN attempt a ON a.id = r.last_epoch"
+                                  " WHERE (?1 IS NULL OR r.module_id = ?1) AND (?2 = '' OR r.status = ?2)"
+                                  " AND r.queued_at >= ?3 AND (?4 IS NULL OR r.id < ?4) ORDER BY r.id DESC LIMIT ?5",
+                                  kRunColumns),
+                      module, status, integer(args, "since_ms").value_or(0), integer(args, "before"), limit(args)));
+}
+
+Error no_run(int64_t id) {
+  return {ErrorCode::kNotFound, fmt::format("there is no run {}", id), "list them with: pipekit-ctl runs list"};
+}
+
+Json attempts_of(Database& db, std::optional<int64_t> epoch) {
+  auto list = Json::array();
+  while (epoch) {
+    auto rows = db.query(
+        "SELECT id AS epoch, number, reconcile, worker, state, status, outcome, error, row_count, assigned_at,"
+        " started_at, ended_at, previous FROM attempt WHERE id = ?",
+        *epoch);
+    if (!rows.next()) break;
+    auto object = row_object(rows);
+    epoch = object["previous"].is_null() ? std::nullopt : std::optional(object["previous"].get<int64_t>());
+    object.erase("previous");
+    list.insert(list.begin(), std::move(object));
+  }
+  return list;
+}
+
+Json log_lines(Database& db, int64_t run, int64_t after, int64_t bytes, int64_t& next) {
+  auto lines = Json::array();
+  for (const auto& chunk : store::events::scan_log(db, RunId{run}, after, bytes)) {
+    next = chunk.last;
+    if (const auto* log = std::get_if<LogChunk>(&chunk.chunk)) {
+      for (size_t i = 0; i < log->lines.size(); ++i) {
+        const auto seq = log->first_seq + static_cast<int64_t>(i);
+        if (seq <= after) continue;
+        lines.push_back({{"seq", seq},
+                         {"ts", to_iso(from_ms(log->ts))},
+                         {"stream", log->lines[i].err ? "stderr" : "stdout"},
+                         {"line", log->lines[i].text}});
+      }
+      continue;
+    }
+    lines.push_back({{"seq", chunk.first},
+                     {"ts", nullptr},
+                     {"stream", "elided"},
+                     {"line", fmt::format("… {} lines elided …", chunk.last - chunk.first + 1)}});
+  }
+  return lines;
+}
+
+Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
+  const auto id = required_id(args);
+  if (!id) return id.error();
+  auto rows =
+      db.query(fmt::format("SELECT {}, r.resolved_source_sql, r.merge_sql, r.jrunner_stdout, r.jrunner_stderr,"
+                           " r.hook_log, r.last_epoch, r.set_json, r.cancel_requested, r.queued_seq FROM run_log"
+                           " r LEFT JOIN attempt a ON a.id = r.last_epoch WHERE r.id = ?",
+                           kRunColumns),
+               *id);
+  if (!rows.next()) return no_run(*id);
+  auto run = row_object(rows);
+  run["cancel_requested"] = run["cancel_requested"] == 1;
+  run["set"] = Json::parse(run["set_json"].get<std::string>());
+  run.erase("set_json");
+  run["attempts"] =
+      attempts_of(db, run["last_epoch"].is_null() ? std::nullopt : std::optional(run["last_epoch"].get<int64_t>()));
+  run.erase("last_epoch");
+  int64_t next = 0;
+  std::string live_log;
+  for (const auto& line : log_lines(db, *id, 0, kScanBytes, next)) {
+    live_log += line["line"].get_ref<const std::string&>();
+    live_log += '\n';
+  }
+  run["live_log"] = live_log;
+  return run;
+}
+
+Result<Json> runs_logs(Database& db, const ReadJob&, const Json& args) {
+  const auto id = required_id(args);
+  if (!id) return id.error();
+  const auto status = db.value<std::string>("SELECT status FROM run_log WHERE id = ?", *id);
+  if (!status) return no_run(*id);
+  const auto after = integer(args, "after").value_or(0);
+  int64_t next = after;
+  auto lines = log_lines(db, *id, after, kScanBytes, next);
+  const bool final = *status != "queued" && *status != "running";
+  return Json{{"lines", lines}, {"next", next}, {"done", final && next == after}, {"status", *status}};
+}
+
+Result<Json> group_runs_list(Database& db, const ReadJob&, const Json& args) {
+  std::optional<int64_t> group;
+  if (args.contains("group") && !args["group"].is_null()) {
+    const auto found = definitions::resolve(db, Kind::group, args["group"]);
+    if (!found) return found.error();
+    group = *found;
+  }
+  return all(
+      db.query("SELECT id, group_id, group_name, started_at, finished_at, status, dry_run, triggered_by, note"
+               " FROM group_run WHERE (?1 IS NULL OR group_id = ?1) AND (?2 IS NULL OR id < ?2)"
+               " ORDER BY id DESC LIMIT ?3",
+               group, integer(args, "before"), limit(args)));
+}
+
+Result<Json> group_runs_show(Database& db, const ReadJob&, const Json& args) {
+  const auto id = required_id(args);
+  if (!id) return id.error();
+  auto rows = db.query(
+      "SELECT id, group_id, group_name, started_at, finished_at, status, dry_run, stop_on_failure, triggered_by, note"
+      " FROM group_run WHERE id = ?",
+      *id);
+  if (!rows.next()) {
+    return Error{ErrorCode::kNotFound, fmt::format("there is no group run {}", *id),
+                 "list them with: pipekit-ctl group-runs list"};
+  }
+  auto group_run = row_object(rows);
+  group_run["members"] = all(db.query(
+      "SELECT m.position, m.run_order, m.module_id, m.module_name, m.run_id, coalesce(m.status, r.status, 'waiting') AS"
+      " status, m.error, r.row_count, r.started_at, r.finished_at FROM group_run_member m"
+      " LEFT JOIN run_log r ON r.id = m.run_id WHERE m.group_run_id = ? ORDER BY m.position",
+      *id));
+  return group_run;
+}
+
+// --- the rest
+// ---------------------------------------------------------------------------------------------------------
+
+Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
+  auto workers = job.live["workers"];
+  auto gone =
+      all(db.query("SELECT name, state, slots, tags, host, version, incarnation, joined_at, seen_at FROM worker"
+                   " WHERE state <> 'connected' ORDER BY name"));
+  for (auto& worker : gone) {
+    worker["tags"] = Json::parse(worker["tags"].get<std::string>());
+    worker["busy"] = 0;
+    worker["draining"] = false;
+    workers.push_back(worker);
+  }
+  return workers;
+}
+
+Result<Json> status(Database& db, const ReadJob& job, const Json& args) {
+  auto body = job.live;
+  auto workers = workers_list(db, job, args);
+  if (!workers) return workers.error();
+  body["workers"] = *workers;
+  auto modules = definitions::list(db, Kind::module);
+  if (!modules) return modules.error();
+  body["modules"] = *modules;
+  auto groups = definitions::list(db, Kind::group);
+  if (!groups) return groups.error();
+  body["groups"] = *groups;
+  return body;
+}
+
+Result<Json> list_of(Database& db, Kind kind) { return definitions::list(db, kind); }
+
+using Query = std::function<Result<Json>(Database&, const ReadJob&, const Json&)>;
+
+const std::map<std::string, Query>& table() {
+  static const auto kTable = [] {
+    std::map<std::string, Query> t;
+    for (const auto kind : {Kind::driver, Kind::connection, Kind::module, Kind::group}) {
+      const std::string name(to_string(kind));
+      t[name + ".list"] = [kind](Database& db, const ReadJob&, const Json&) { return list_of(db, kind); };
+      t[name + ".show"] = [kind](Database& db, const ReadJob&, const Json& args) {
+        return definitions::show(db, kind, ref(args, "name"));
+      };
+    }
+    for (const auto kind : {Kind::watermark, Kind::hook}) {
+      t[std::string(to_string(kind)) + ".list"] = [kind](Database& db, const ReadJob&, const Json& args) {
+        return definitions::list_parts(db, kind, ref(args, "module"));
+      };
+    }
+    t["schedule.list"] = [](Database& db, const ReadJob&, const Json& args) {
+      const auto group = ref(args, "group");
+      return group.is_null() ? definitions::list_schedules(db) : definitions::list_parts(db, Kind::schedule, group);
+    };
+    t["export"] = [](Database& db, const ReadJob&, const Json&) -> Result<Json> {
+      return definitions::export_document(db);
+    };
+    t["settings.list"] = [](Database& db, const ReadJob&, const Json&) -> Result<Json> { return list_settings(db); };
+    t["settings.get"] = [](Database& db, const ReadJob&, const Json& args) {
+      return get_setting(db, text(args, "key"));
+    };
+    t["runs.list"] = runs_list;
+    t["runs.show"] = runs_show;
+    t["runs.logs"] = runs_logs;
+    t["group_runs.list"] = group_runs_list;
+    t["group_runs.show"] = group_runs_show;
+    t["workers.list"] = workers_list;
+    t["status"] = status;
+    return t;
+  }();
+  return kTable;
+}
+
+TailReply tail(Database& db, const TailRequest& request) {
+  TailReply reply;
+  reply.number = request.number;
+  reply.last = store::events::last_seq(db);
+  reply.next = std::min(request.after, reply.last);
+  for (const auto& chunk : store::events::scan(db, request.after, kScanBytes)) {
+    store::events::collect(chunk, request.after, request.filter, reply);
+    reply.next = chunk.last;
+  }
+  return reply;
+}
+
+Reply reply_to(Database& db, const ReadJob& job, const Request& request) {
+  Reply reply;
+  reply.number = request.number;
+  try {
+    auto body = table().at(request.verb)(db, job, request.args);
+    if (body) {
+      reply.body = std::move(*body);
+    } else {
+      reply.error = WireError{std::string(to_string(body.error().code)), body.error().message, body.error().hint};
+    }
+  } catch (const Json::exception& error) {
+    reply.error = WireError{"invalid", fmt::format("{}: wrong arguments: {}", request.verb, error.what()), ""};
+  }
+  return reply;
+}
+
+}  // namespace
+
+bool knows(const std::string& verb) { return table().contains(verb); }
+
+bool needs_live(const std::string& verb) { return verb == "status" || verb == "workers.list"; }
+
+std::vector<std::string> verbs() {
+  std::vector<std::string> names;
+  for (const auto& [name, query] : table()) names.push_back(name);
+  return names;
+}
+
+BrokerToClient answer(store::Database& db, const ReadJob& job) {
+  if (const auto* request = std::get_if<TailRequest>(&job.request)) return tail(db, *request);
+  return reply_to(db, job, std::get<Request>(job.request));
+}
+
+}  // namespace pipekit::queries

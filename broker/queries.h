@@ -1,0 +1,20 @@
+// The verbs that only read, and tails that ask for what memory no longer has. They run on the read thread with its own
+// read-only connection, after the commit of the turn that passed them on; each is one short, bounded snapshot.
+#pragma once
+
+#include <string>
+
+#include "broker/store/database.h"
+#include "broker/turn.h"
+
+namespace pipekit::queries {
+
+bool knows(const std::string& verb);
+std::vector<std::string> verbs();
+// Whether the verb wants ReadJob::live.
+bool needs_live(const std::string& verb);
+
+// Never throws for what a client sent; a StoreError (broken file) is a fault.
+BrokerToClient answer(store::Database& db, const ReadJob& job);
+
+}  // namespace pipekit::queries

@@ -1,0 +1,90 @@
+#include "broker/read_thread.h"
+
+#include <stdexcept>
+#include <vector>
+
+#include "broker/queries.h"
+
+namespace pipekit {
+namespace {
+
+constexpr auto kEndpoint = "inproc://read-thread";
+
+using Parts = std::vector<std::string>;
+
+void send(zmq::socket_t& socket, const Parts& parts) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    socket.send(zmq::buffer(parts[i]), i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+  }
+}
+
+std::optional<Parts> receive(zmq::socket_t& socket, zmq::recv_flags flags) {
+  Parts parts;
+  for (bool more = true; more;) {
+    zmq::message_t part;
+    if (!socket.recv(part, parts.empty() ? flags : zmq::recv_flags::none)) return std::nullopt;
+    more = part.more();
+    parts.push_back(part.to_string());
+  }
+  return parts;
+}
+
+// A job is {peer, head, body, live}; no parts but one ends the thread.
+ReadJob job_from(const Parts& parts) {
+  auto request = decode_client_to_broker(parts[1], parts[2]);
+  if (!request)
+    throw std::logic_error("the read thread was given what the broker did not read: " + request.error().message);
+  return {parts[0], std::move(*request), Json::from_msgpack(parts[3])};
+}
+
+void serve(zmq::socket_t& socket, const std::filesystem::path& store) {
+  store::Database db(store, store::Database::Mode::read_only);
+  for (;;) {
+    const auto parts = receive(socket, zmq::recv_flags::none);
+    if (!parts || parts->size() != 4) return;
+    const auto job = job_from(*parts);
+    const auto frames = encode(queries::answer(db, job));
+    send(socket, {job.peer, frames.head, frames.body});
+  }
+}
+
+void run(zmq::context_t& context, const std::filesystem::path& store) {
+  zmq::socket_t socket(context, zmq::socket_type::pair);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.connect(kEndpoint);
+  try {
+    serve(socket, store);
+  } catch (const std::exception& error) {
+    send(socket, {error.what()});  // one part: the loop throws it
+  }
+}
+
+}  // namespace
+
+ReadThread::ReadThread(zmq::context_t& context, std::filesystem::path store)
+    : socket_(context, zmq::socket_type::pair) {
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::sndhwm, 0);  // bounded by the clients: each waits for its answer
+  socket_.bind(kEndpoint);
+  thread_ = std::thread([&context, store = std::move(store)] { run(context, store); });
+}
+
+ReadThread::~ReadThread() {
+  send(socket_, {""});
+  thread_.join();
+}
+
+void ReadThread::submit(const ReadJob& job) {
+  const auto frames = encode(job.request);
+  const auto live = Json::to_msgpack(job.live);
+  send(socket_, {job.peer, frames.head, frames.body, std::string(live.begin(), live.end())});
+}
+
+std::optional<ReadThread::Answer> ReadThread::try_receive() {
+  auto parts = receive(socket_, zmq::recv_flags::dontwait);
+  if (!parts) return std::nullopt;
+  if (parts->size() != 3) throw std::runtime_error("read thread: " + parts->front());
+  return Answer{(*parts)[0], {(*parts)[1], (*parts)[2]}};
+}
+
+}  // namespace pipekit

@@ -1,0 +1,105 @@
+#include "broker/settings.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace pipekit {
+namespace {
+
+struct Setting {
+  const char* key;
+  const char* description;
+  int64_t Settings::*number;
+  std::string Settings::*text;
+  int64_t least;
+  int64_t most;
+};
+
+constexpr Setting kSettings[] = {
+    {"log_head_bytes", "of a run's log: kept from its beginning", &Settings::log_head_bytes, nullptr, 0, 1 << 30},
+    {"log_tail_bytes", "of a run's log: kept from its end", &Settings::log_tail_bytes, nullptr, 1024, 1 << 30},
+    {"claim_limit_s", "how long a claim waits for a merge that is still in flight", &Settings::claim_limit_s, nullptr,
+     1, 86'400},
+    {"row_count_pattern", "regular expression with one group for the runner's row count; empty: the built-in one",
+     nullptr, &Settings::row_count_pattern, 0, 0},
+};
+
+std::string text_of(const Setting& setting, const Settings& values) {
+  return setting.number != nullptr ? std::to_string(values.*setting.number) : values.*setting.text;
+}
+
+Json described(const Setting& setting, const Settings& values) {
+  return {{"key", setting.key},
+          {"value", text_of(setting, values)},
+          {"default", text_of(setting, Settings{})},
+          {"description", setting.description}};
+}
+
+Result<const Setting*> find(const std::string& key) {
+  std::string known;
+  for (const auto& setting : kSettings) {
+    if (setting.key == key) return &setting;
+    known += known.empty() ? setting.key : fmt::format(", {}", setting.key);
+  }
+  return Error{ErrorCode::kNotFound, fmt::format("there is no setting \"{}\"", key), "settings are: " + known};
+}
+
+// The value as text, checked.
+Result<std::string> checked(const Setting& setting, const Json& value) {
+  const auto text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (setting.number == nullptr) return text;
+  int64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+  if (!whole || number < setting.least || number > setting.most) {
+    return Error{ErrorCode::kInvalid, fmt::format("setting {}: \"{}\" is not a whole number from {} to {}", setting.key,
+                                                  text, setting.least, setting.most)};
+  }
+  return text;
+}
+
+void assign(Settings& values, const std::string& key, const std::string& text) {
+  for (const auto& setting : kSettings) {
+    if (setting.key != key) continue;
+    if (setting.number != nullptr) {
+      std::from_chars(text.data(), text.data() + text.size(), values.*setting.number);
+    } else {
+      values.*setting.text = text;
+    }
+  }
+}
+
+}  // namespace
+
+Settings load_settings(store::Database& db) {
+  Settings values;
+  auto rows = db.query("SELECT key, value FROM settings");
+  while (rows.next()) assign(values, rows.get<std::string>(0), rows.get<std::string>(1));
+  return values;
+}
+
+Json list_settings(store::Database& db) {
+  const auto values = load_settings(db);
+  auto list = Json::array();
+  for (const auto& setting : kSettings) list.push_back(described(setting, values));
+  return list;
+}
+
+Result<Json> get_setting(store::Database& db, const std::string& key) {
+  const auto setting = find(key);
+  if (!setting) return setting.error();
+  return described(**setting, load_settings(db));
+}
+
+Result<Json> set_setting(store::Database& db, const std::string& key, const Json& value) {
+  const auto setting = find(key);
+  if (!setting) return setting.error();
+  const auto text = checked(**setting, value);
+  if (!text) return text.error();
+  db.run("INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key,
+         *text);
+  return get_setting(db, key);
+}
+
+}  // namespace pipekit

@@ -1,0 +1,175 @@
+#include "broker/store/events.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "shared/codec.h"
+
+namespace pipekit::store::events {
+namespace {
+
+int64_t text_bytes(const LogChunk& chunk) {
+  int64_t bytes = 0;
+  for (const auto& line : chunk.lines) bytes += static_cast<int64_t>(line.text.size()) + 1;
+  return bytes;
+}
+
+// What stands in the store was written by this program; unreadable means a broken file.
+template <class T>
+T sound(Result<T> result, int64_t first) {
+  if (!result) throw StoreError(0, "event chunk " + std::to_string(first) + ": " + result.error().message);
+  return std::move(*result);
+}
+
+Numbered decoded(const Rows& rows) {
+  Numbered numbered{rows.get<int64_t>(0), rows.get<int64_t>(1), {}};
+  const bool is_log = !rows.is_null(2) && rows.get<int64_t>(3) > 0;  // an elided log has no bytes left
+  if (is_log) {
+    numbered.chunk = sound(unpack_log_chunk(rows.get<std::string>(4)), numbered.first);
+  } else {
+    numbered.chunk = sound(unpack_events(rows.get<std::string>(4)), numbered.first);
+  }
+  return numbered;
+}
+
+std::vector<Numbered> take(Rows rows, int64_t limit_bytes) {
+  std::vector<Numbered> chunks;
+  for (int64_t bytes = 0; bytes < limit_bytes && rows.next();) {
+    bytes += static_cast<int64_t>(rows.get<std::string>(4).size()) + 64;
+    chunks.push_back(decoded(rows));
+  }
+  return chunks;
+}
+
+struct Stored {
+  int64_t first;
+  int64_t last;
+  int64_t bytes;
+};
+
+std::vector<Stored> log_rows(Database& db, RunId run) {
+  std::vector<Stored> stored;
+  auto rows = db.query("SELECT first_seq, last_seq, bytes FROM event_chunk WHERE run_id = ? ORDER BY first_seq", run);
+  while (rows.next()) stored.push_back({rows.get<int64_t>(0), rows.get<int64_t>(1), rows.get<int64_t>(2)});
+  return stored;
+}
+
+// The rows that neither the head nor the tail needs.
+std::vector<Stored> middle(const std::vector<Stored>& stored, const Limits& limits) {
+  auto from = stored.begin();
+  for (int64_t head = 0; from != stored.end() && head < limits.head_bytes; ++from) head += from->bytes;
+  auto to = stored.end();
+  for (int64_t tail = 0; to > from && tail < limits.tail_bytes;) tail += (--to)->bytes;
+  return from < to ? std::vector<Stored>(from, to) : std::vector<Stored>{};
+}
+
+void replace_by_elided(Database& db, RunId run, const std::string& module_name, int64_t first, int64_t last) {
+  Event event;
+  event.seq = first;
+  event.kind = "run.elided";
+  event.run_id = run.value;
+  event.module_name = module_name;
+  event.fields = {{"from", first}, {"to", last}};
+  db.run("DELETE FROM event_chunk WHERE run_id = ? AND first_seq BETWEEN ? AND ?", run, first, last);
+  db.run("INSERT INTO event_chunk (first_seq, last_seq, run_id, bytes, body) VALUES (?, ?, ?, 0, ?)", first, last, run,
+         Blob{pack(std::vector<Event>{event})});
+}
+
+}  // namespace
+
+int64_t last_seq(Database& db) {
+  return db.value<int64_t>("SELECT last_seq FROM event_chunk ORDER BY first_seq DESC LIMIT 1").value_or(0);
+}
+
+int64_t first_seq(Database& db) { return db.value<int64_t>("SELECT min(first_seq) FROM event_chunk").value_or(0); }
+
+void append(Database& db, const Numbered& chunk) {
+  const auto* log = std::get_if<LogChunk>(&chunk.chunk);
+  const auto body = log != nullptr ? pack(*log) : pack(std::get<std::vector<Event>>(chunk.chunk));
+  const auto run = log != nullptr ? std::optional(log->run_id) : std::nullopt;
+  db.run("INSERT INTO event_chunk (first_seq, last_seq, run_id, bytes, body) VALUES (?, ?, ?, ?, ?)", chunk.first,
+         chunk.last, run, log != nullptr ? text_bytes(*log) : 0, Blob{body});
+}
+
+std::vector<Numbered> scan(Database& db, int64_t after, int64_t limit_bytes) {
+  // The chunk that holds `after` may reach beyond it.
+  const auto from = db.value<int64_t>("SELECT max(first_seq) FROM event_chunk WHERE first_seq <= ?", after + 1);
+  return take(db.query("SELECT first_seq, last_seq, run_id, bytes, body FROM event_chunk"
+                       " WHERE first_seq >= ? AND last_seq > ? ORDER BY first_seq",
+                       from.value_or(0), after),
+              limit_bytes);
+}
+
+std::vector<Numbered> scan_log(Database& db, RunId run, int64_t after, int64_t limit_bytes) {
+  return take(db.query("SELECT first_seq, last_seq, run_id, bytes, body FROM event_chunk"
+                       " WHERE run_id = ? AND last_seq > ? ORDER BY first_seq",
+                       run, after),
+              limit_bytes);
+}
+
+int64_t elide(Database& db, RunId run, const std::string& module_name, const Limits& limits) {
+  const auto stored = log_rows(db, run);
+  int64_t total = 0;
+  for (const auto& row : stored) total += row.bytes;
+  const auto gone = middle(stored, limits);
+  int64_t freed = 0;
+  for (const auto& row : gone) freed += row.bytes;
+  if (freed < limits.tail_bytes / 2) return total;
+  for (size_t i = 0; i < gone.size();) {
+    size_t end = i + 1;  // neighbours without another event between them become one range
+    while (end < gone.size() && gone[end].first == gone[end - 1].last + 1) ++end;
+    const bool as_before = end == i + 1 && gone[i].bytes == 0;
+    if (!as_before) replace_by_elided(db, run, module_name, gone[i].first, gone[end - 1].last);
+    i = end;
+  }
+  return total - freed;
+}
+
+int64_t log_bytes(Database& db, RunId run) {
+  return db.value<int64_t>("SELECT sum(bytes) FROM event_chunk WHERE run_id = ?", run).value_or(0);
+}
+
+namespace {
+
+bool matches(const EventFilter& filter, const std::string& kind, std::optional<int64_t> run,
+             std::optional<int64_t> group_run, const std::string& module_name) {
+  if (filter.run_id && filter.run_id != run) return false;
+  if (filter.group_run_id && filter.group_run_id != group_run) return false;
+  if (!filter.module_name.empty() && filter.module_name != module_name) return false;
+  return filter.kinds.empty() || std::ranges::find(filter.kinds, kind) != filter.kinds.end();
+}
+
+}  // namespace
+
+bool matches(const EventFilter& filter, const Event& event) {
+  return matches(filter, event.kind, event.run_id, event.group_run_id, event.module_name);
+}
+
+bool matches(const EventFilter& filter, const LogChunk& chunk) {
+  return matches(filter, "run.log", chunk.run_id, chunk.group_run_id, chunk.module_name);
+}
+
+void collect(const Numbered& chunk, int64_t after, const EventFilter& filter, TailReply& out) {
+  if (const auto* log = std::get_if<LogChunk>(&chunk.chunk)) {
+    if (!matches(filter, *log)) return;
+    auto part = *log;
+    if (after >= part.first_seq) {
+      part.lines.erase(part.lines.begin(), part.lines.begin() + (after - part.first_seq + 1));
+      part.first_seq = after + 1;
+    }
+    out.logs.push_back(std::move(part));
+    return;
+  }
+  for (const auto& event : std::get<std::vector<Event>>(chunk.chunk)) {
+    const bool elided = event.kind == "run.elided";
+    if ((event.seq <= after && !elided) || !matches(filter, event)) continue;
+    auto& added = out.events.emplace_back(event);
+    // A reader that has seen the first part of the range, before it was elided or since, gets the rest.
+    if (elided && added.seq <= after) {
+      added.seq = after + 1;
+      added.fields["from"] = after + 1;
+    }
+  }
+}
+
+}  // namespace pipekit::store::events

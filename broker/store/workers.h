@@ -1,0 +1,15 @@
+// The workers that the broker has met, so that it knows after a restart whom to expect.
+#pragma once
+
+#include <vector>
+
+#include "broker/store/database.h"
+#include "broker/workers.h"
+
+namespace pipekit::store::workers {
+
+void save(Database& db, const Worker& worker, WallTime now);
+void mark(Database& db, const std::string& name, const std::string& state, WallTime now);  // lost, left
+std::vector<Worker> load_connected(Database& db);
+
+}  // namespace pipekit::store::workers

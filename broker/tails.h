@@ -1,0 +1,69 @@
+// Parked tails and the recent events that answer them without the store: pure, in memory, time as an argument.
+//
+// One request is parked per peer and a new one replaces it, so a slow reader holds one request and nothing queues for
+// it. Every answer is bounded; the reader asks on from `next`.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/store/events.h"
+#include "shared/clock.h"
+
+namespace pipekit {
+
+class Tails {
+ public:
+  static constexpr Millis kBeat{3000};
+  static constexpr Millis kMinGap{50};
+  static constexpr int64_t kAnswerBytes = 256 * 1024;
+
+  explicit Tails(int64_t last_seq) : last_(last_seq), kept_after_(last_seq) {}
+
+  // What was just committed, in order.
+  void committed(store::events::Numbered chunk);
+
+  enum class Parking {
+    parked,      // due() will answer it
+    from_store,  // asks for what is no longer in memory: the read thread answers
+  };
+  Parking park(const std::string& peer, const TailRequest& request, MonoTime now);
+  void drop(const std::string& peer) { parked_.erase(peer); }
+
+  struct Answer {
+    std::string peer;
+    TailReply reply;
+  };
+  struct Due {
+    std::vector<Answer> answers;
+    std::vector<std::pair<std::string, TailRequest>> from_store;  // fell behind what is in memory while they waited
+  };
+  // Requests that have events to get (at most every kMinGap each), or whose beat is due; they are no longer parked.
+  Due due(MonoTime now);
+  [[nodiscard]] std::optional<MonoTime> next_due() const;
+  [[nodiscard]] size_t open() const { return parked_.size(); }
+  [[nodiscard]] std::vector<std::string> peers() const;
+  [[nodiscard]] int64_t last() const { return last_; }
+
+ private:
+  struct Parked {
+    TailRequest request;
+    MonoTime beat_at{};
+  };
+  [[nodiscard]] MonoTime ready_at(const std::string& peer, const Parked& parked) const;
+  [[nodiscard]] TailReply answer(const TailRequest& request) const;
+  void forget_beyond_budget();
+
+  int64_t last_;        // highest number committed
+  int64_t kept_after_;  // recent_ has everything after this
+  std::deque<store::events::Numbered> recent_;
+  std::deque<int64_t> sizes_;
+  int64_t bytes_ = 0;
+  std::map<std::string, Parked> parked_;
+  std::map<std::string, MonoTime> answered_;  // peers answered lately, for kMinGap
+};
+
+}  // namespace pipekit

@@ -1,0 +1,42 @@
+// Questions to a worker on behalf of a waiting client (connection.test, module.preview): in memory only, because they
+// change nothing and a client that hears nothing asks again. Pure; the loop's thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "shared/clock.h"
+#include "shared/protocol.h"
+
+namespace pipekit {
+
+class Tasks {
+ public:
+  static constexpr Millis kLimit{120'000};
+
+  struct Asker {
+    std::string peer;
+    std::string client;
+    int64_t number = 0;
+    std::string worker;
+    MonoTime deadline{};
+  };
+
+  // nullopt: this request is under way already; its answer will go to `peer`.
+  std::optional<int64_t> begin(const Request& request, const std::string& peer, const std::string& worker,
+                               MonoTime now);
+  std::optional<Asker> end(int64_t id);
+  // Whose worker is gone or too slow; they are removed.
+  std::vector<Asker> overdue(MonoTime now);
+  std::vector<Asker> worker_gone(const std::string& worker);
+  [[nodiscard]] std::optional<MonoTime> next_deadline() const;
+
+ private:
+  template <class Predicate>
+  std::vector<Asker> take(Predicate predicate);
+  std::map<int64_t, Asker> open_;
+  int64_t last_id_ = 0;
+};
+
+}  // namespace pipekit

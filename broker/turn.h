@@ -1,0 +1,67 @@
+// One pass of the broker's loop: what its frames and its clock decided, in order, before anything is sent. A turn is
+// one transaction; a frame is a savepoint in it. What a refused frame left here goes with its savepoint (Mark).
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/store/events.h"
+#include "shared/clock.h"
+#include "shared/protocol.h"
+
+namespace pipekit {
+
+struct ToClient {
+  std::string peer;
+  BrokerToClient message;
+};
+struct ToWorker {
+  std::string peer;
+  BrokerToWorker message;
+};
+using Outgoing = std::variant<ToClient, ToWorker>;
+
+// A query that the read thread answers after the commit. `live`: what only memory knows, for `status`.
+struct ReadJob {
+  std::string peer;
+  ClientToBroker request;
+  Json live;
+};
+
+class Turn {
+ public:
+  Turn(MonoTime mono, WallTime utc, int64_t last_seq) : now(mono), wall(utc), seq_(last_seq) {}
+
+  const MonoTime now;
+  const WallTime wall;
+
+  [[nodiscard]] int64_t next_seq() const { return seq_ + 1; }
+  // Returns the event's number; it is certain as soon as the frame is accepted.
+  int64_t emit(Event event);
+  void log(LogChunk chunk);
+
+  void to_client(std::string peer, BrokerToClient message) {
+    sends.emplace_back(ToClient{std::move(peer), std::move(message)});
+  }
+  void to_worker(std::string peer, BrokerToWorker message) {
+    sends.emplace_back(ToWorker{std::move(peer), std::move(message)});
+  }
+
+  struct Mark {
+    size_t chunks, sends, reads;
+    size_t events_in_last;
+    int64_t seq;
+  };
+  [[nodiscard]] Mark mark() const;
+  void rollback(const Mark& mark);
+
+  std::vector<store::events::Numbered> chunks;
+  std::vector<Outgoing> sends;
+  std::vector<ReadJob> reads;
+
+ private:
+  int64_t seq_;  // the last number given
+};
+
+}  // namespace pipekit

@@ -1,0 +1,70 @@
+// Who is connected, and whose promises still stand: pure, in memory, time as an argument. The broker's loop owns it.
+//
+// A worker that was heard of keeps its name until its lease ends. One that the store knows as connected when the broker
+// starts is `expected`: it has a lease from the start and no peer until it says hello.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/clock.h"
+#include "shared/protocol.h"
+
+namespace pipekit {
+
+struct Worker {
+  std::string name;
+  std::string incarnation;
+  std::string state_id;
+  std::string version;
+  std::string host;
+  std::vector<std::string> tags;
+  int64_t slots = 0;
+  bool draining = false;
+  std::string peer;       // empty: expected, not here yet
+  int64_t heartbeat = 0;  // the last one answered; assignments name it
+  MonoTime heard{};       // when that was handled: a lease given now counts from here
+  MonoTime deadline{};    // lost after this
+  WallTime joined_at{};
+};
+
+class Workers {
+ public:
+  explicit Workers(Millis lease) : lease_(lease) {}
+
+  void expect(Worker worker, MonoTime now);
+
+  enum class Admission {
+    joined,       // new, or back after it had left or was lost
+    reattached,   // the same incarnation on a new socket, or a broker's restart
+    replaced,     // a new incarnation that proved the old one dead: its attempts are lost now
+    name_in_use,  // another incarnation may be alive
+  };
+  Admission admit(const Hello& hello, const std::string& peer, MonoTime now, WallTime wall);
+
+  // nullptr: unknown peer.
+  Worker* by_peer(const std::string& peer);
+  Worker* by_name(const std::string& name);
+  void heard(Worker& worker, const Heartbeat& heartbeat, MonoTime now);
+  void remove(const std::string& name);
+
+  // Those whose lease ended by `now`, not removed yet.
+  [[nodiscard]] std::vector<std::string> overdue(MonoTime now) const;
+  [[nodiscard]] std::optional<MonoTime> next_deadline() const;
+  // The broker itself stood still: nobody is late for that.
+  void shift(MonoTime::duration stall);
+
+  // May be given a run: here, not draining, and its lease has most of its time left.
+  [[nodiscard]] bool assignable(const Worker& worker, MonoTime now) const;
+  [[nodiscard]] const std::map<std::string, Worker>& all() const { return workers_; }
+  [[nodiscard]] Millis lease() const { return lease_; }
+
+ private:
+  Millis lease_;
+  std::map<std::string, Worker> workers_;
+  std::map<std::string, std::string> names_by_peer_;
+};
+
+}  // namespace pipekit

@@ -1,0 +1,19 @@
+// A program's YAML configuration file: one flat map. Flags and variables come first (CONTRACT.md), so callers look here
+// only for what was not given there.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "shared/error.h"
+
+namespace pipekit {
+
+using ConfigValues = std::map<std::string, std::vector<std::string>>;
+
+// kUsage for an unreadable file, a syntax error, an unknown key (with the nearest known one and the line) or a value
+// that is no scalar or list of scalars.
+Result<ConfigValues> read_config(const std::string& file, const std::vector<std::string>& known_keys);
+
+}  // namespace pipekit

@@ -1,0 +1,45 @@
+// The worker's state directory and its lock. Holding the lock proves that every child of every earlier worker on this
+// directory is dead: children inherit the very same open file, and an flock ends with the last holder of that.
+//
+//   DIR/lock      flock'ed while a worker or any of its descendants lives; holds the worker's pid, for messages
+//   DIR/id        16 hex digits, made once: by it the broker knows that two incarnations share this directory
+//   DIR/scratch   files of running attempts; emptied at open, when nobody can be using them any more
+//
+// Opened once by main, before threads are started. DIR must be on a local file system: over NFS an flock is not
+// inherited. Refusals: kUnavailable when DIR is in use or cannot be made, kRefused when others may enter it,
+// kInvalid when DIR/id is not what was written there.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "shared/error.h"
+#include "shared/unique_fd.h"
+
+namespace pipekit::worker {
+
+class StateDir {
+ public:
+  // Creates DIR (0700) when absent. While the lock is held by others waits for it, up to the limit; told once through
+  // on_wait, with a text for the log.
+  static Result<StateDir> open(const std::filesystem::path& dir, std::chrono::milliseconds limit,
+                               const std::function<void(const std::string&)>& on_wait = nullptr);
+
+  // For SpawnSpec::lock_fd. Open as long as the StateDir; close-on-exec, so only children meant to hold it do.
+  [[nodiscard]] int lock_fd() const { return lock_.get(); }
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& scratch() const { return scratch_; }
+
+ private:
+  StateDir() = default;
+
+  std::filesystem::path path_;
+  std::filesystem::path scratch_;
+  std::string id_;
+  UniqueFd lock_;
+};
+
+}  // namespace pipekit::worker

@@ -1,0 +1,85 @@
+#include "worker/supervisor/descendants.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace pipekit::supervisor {
+namespace {
+
+// Field 4 of /proc/PID/stat; the name before it is in parentheses and may hold any character.
+pid_t parent_of(const char* pid) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  char text[512];
+  const ssize_t size = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  if (size <= 0) return -1;
+  text[size] = '\0';
+  const char* name_end = std::strrchr(text, ')');
+  if (name_end == nullptr || std::strlen(name_end) < 5) return -1;
+  return static_cast<pid_t>(std::strtol(name_end + 4, nullptr, 10));
+}
+
+// Only this process reaps its children, so the number of one cannot have passed to another process meanwhile.
+void kill_children() {
+  DIR* proc = ::opendir("/proc");
+  if (proc == nullptr) return;
+  const pid_t self = ::getpid();
+  while (const dirent* entry = ::readdir(proc)) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    if (parent_of(entry->d_name) == self) ::kill(static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)), SIGKILL);
+  }
+  ::closedir(proc);
+}
+
+// The next child that has ended, left as a zombie. False: no children (or, without blocking, none that has ended).
+bool next_ended(siginfo_t& end, int flags) {
+  for (;;) {
+    end = siginfo_t{};
+    if (::waitid(P_ALL, 0, &end, WEXITED | WNOWAIT | __WALL | flags) == 0) return end.si_pid != 0;
+    if (errno != EINTR) return false;
+  }
+}
+
+void reap(pid_t pid) {
+  while (::waitpid(pid, nullptr, __WALL) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+bool child_has_ended(pid_t child) {
+  siginfo_t end;
+  while (next_ended(end, WNOHANG)) {
+    if (end.si_pid == child) return true;
+    reap(end.si_pid);
+  }
+  return false;
+}
+
+// Killing the group is one atomic step that no fork in it survives. Those who left the group are found as children of
+// this process, at once or when their parent has died: each death is followed by another look before waiting again, and
+// a process that was missed because it changed hands during the look had a parent whose death is yet to be reported.
+void kill_descendants(pid_t child, void (*on_child)(const siginfo_t& end)) {
+  ::kill(-child, SIGKILL);
+  siginfo_t end;
+  for (;;) {
+    if (!next_ended(end, WNOHANG)) {
+      kill_children();
+      if (!next_ended(end, 0)) return;
+    }
+    if (end.si_pid == child) on_child(end);
+    reap(end.si_pid);
+  }
+}
+
+}  // namespace pipekit::supervisor
