@@ -22,6 +22,7 @@ struct Slot {
   const Positional* positional = nullptr;
   std::vector<std::string> values;
   bool on = false;
+  bool opposite = false;  // of a negatable flag
   CLI::Option* option = nullptr;
 };
 using Slots = std::vector<std::unique_ptr<Slot>>;
@@ -33,11 +34,19 @@ std::string option_names(const Flag& flag) {
   return names;
 }
 
+void add_opposite(CLI::App& app, const Flag& flag, Slots& slots) {
+  auto& slot = *slots.emplace_back(std::make_unique<Slot>());
+  slot.flag = &flag;
+  slot.opposite = true;
+  slot.option = app.add_flag("--no-" + flag.name, slot.on);
+}
+
 void add_flag(CLI::App& app, const Flag& flag, Slots& slots, bool repeatable) {
   auto& slot = *slots.emplace_back(std::make_unique<Slot>());
   slot.flag = &flag;
   if (flag.type == Flag::Type::on) {
     slot.option = app.add_flag(option_names(flag), slot.on);
+    if (flag.negatable) add_opposite(app, flag, slots);
     return;
   }
   slot.option = app.add_option(option_names(flag), slot.values)->allow_extra_args(false);
@@ -75,7 +84,7 @@ Result<void> collect(const Slots& slots, Arguments& out) {
       continue;
     }
     if (slot->flag->type == Flag::Type::on) {
-      if (slot->on) out.add(slot->flag->name, "true");
+      if (slot->on) out.add((slot->opposite ? "no-" : "") + slot->flag->name, "true");
       continue;
     }
     for (const auto& value : slot->values) {

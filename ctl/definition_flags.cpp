@@ -47,8 +47,7 @@ void add_flags(const Field& field, std::vector<Flag>& flags) {
   const auto name = flag_name(field.name);
   const std::string about(field.about);
   if (field.type == FieldType::boolean) {
-    flags.push_back({name, Flag::Type::on, about});
-    flags.push_back({"no-" + name, Flag::Type::on, "the opposite"});
+    flags.push_back({name, Flag::Type::on, about, "", "", {}, {}, true});
   } else if (field.type == FieldType::integer) {
     flags.push_back({name, Flag::Type::integer, about, "N"});
   } else if (field.type == FieldType::text_list) {

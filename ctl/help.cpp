@@ -58,10 +58,12 @@ std::string section(std::string_view title, const std::vector<Entry>& entries) {
 
 Entry entry_of(const Flag& flag) {
   std::string label = flag.short_name.empty() ? "" : "-" + flag.short_name + ", ";
-  label += "--" + flag.name;
+  label += flag.negatable ? "--[no-]" + flag.name : "--" + flag.name;
   if (!flag.value.empty()) label += " " + flag.value;
   std::string about = flag.about;
-  if (!flag.words.empty()) about += fmt::format(": {}", fmt::join(flag.words, ", "));
+  // A field's own text may name them already.
+  const auto named = [&](const std::string& word) { return about.find(word) != std::string::npos; };
+  if (!std::ranges::all_of(flag.words, named)) about += fmt::format(": {}", fmt::join(flag.words, ", "));
   if (flag.type == Flag::Type::list) about += " (may be repeated)";
   return {label, about};
 }
@@ -106,7 +108,7 @@ std::string program_help(const std::vector<Verb>& verbs) {
   out += "\nUsage: pipekit-ctl [FLAGS] VERB ...\n";
   out += section("Verbs", program_entries(verbs));
   out += section("Flags, before or after the verb", entries_of(global_flags()));
-  out += section("", {{"-h, --help", "of the program, or of the verb that stands before it"}, {"--version", ""}})
+  out += section("", {{"-h, --help", "of the program, or of the verb that stands before it"}, {"--version", "of this program"}})
              .substr(2);
   out +=
       "\nWithout --broker and --data-dir the broker is tcp://127.0.0.1:7601. Each long\n"

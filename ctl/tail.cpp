@@ -20,6 +20,7 @@ void expand(LogChunk& chunk, std::vector<Event>& out) {
     event.ts = chunk.ts;
     event.kind = "run.log";
     event.run_id = chunk.run_id;
+    event.group_run_id = chunk.group_run_id;
     event.module_name = chunk.module_name;
     event.worker = chunk.worker;
     event.fields = {{"line", std::move(chunk.lines[i].text)}, {"stream", chunk.lines[i].err ? "stderr" : "stdout"}};
@@ -50,6 +51,7 @@ Json flattened(const Event& event) {
   json["ts"] = to_iso(from_ms(event.ts));
   json["kind"] = event.kind;
   json["run_id"] = event.run_id ? Json(*event.run_id) : Json();
+  if (event.group_run_id) json["group_run_id"] = *event.group_run_id;
   json["module_name"] = event.module_name.empty() ? Json() : Json(event.module_name);
   json["worker"] = event.worker.empty() ? Json() : Json(event.worker);
   return json;

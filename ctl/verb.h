@@ -44,6 +44,7 @@ struct Flag {
   std::string short_name = "";        // "f"
   std::vector<std::string> words{};   // the only ones allowed
   std::vector<std::string> aliases{}; // other long names, not shown
+  bool negatable = false;             // --no-NAME says the opposite
 };
 
 struct Positional {
