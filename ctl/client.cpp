@@ -1,1 +1,151 @@
-namespace pipekit::ctl {}
+#include "ctl/client.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+namespace pipekit::ctl {
+namespace {
+
+constexpr std::chrono::seconds kSlowAnswer{120};
+constexpr std::string_view kIpc = "ipc://";
+
+std::string random_id() {
+  std::array<unsigned char, 16> bytes{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  }
+  return fmt::format("{:02x}", fmt::join(bytes, ""));
+}
+
+std::string user_name() {
+  const passwd* entry = getpwuid(getuid());  // one thread
+  return entry == nullptr ? std::to_string(getuid()) : entry->pw_name;
+}
+
+// One request until its reply: what is due next, and when to give up.
+class Exchange {
+ public:
+  Exchange(Link& link, Request request, const Patience& patience)
+      : link_(link), request_(std::move(request)), patience_(patience), began_(link.clock().now()) {}
+
+  Result<Reply> run() {
+    for (;;) {
+      const auto now = link_.clock().now();
+      if (now >= give_up_at()) return no_answer(link_.endpoint(), waited(now), sent_once_);
+      send_if_due(now);
+      link_.wait(!sent_, std::min(give_up_at(), sent_ ? resend_at_ : give_up_at()));
+      auto reply = drain();
+      if (!reply) return reply.error();
+      if (*reply) return std::move(**reply);
+    }
+  }
+
+ private:
+  [[nodiscard]] MonoTime give_up_at() const {
+    return began_ + (sent_once_ ? std::max(patience_.to_answer, patience_.to_connect) : patience_.to_connect);
+  }
+  [[nodiscard]] std::chrono::seconds waited(MonoTime now) const {
+    return std::chrono::floor<std::chrono::seconds>(now - began_);
+  }
+
+  void start_over() {
+    link_.reconnect();
+    sent_ = false;
+  }
+
+  void send_if_due(MonoTime now) {
+    if (sent_ && now >= resend_at_) {
+      spdlog::debug("no answer to {} {}: asking again on a new socket", request_.verb, request_.number);
+      start_over();
+    }
+    if (sent_) return;
+    request_.age_ms = std::chrono::floor<Millis>(now - began_).count();
+    if (!link_.send(request_)) return;
+    spdlog::debug("sent {} {} to {}", request_.verb, request_.number, link_.endpoint());
+    sent_ = sent_once_ = true;
+    resend_at_ = now + patience_.resend_after;
+  }
+
+  Result<std::optional<Reply>> drain() {
+    for (;;) {
+      auto message = link_.receive();
+      if (!message) return message.error();
+      if (!*message) return std::optional<Reply>{};
+      if (auto* reply = std::get_if<Reply>(&**message)) {
+        if (reply->number == request_.number) return std::optional<Reply>{std::move(*reply)};
+        spdlog::debug("dropped the answer to request {}", reply->number);
+      } else if (std::holds_alternative<BrokerLeaving>(**message)) {
+        spdlog::debug("the broker leaves; waiting for the next one");
+        start_over();
+      }
+    }
+  }
+
+  Link& link_;
+  Request request_;
+  Patience patience_;
+  MonoTime began_;
+  MonoTime resend_at_{};
+  bool sent_ = false;
+  bool sent_once_ = false;
+};
+
+}  // namespace
+
+Error to_error(const WireError& error) { return {error_code_from(error.code), error.message, error.hint}; }
+
+Error no_answer(const std::string& endpoint, std::chrono::seconds waited, bool sent) {
+  auto message = fmt::format("no answer from the broker at {} within {} s", endpoint, waited.count());
+  if (sent) message += "; the request was sent, and may have been executed";
+  std::string hint = "is it running? systemctl status pipekit-broker, or pipekit-ctl up --data-dir DIR";
+  if (endpoint.starts_with(kIpc) && endpoint.ends_with("/control.sock")) {
+    const auto path = endpoint.substr(kIpc.size());
+    hint = fmt::format("is it running? pipekit-ctl up --data-dir {} starts it",
+                       path.substr(0, path.size() - std::string_view("/control.sock").size()));
+  }
+  return {ErrorCode::kUnavailable, std::move(message), std::move(hint)};
+}
+
+Client::Client(Link& link, Patience patience) : link_(link), patience_(patience), id_(random_id()) {}
+
+Result<Reply> Client::exchange(const std::string& verb, Json args) {
+  return exchange(verb, std::move(args), patience_);
+}
+
+Result<Reply> Client::exchange(const std::string& verb, Json args, const Patience& patience) {
+  Request request;
+  request.client = id_;
+  request.number = ++number_;
+  request.user = user_name();
+  request.verb = verb;
+  request.args = std::move(args);
+  return Exchange(link_, std::move(request), patience).run();
+}
+
+Result<Json> Client::call(const std::string& verb, Json args) {
+  auto reply = exchange(verb, std::move(args));
+  if (!reply) return reply.error();
+  if (reply->error) return to_error(*reply->error);
+  return std::move(reply->body);
+}
+
+Result<Json> Client::call_slow(const std::string& verb, Json args) {
+  auto patience = patience_;
+  patience.to_answer = std::max(patience.to_answer, kSlowAnswer);
+  patience.resend_after = patience.to_answer;
+  auto reply = exchange(verb, std::move(args), patience);
+  if (!reply) return reply.error();
+  if (reply->error) return to_error(*reply->error);
+  return std::move(reply->body);
+}
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,50 @@
+// Requests and their replies. A command that was not answered is sent again with the same (client, number) on a new
+// socket, so the broker executes it once; what answers an older number is dropped. One thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ctl/link.h"
+#include "shared/protocol.h"
+
+namespace pipekit::ctl {
+
+struct Patience {
+  std::chrono::seconds to_connect{10};  // --timeout: from the call until the broker takes the request
+  std::chrono::seconds to_answer{10};   // from the call until its answer
+  Millis resend_after{2000};
+};
+
+class Client {
+ public:
+  Client(Link& link, Patience patience);
+
+  // The reply, refusals included (Reply::error). kUnavailable when there was none in time, naming the endpoint;
+  // kVersionMismatch when the broker speaks another version.
+  Result<Reply> exchange(const std::string& verb, Json args);
+  Result<Reply> exchange(const std::string& verb, Json args, const Patience& patience);
+
+  // The body; a refusal is an Error.
+  Result<Json> call(const std::string& verb, Json args);
+  // For what a worker answers through the broker (connection.test, module.preview): a database may be slow, and a
+  // resend would ask it twice.
+  Result<Json> call_slow(const std::string& verb, Json args);
+
+  [[nodiscard]] Link& link() { return link_; }
+  [[nodiscard]] const Patience& patience() const { return patience_; }
+
+ private:
+  Link& link_;
+  Patience patience_;
+  std::string id_;
+  int64_t number_ = 0;
+};
+
+Error to_error(const WireError& error);
+// No answer at all: what is probably wrong and what to do. `sent`: the request may have been executed.
+Error no_answer(const std::string& endpoint, std::chrono::seconds waited, bool sent);
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,208 @@
+#include "ctl/config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "ctl/command_line.h"
+#include "shared/nearest.h"
+
+namespace pipekit::ctl {
+namespace {
+
+constexpr const char* kDefaultEndpoint = "tcp://127.0.0.1:7601";
+constexpr size_t kLongestSocketPath = 107;
+
+// The order is that of `config show`.
+const std::vector<Setting>& defaults() {
+  static const std::vector<Setting> kDefaults = {
+      {"broker", "", "default"},     {"data_dir", "", "default"},      {"output", "table", "default"},
+      {"timeout", "10", "default"},  {"quiet", "false", "default"},    {"verbose", "false", "default"},
+      {"log_level", "warn", "default"}, {"log_file", "", "default"}};
+  return kDefaults;
+}
+
+std::vector<std::string> known_keys() {
+  std::vector<std::string> keys;
+  for (const auto& setting : defaults()) keys.push_back(setting.key);
+  return keys;
+}
+
+std::string flag_name(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return key;
+}
+
+std::string variable_name(std::string_view key) {
+  std::string name = "PIPEKIT_";
+  for (const char c : key) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+Error at(const std::string& path, const YAML::Mark& mark, const std::string& what, std::string hint = "") {
+  return {ErrorCode::kUsage, fmt::format("{}:{}: {}", path, mark.line + 1, what), std::move(hint)};
+}
+
+Result<std::vector<Setting>> settings_of(const std::string& path, const YAML::Node& root) {
+  std::vector<Setting> settings;
+  if (root.IsNull()) return settings;
+  if (!root.IsMap()) return at(path, root.Mark(), "a configuration file is a map, one \"key: value\" a line");
+  std::set<std::string> seen;
+  for (const auto& entry : root) {
+    const auto key = entry.first.Scalar();
+    const auto keys = known_keys();
+    if (std::ranges::find(keys, key) == keys.end()) {
+      return at(path, entry.first.Mark(), fmt::format("unknown key \"{}\"", key), did_you_mean(key, keys));
+    }
+    if (!seen.insert(key).second) return at(path, entry.first.Mark(), fmt::format("\"{}\" stands here twice", key));
+    if (!entry.second.IsScalar()) return at(path, entry.second.Mark(), fmt::format("{} must be one value", key));
+    settings.push_back({key, entry.second.Scalar(), fmt::format("{}:{}", path, entry.first.Mark().line + 1)});
+  }
+  return settings;
+}
+
+class Layers {
+ public:
+  Layers(const Arguments& flags, const Environment& environment, std::vector<Setting> file)
+      : flags_(flags), environment_(environment), file_(std::move(file)) {}
+
+  // 0 flag, 1 variable, 2 file: the lower wins.
+  [[nodiscard]] std::optional<Setting> at_level(const std::string& key, int level) const {
+    if (level == 0) {
+      if (!flags_.has(flag_name(key))) return std::nullopt;
+      return Setting{key, flags_.text(flag_name(key)), "--" + flag_name(key)};
+    }
+    if (level == 1) {
+      const auto value = environment_(variable_name(key));
+      if (!value || value->empty()) return std::nullopt;
+      return Setting{key, *value, variable_name(key)};
+    }
+    const auto found = std::ranges::find(file_, key, &Setting::key);
+    return found == file_.end() ? std::nullopt : std::optional(*found);
+  }
+
+  [[nodiscard]] Setting value(const Setting& fallback) const {
+    for (int level = 0; level < 3; ++level) {
+      if (auto setting = at_level(fallback.key, level)) return *setting;
+    }
+    return fallback;
+  }
+
+ private:
+  const Arguments& flags_;
+  const Environment& environment_;
+  std::vector<Setting> file_;
+};
+
+Error wrong(const Setting& setting, std::string_view wanted) {
+  return {ErrorCode::kUsage,
+          fmt::format("{} must be {}, not \"{}\" ({})", setting.key, wanted, setting.value, setting.source)};
+}
+
+Result<bool> truth(const Setting& setting) {
+  if (setting.value == "true" || setting.value == "1") return true;
+  if (setting.value == "false" || setting.value == "0") return false;
+  return wrong(setting, "true or false");
+}
+
+// The nearest origin decides; where both stand at the same one, the endpoint does.
+Result<void> choose_endpoint(const Layers& layers, Config& config) {
+  for (int level = 0; level < 3; ++level) {
+    if (const auto broker = layers.at_level("broker", level)) {
+      if (!broker->value.starts_with("tcp://") && !broker->value.starts_with("ipc://")) {
+        return wrong(*broker, "an endpoint: tcp://HOST:PORT or ipc://PATH");
+      }
+      config.endpoint = broker->value;
+      return {};
+    }
+    if (const auto dir = layers.at_level("data_dir", level)) {
+      auto endpoint = control_endpoint(dir->value);
+      if (!endpoint) return endpoint.error();
+      config.endpoint = *endpoint;
+      config.data_dir = dir->value;
+      return {};
+    }
+  }
+  config.endpoint = kDefaultEndpoint;
+  return {};
+}
+
+Result<void> apply(const Setting& setting, Config& config) {
+  if (setting.key == "output") {
+    const auto format = format_from(setting.value);
+    if (!format) return wrong(setting, "one of table, json, yaml, csv");
+    config.format = *format;
+  } else if (setting.key == "timeout") {
+    const auto seconds = parse_integer(setting.value).value_or(0);
+    if (seconds < 1 || seconds > 86'400) return wrong(setting, "a whole number of seconds from 1 to 86400");
+    config.timeout = std::chrono::seconds{seconds};
+    config.timeout_given = setting.source != "default";
+  } else if (setting.key == "quiet" || setting.key == "verbose") {
+    const auto on = truth(setting);
+    if (!on) return on.error();
+    (setting.key == "quiet" ? config.quiet : config.verbose) = *on;
+  } else if (setting.key == "log_level") {
+    config.log_level = setting.value;
+  } else if (setting.key == "log_file") {
+    config.log_file = setting.value;
+  }
+  return {};
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());  // one thread
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+}
+
+Result<std::string> control_endpoint(const std::string& data_dir) {
+  const auto path = (std::filesystem::path(data_dir) / "control.sock").string();
+  if (path.size() > kLongestSocketPath) {
+    return Error{ErrorCode::kUsage,
+                 fmt::format("the socket's path is {} bytes long, the system allows {}: {}", path.size(),
+                             kLongestSocketPath, path),
+                 "choose a data directory with a shorter path"};
+  }
+  return "ipc://" + path;
+}
+
+Result<std::vector<Setting>> read_config_file(const std::string& path) {
+  if (!std::ifstream(path)) {
+    return Error{ErrorCode::kUsage, fmt::format("cannot read the configuration file {}", path)};
+  }
+  try {
+    return settings_of(path, YAML::LoadFile(path));
+  } catch (const YAML::Exception& error) {
+    return at(path, error.mark, error.msg);
+  }
+}
+
+Result<Config> resolve_config(const Arguments& global, const Environment& environment) {
+  std::vector<Setting> file;
+  const auto path = global.has("config") ? global.text("config") : environment("PIPEKIT_CONFIG").value_or("");
+  if (!path.empty()) {
+    auto read = read_config_file(path);
+    if (!read) return read.error();
+    file = std::move(*read);
+  }
+  const Layers layers(global, environment, std::move(file));
+  Config config;
+  if (auto chosen = choose_endpoint(layers, config); !chosen) return chosen.error();
+  for (const auto& fallback : defaults()) {
+    auto setting = layers.value(fallback);
+    if (auto applied = apply(setting, config); !applied) return applied.error();
+    if (setting.key == "broker" && setting.value.empty()) setting.value = config.endpoint;
+    config.settings.push_back(std::move(setting));
+  }
+  return config;
+}
+
+}  // namespace pipekit::ctl

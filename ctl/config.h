@@ -1,0 +1,48 @@
+// Where the broker is and how to print: flag, PIPEKIT_ variable, configuration file, default, in this order. Pure but
+// for reading the file. Whatever is wrong is kUsage and says where it stands.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/render.h"
+#include "ctl/verb.h"
+#include "shared/error.h"
+
+namespace pipekit::ctl {
+
+// One setting with its origin, for `config show`.
+struct Setting {
+  std::string key;     // "data_dir"
+  std::string value;
+  std::string source;  // "--data-dir", "PIPEKIT_DATA_DIR", "FILE:3", "default"
+};
+
+struct Config {
+  std::string endpoint;  // of the control socket
+  std::string data_dir;  // empty unless the endpoint is a socket in it
+  Format format = Format::table;
+  bool quiet = false;
+  bool verbose = false;
+  std::string log_level = "warn";
+  std::string log_file;
+  std::chrono::seconds timeout{10};
+  bool timeout_given = false;
+  std::vector<Setting> settings;  // all of them, with defaults
+};
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
+
+Result<Config> resolve_config(const Arguments& global, const Environment& environment);
+
+// The settings of a file: a map of known keys to scalars.
+Result<std::vector<Setting>> read_config_file(const std::string& path);
+
+// "ipc://DIR/control.sock", or kUsage when the kernel would refuse a path that long (107 bytes).
+Result<std::string> control_endpoint(const std::string& data_dir);
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,98 @@
+#include "ctl/context.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+
+namespace pipekit::ctl {
+namespace {
+
+Patience patience_of(const Config& config) {
+  return {config.timeout, config.timeout, std::min<Millis>(Millis{2000}, config.timeout)};
+}
+
+std::string structured(const Context& context, const std::vector<std::string>& fields, const Json& value) {
+  switch (context.config.format) {
+    case Format::json:
+      return render_json(value);
+    case Format::yaml:
+      return render_yaml(value);
+    default:
+      return render_csv(fields, value);
+  }
+}
+
+}  // namespace
+
+Result<Client*> Context::client() {
+  if (client_) return client_.get();
+  std::error_code ignored;
+  if (!config.data_dir.empty() && !std::filesystem::is_directory(config.data_dir, ignored)) {
+    return Error{ErrorCode::kUnavailable, fmt::format("there is no data directory {}", config.data_dir),
+                 fmt::format("pipekit-ctl up --data-dir {} creates it and starts the broker", config.data_dir)};
+  }
+  if (auto usable = Link::check(config.endpoint); !usable) return usable.error();
+  link_ = std::make_unique<Link>(config.endpoint, clock);
+  client_ = std::make_unique<Client>(*link_, patience_of(config));
+  return client_.get();
+}
+
+Result<Json> Context::call(const std::string& verb, Json args) {
+  auto connected = client();
+  if (!connected) return connected.error();
+  return (*connected)->call(verb, std::move(args));
+}
+
+void Context::print_list(const Listing& listing, const Json& rows) {
+  if (!for_people()) return out.write(structured(*this, listing.fields, rows));
+  if (rows.empty() && !listing.none.empty()) notice(listing.none);
+  out.write(render_table(listing.columns, rows, style()));
+}
+
+void Context::print_object(const std::vector<std::string>& order, const Json& object) {
+  out.write(for_people() ? render_object(order, object, style()) : structured(*this, order, object));
+}
+
+void Context::notice(std::string_view text) const {
+  if (!config.quiet) fmt::print(stderr, "{}\n", text);
+}
+
+Result<int> list(Context& context, const std::string& verb, Json args, const Listing& listing) {
+  const auto rows = context.call(verb, std::move(args));
+  if (!rows) return rows.error();
+  context.print_list(listing, *rows);
+  return 0;
+}
+
+Result<int> show(Context& context, const std::string& verb, Json args, const std::vector<std::string>& order) {
+  const auto object = context.call(verb, std::move(args));
+  if (!object) return object.error();
+  context.print_object(order, *object);
+  return 0;
+}
+
+bool confirmed(const std::string& question, bool yes) {
+  if (yes || isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) return true;
+  fmt::print(stderr, "{} [y/N] ", question);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+std::string text_in(const Json& object, std::string_view field) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(field);
+  return found == object.end() ? std::string{} : plain_text(*found);
+}
+
+std::optional<int64_t> integer_in(const Json& object, std::string_view field) {
+  if (!object.is_object()) return std::nullopt;
+  const auto found = object.find(field);
+  if (found == object.end() || !found->is_number_integer()) return std::nullopt;
+  return found->get<int64_t>();
+}
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,28 @@
+// Numbers, durations and times in the form that people read, and back. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "shared/clock.h"
+#include "shared/error.h"
+
+namespace pipekit::ctl {
+
+std::string with_thousands(int64_t number);  // 1234567 -> "1,234,567"
+
+// "850ms", "4.2s", "3m12s", "2h05m", "3d04h".
+std::string duration_text(Millis duration);
+
+// "now", "8s ago", "2m ago", "5h ago", "3d ago"; "in 2m" for what lies ahead.
+std::string ago_text(WallTime then, WallTime now);
+
+// "2026-03-01T02:20:00.000Z"; seconds' fraction, seconds and even the time may be left out, as may the Z.
+std::optional<WallTime> parse_iso(std::string_view text);
+
+// --since: a time as above, or how long ago: "90s", "30m", "24h", "7d".
+Result<WallTime> parse_since(std::string_view text, WallTime now);
+
+}  // namespace pipekit::ctl

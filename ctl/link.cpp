@@ -1,0 +1,72 @@
+#include "ctl/link.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace pipekit::ctl {
+namespace {
+
+long timeout_until(std::optional<MonoTime> deadline, const Clock& clock) {
+  if (!deadline) return -1;
+  // Rounded up: waking before the deadline would find nothing due and spin.
+  const auto left = std::chrono::ceil<Millis>(*deadline - clock.now()).count();
+  return static_cast<long>(std::clamp<int64_t>(left, 0, 3'600'000));
+}
+
+}  // namespace
+
+Result<void> Link::check(const std::string& endpoint) {
+  try {
+    zmq::context_t context(1);
+    zmq::socket_t socket(context, zmq::socket_type::dealer);
+    socket.set(zmq::sockopt::linger, 0);
+    socket.connect(endpoint);
+    return {};
+  } catch (const zmq::error_t& error) {
+    return Error{ErrorCode::kUsage, fmt::format("cannot use the endpoint {}: {}", endpoint, error.what()),
+                 "write tcp://HOST:PORT or ipc://PATH"};
+  }
+}
+
+Link::Link(std::string endpoint, const Clock& clock) : endpoint_(std::move(endpoint)), clock_(clock) { reconnect(); }
+
+void Link::reconnect() {
+  socket_.reset();
+  socket_.emplace(context_, endpoint_);
+}
+
+bool Link::send(const ClientToBroker& message) { return socket_->send(encode(message)); }
+
+Result<std::optional<BrokerToClient>> Link::receive() {
+  const auto received = socket_->try_receive();
+  if (!received) return std::optional<BrokerToClient>{};
+  auto message = decode_broker_to_client(received->frames.head, received->frames.body);
+  if (!message) return message.error();
+  return std::optional<BrokerToClient>{std::move(*message)};
+}
+
+void Link::also_wait_for(int interrupt_fd, int output_fd) {
+  interrupt_fd_ = interrupt_fd;
+  output_fd_ = output_fd;
+}
+
+Link::Woke Link::wait(bool for_sending, std::optional<MonoTime> deadline) {
+  const auto wanted = static_cast<short>(for_sending ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
+  std::vector<zmq_pollitem_t> items = {{socket_->socket().handle(), 0, wanted, 0}};
+  if (interrupt_fd_ >= 0) items.push_back({nullptr, interrupt_fd_, ZMQ_POLLIN, 0});
+  if (output_fd_ >= 0) items.push_back({nullptr, output_fd_, 0, 0});  // only its POLLERR
+  const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), timeout_until(deadline, clock_));
+  if (ready < 0 && zmq_errno() != EINTR) throw zmq::error_t();
+  if (ready <= 0) return Woke::socket_or_deadline;
+  const auto fired = [&](int fd) {
+    return fd >= 0 && std::ranges::any_of(items, [fd](const auto& item) {
+             return item.socket == nullptr && item.fd == fd && item.revents != 0;
+           });
+  };
+  if (fired(interrupt_fd_)) return Woke::interrupted;
+  return fired(output_fd_) ? Woke::output_closed : Woke::socket_or_deadline;
+}
+
+}  // namespace pipekit::ctl

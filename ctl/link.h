@@ -1,0 +1,45 @@
+// The socket to the broker. One thread. It is replaced (reconnect) rather than trusted when the broker is silent: what
+// the old one still had under way is dropped with it, so an answer can only be to what was asked since. Throws
+// zmq::error_t only for a broken context.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <zmq.hpp>
+
+#include "shared/channel.h"
+#include "shared/clock.h"
+
+namespace pipekit::ctl {
+
+class Link {
+ public:
+  // kUsage when ZeroMQ does not take the endpoint. The broker need not be there yet.
+  static Result<void> check(const std::string& endpoint);
+  Link(std::string endpoint, const Clock& clock);
+
+  void reconnect();
+  // False: nobody is connected (yet); wait with for_sending.
+  bool send(const ClientToBroker& message);
+  // The next message; nullopt when none waits. kVersionMismatch and kMalformed name what is wrong.
+  Result<std::optional<BrokerToClient>> receive();
+
+  // These end a wait too; -1: nothing of the kind.
+  void also_wait_for(int interrupt_fd, int output_fd);
+
+  enum class Woke { socket_or_deadline, interrupted, output_closed };
+  Woke wait(bool for_sending, std::optional<MonoTime> deadline);
+
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+ private:
+  std::string endpoint_;
+  const Clock& clock_;
+  zmq::context_t context_{1};
+  std::optional<DealerSocket> socket_;
+  int interrupt_fd_ = -1;
+  int output_fd_ = -1;
+};
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,11 @@
+// pipekit-ctl from argv to exit code: parse, configure, run the verb, tell what went wrong.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pipekit::ctl {
+
+int run_program(const std::vector<std::string>& args);
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,76 @@
+// What a verb answers, as text: tables for people, JSON, YAML and CSV (RFC 4180) for programs. Pure: the terminal's
+// width, whether there are colours, and the time arrive as a Style. Every text ends with a newline or is empty.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/clock.h"
+#include "shared/protocol.h"
+
+namespace pipekit::ctl {
+
+enum class Format { table, json, yaml, csv };
+std::optional<Format> format_from(std::string_view word);
+
+struct Style {
+  size_t width = 0;     // columns; 0: as wide as it gets (a pipe)
+  bool colour = false;  // escape sequences
+  bool people = false;  // a terminal: "2m ago" and 1,234; else ISO times and plain digits
+  WallTime now{};
+};
+
+enum class Tint { plain, bold, dim, good, bad, warn, live };
+std::string tinted(std::string_view text, Tint tint, const Style& style);
+
+struct Cell {
+  std::string text;
+  Tint tint = Tint::plain;
+};
+
+enum class Align { left, right };
+
+// One column of a table: how a row (a JSON object) becomes a cell, and how much it matters. When the table is too wide
+// the column of the highest `priority` is cut first, then left out; priority 0 is never left out.
+struct Column {
+  std::string title;
+  std::function<Cell(const Json& row, const Style& style)> cell;
+  Align align = Align::left;
+  int priority = 1;
+};
+
+// Columns that read one field.
+Column text_column(std::string title, std::string field, int priority = 1);
+Column number_column(std::string title, std::string field, int priority = 1);
+Column time_column(std::string title, std::string field, int priority = 1);
+Column status_column(std::string title, std::string field, int priority = 0);
+// From one time to another; a run that has not ended counts to now.
+Column duration_column(std::string title, std::string from, std::string to, int priority = 1);
+
+// `rows` is an array of objects. No rows: nothing, not even the titles.
+std::string render_table(const std::vector<Column>& columns, const Json& rows, const Style& style);
+
+// "name  value" lines of one object; long texts (SQL, logs) follow below their names, indented. Fields that are named
+// come first in their order, the others after them by name; null and empty ones are left out.
+std::string render_object(const std::vector<std::string>& order, const Json& object, const Style& style);
+
+std::string render_json(const Json& value);          // indented by 2
+std::string render_json_line(const Json& value);     // one line
+std::string render_yaml(const Json& value);          // one document
+// `fields` first, then the other fields that rows have, by name. One object is a table of one row.
+std::string render_csv(const std::vector<std::string>& fields, const Json& value);
+// One record of RFC 4180.
+std::string csv_record(const std::vector<std::string>& values);
+
+// A value as a person reads it: no quotes, lists with commas, yes and no.
+std::string plain_text(const Json& value);
+// ISO text or milliseconds -> the style's form of a time; empty for null.
+std::string time_text(const Json& value, const Style& style);
+std::string number_text(const Json& value, const Style& style);
+Tint status_tint(std::string_view status);
+std::string_view status_mark(std::string_view status);  // ✔ ✗ ○ ▶ …
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,10 @@
+// `up`: broker and workers as children of this process, for as long as it lives.
+#pragma once
+
+#include "ctl/verb.h"
+
+namespace pipekit::ctl {
+
+Result<int> up(Context& context, const Arguments& args);
+
+}  // namespace pipekit::ctl

@@ -1,0 +1,16 @@
+#include "ctl/verbs.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace pipekit::ctl {
+
+std::vector<Verb> all_verbs() {
+  std::vector<Verb> all;
+  for (auto part : {system_verbs(), document_verbs(), run_verbs(), history_verbs(), definition_verbs()}) {
+    std::ranges::move(part, std::back_inserter(all));
+  }
+  return all;
+}
+
+}  // namespace pipekit::ctl

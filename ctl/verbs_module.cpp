@@ -1,0 +1,108 @@
+// module enable, disable, preview; connection test.
+#include <fmt/format.h>
+
+#include "ctl/context.h"
+#include "ctl/human.h"
+#include "ctl/verbs_parts.h"
+#include "ctl/width.h"
+
+namespace pipekit::ctl {
+namespace {
+
+Result<int> set_enabled(Context& context, const Arguments& args, bool enabled) {
+  const auto module = context.call(enabled ? "module.enable" : "module.disable", {{"name", args.text("NAME")}});
+  if (!module) return module.error();
+  if (!context.for_people()) {
+    context.print_object({"id", "name", "enabled"}, *module);
+  } else {
+    context.out.write(fmt::format("{} module {}\n", enabled ? "enabled" : "disabled", text_in(*module, "name")));
+  }
+  return 0;
+}
+
+Result<Json> ask_worker(Context& context, const std::string& verb, Json args) {
+  auto client = context.client();
+  if (!client) return client.error();
+  return (*client)->call_slow(verb, std::move(args));
+}
+
+Result<int> test_connection(Context& context, const Arguments& args) {
+  const auto answer = ask_worker(context, "connection.test", {{"name", args.text("NAME")}});
+  if (!answer) return answer.error();
+  if (!context.for_people()) {
+    context.print_object({"ok", "worker", "elapsed_ms"}, *answer);
+  } else {
+    const Millis elapsed{integer_in(*answer, "elapsed_ms").value_or(0)};
+    context.out.write(fmt::format("{} {} answered {} in {}\n", tinted("✔", Tint::good, context.style()),
+                                  args.text("NAME"), text_in(*answer, "worker"), duration_text(elapsed)));
+  }
+  return 0;
+}
+
+std::string sql_block(std::string_view title, const std::string& sql, const Style& style) {
+  if (sql.empty()) return {};
+  std::string out = tinted(title, Tint::bold, style) + "\n";
+  for (size_t at = 0; at <= sql.size();) {
+    const auto end = std::min(sql.find('\n', at), sql.size());
+    out += "  " + printable(sql.substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  return out + "\n";
+}
+
+// Rows come as lists beside the list of names.
+std::string rows_table(const Json& preview, const Style& style) {
+  std::vector<Column> columns;
+  for (const auto& name : preview.value("columns", Json::array())) {
+    const auto index = columns.size();
+    const auto cell = [index](const Json& row, const Style&) {
+      const bool null = index >= row.size() || row[index].is_null();
+      return null ? Cell{"NULL", Tint::dim} : Cell{plain_text(row[index])};
+    };
+    columns.push_back({plain_text(name), cell, Align::left, static_cast<int>(index)});
+  }
+  const auto table = render_table(columns, preview.value("rows", Json::array()), style);
+  return table.empty() ? "no rows\n" : table;
+}
+
+Result<int> preview(Context& context, const Arguments& args) {
+  Json set = Json::object();
+  for (const auto& pair : args.list("set")) {
+    const auto equals = std::min(pair.find('='), pair.size());
+    set[pair.substr(0, equals)] = pair.substr(std::min(equals + 1, pair.size()));
+  }
+  const Json request = {{"name", args.text("NAME")}, {"max_rows", args.integer("rows").value_or(10)}, {"set", set}};
+  const auto answer = ask_worker(context, "module.preview", request);
+  if (!answer) return answer.error();
+  if (!context.for_people()) {
+    context.print_object({"source_sql", "merge_sql", "watermarks", "columns", "rows"}, *answer);
+    return 0;
+  }
+  const auto style = context.style();
+  context.out.write(sql_block("source SQL", text_in(*answer, "source_sql"), style) +
+                    sql_block("merge SQL", text_in(*answer, "merge_sql"), style) + rows_table(*answer, style));
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Verb> connection_test_verb() {
+  return {{"connection test", "Ask a worker to connect with it.", {{"NAME", "its name or id"}}, {},
+           {"pipekit-ctl connection test wh"}, "Exit 5 when the database cannot be reached.", test_connection}};
+}
+
+std::vector<Verb> module_verbs() {
+  const Positional name = {"NAME", "its name or id"};
+  return {
+      {"module enable", "Let groups run it again.", {name}, {}, {"pipekit-ctl module enable orders"}, "",
+       [](Context& c, const Arguments& args) { return set_enabled(c, args, true); }},
+      {"module disable", "Let groups leave it out.", {name}, {}, {"pipekit-ctl module disable orders"}, "",
+       [](Context& c, const Arguments& args) { return set_enabled(c, args, false); }},
+      {"module preview", "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.", {name},
+       {{"rows", Flag::Type::integer, "how many (10)", "N"},
+        {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"}},
+       {"pipekit-ctl module preview orders --rows 5"}, "", preview},
+  };
+}
+
+}  // namespace pipekit::ctl

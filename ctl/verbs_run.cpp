@@ -1,0 +1,144 @@
+// run, run-group, cancel, why.
+#include <fmt/format.h>
+
+#include "ctl/context.h"
+#include "ctl/verbs.h"
+#include "ctl/watch.h"
+#include "ctl/width.h"
+
+namespace pipekit::ctl {
+namespace {
+
+const Flag kDryRun = {"dry-run", Flag::Type::on, "show what would be done, change nothing"};
+const Flag kWatch = {"watch", Flag::Type::on, "follow it to its end; exit 0 for success, 4 otherwise"};
+
+Result<Json> assignments(const Arguments& args) {
+  Json set = Json::object();
+  for (const auto& pair : args.list("set")) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error{ErrorCode::kUsage, fmt::format("--set must be NAME=VALUE, not \"{}\"", pair)};
+    }
+    set[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return set;
+}
+
+Error misunderstood(std::string_view verb) {
+  return {ErrorCode::kMalformed, fmt::format("the broker's answer to {} has not the expected fields", verb),
+          "are both of the same version? pipekit-ctl status tells the broker's"};
+}
+
+// The number alone for people, the object for programs.
+void print_started(Context& context, const std::string& field, int64_t id) {
+  if (context.for_people()) return context.out.write(fmt::format("{}\n", id));
+  context.print_object({field}, {{field, id}});
+}
+
+Result<int> run_module(Context& context, const Arguments& args) {
+  auto set = assignments(args);
+  if (!set) return set.error();
+  const Json request = {
+      {"module", args.text("MODULE")}, {"dry_run", args.has("dry-run")}, {"set", *set}, {"triggered_by", "manual"}};
+  const auto answer = context.call("run", request);
+  if (!answer) return answer.error();
+  const auto id = integer_in(*answer, "run_id");
+  if (!id) return misunderstood("run");
+  if (!args.has("watch")) {
+    print_started(context, "run_id", *id);
+    return 0;
+  }
+  if (context.for_people()) context.out.write(fmt::format("{}\n", *id));
+  RunWatch watch(context, *id, args.text("MODULE"));
+  TailWish wish;
+  wish.filter.run_id = *id;
+  wish.after = integer_in(*answer, "seq").value_or(1) - 1;
+  return follow(context, std::move(wish), watch);
+}
+
+Result<int> run_group(Context& context, const Arguments& args) {
+  const auto answer = context.call("run_group", {{"group", args.text("GROUP")}, {"dry_run", args.has("dry-run")}});
+  if (!answer) return answer.error();
+  const auto id = integer_in(*answer, "group_run_id");
+  if (!id) return misunderstood("run-group");
+  if (!args.has("watch")) {
+    print_started(context, "group_run_id", *id);
+    return 0;
+  }
+  if (context.for_people()) context.out.write(fmt::format("{}\n", *id));
+  GroupWatch watch(context, *id, args.text("GROUP"));
+  TailWish wish;
+  wish.filter.group_run_id = *id;
+  wish.after = integer_in(*answer, "seq").value_or(1) - 1;
+  return follow(context, std::move(wish), watch);
+}
+
+Result<Json> cancel_target(const Arguments& args) {
+  Json target = Json::object();
+  if (args.has("RUN_ID")) {
+    const auto id = args.integer("RUN_ID");
+    if (!id) {
+      return Error{ErrorCode::kUsage, fmt::format("a run is named by its number, not \"{}\"", args.text("RUN_ID")),
+                   "to cancel what a module runs: pipekit-ctl cancel --module NAME"};
+    }
+    target["run_id"] = *id;
+  }
+  for (const auto* name : {"module", "group"}) {
+    if (args.has(name)) target[name] = args.text(name);
+  }
+  if (target.size() == 1) return target;
+  return Error{ErrorCode::kUsage, "cancel takes one of RUN_ID, --module NAME and --group NAME"};
+}
+
+Result<int> cancel(Context& context, const Arguments& args) {
+  auto target = cancel_target(args);
+  if (!target) return target.error();
+  const auto answer = context.call("cancel", std::move(*target));
+  if (!answer) return answer.error();
+  if (!context.for_people()) {
+    context.print_object({"cancelled"}, *answer);
+    return 0;
+  }
+  const auto runs = answer->value("cancelled", Json::array());
+  if (runs.empty()) context.notice("nothing was running");
+  for (const auto& run : runs) context.out.write(fmt::format("asked run {} to end\n", plain_text(run)));
+  return 0;
+}
+
+Result<int> why(Context& context, const Arguments& args) {
+  const auto name = args.text("MODULE|RUN_ID");
+  const auto id = parse_integer(name);
+  const auto answer = context.call("why", id ? Json{{"run_id", *id}} : Json{{"module", name}});
+  if (!answer) return answer.error();
+  if (!context.for_people()) {
+    context.print_object({"reasons"}, *answer);
+    return 0;
+  }
+  for (const auto& reason : answer->value("reasons", Json::array())) {
+    context.out.write(printable(text_in(reason, "text")) + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Verb> run_verbs() {
+  const Flag set = {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"};
+  return {
+      {"run", "Run a module now. Prints the run's number.", {{"MODULE", "its name or id"}}, {kDryRun, kWatch, set},
+       {"pipekit-ctl run orders --watch", "pipekit-ctl run orders --dry-run --watch",
+        "pipekit-ctl run orders --set last_id=0"},
+       "With -o json --watch prints the events, one a line; the last is run.finished.", run_module},
+      {"run-group", "Run the enabled modules of a group. Prints the group run's number.",
+       {{"GROUP", "its name or id"}}, {kDryRun, kWatch}, {"pipekit-ctl run-group nightly --watch"}, "", run_group},
+      {"cancel", "Ask a run to end.", {{"RUN_ID", "the run's number", false}},
+       {{"module", Flag::Type::text, "what this module runs", "NAME"},
+        {"group", Flag::Type::text, "what this group runs, members included", "NAME"}},
+       {"pipekit-ctl cancel 12", "pipekit-ctl cancel --module orders"}, "", cancel},
+      {"why", "Why a module does not run, why a run waits, or how it ended.",
+       {{"MODULE|RUN_ID", "a module's name or a run's number"}}, {},
+       {"pipekit-ctl why orders", "pipekit-ctl why 12"}, "", why},
+  };
+}
+
+}  // namespace pipekit::ctl
