@@ -425,10 +425,11 @@ void RunFlow::lose(Turn& turn, Epoch epoch, AttemptEvent event) {
 // --- ends
 // -------------------------------------------------------------------------------------------------------------
 
-RunAtEnd RunFlow::at_end(const LiveRun& run, bool was_merging, bool reconcile) const {
+RunAtEnd RunFlow::at_end(const LiveRun& run, const LiveAttempt& attempt) const {
   RunAtEnd state;
-  state.was_merging = was_merging;
-  state.reconcile = reconcile;
+  state.was_merging = attempt.merging;
+  state.earlier_open = attempt.number > 1 && store::attempts::outcome_open(db_, attempt.epoch);
+  state.reconcile = attempt.reconcile;
   state.cancel_requested = run.cancel_requested;
   state.fenced = run.definition->dest.fence != "none";
   state.append = run.definition->merge_strategy == "append";
@@ -442,7 +443,7 @@ RunAtEnd RunFlow::at_end(const LiveRun& run, bool was_merging, bool reconcile) c
 void RunFlow::end_attempt(Turn& turn, Epoch epoch, const AttemptEnd& end, std::optional<int64_t> row_count) {
   const auto attempt = attempts_.at(epoch);
   auto& run = runs_.at(attempt.run);
-  const auto verdict = judge(end, at_end(run, attempt.merging, attempt.reconcile));
+  const auto verdict = judge(end, at_end(run, attempt));
   attempts_.erase(epoch);
   run.attempt.reset();
   carry_out(turn, run, verdict, row_count);
@@ -515,6 +516,19 @@ void RunFlow::finish(Turn& turn, RunId id, const store::runs::End& end) {
   if (group_run && on_final_) on_final_(turn, id, *group_run, end);
 }
 
+// The end of a run that waits for its retry although an attempt may have merged.
+void RunFlow::ask_before_end(Turn& turn, LiveRun& run) {
+  auto state = RunAtEnd{};
+  state.cancel_requested = true;
+  state.fenced = run.definition->dest.fence != "none";
+  state.earlier_open = true;
+  state.pending_code = run.pending_code;
+  state.pending_error = run.pending_error;
+  AttemptEnd end;
+  end.how = AttemptEnd::How::not_begun;
+  carry_out(turn, run, judge(end, state), std::nullopt);
+}
+
 bool RunFlow::cancel(Turn& turn, RunId id) {
   const auto found = runs_.find(id);
   if (found == runs_.end()) return false;
@@ -524,6 +538,10 @@ bool RunFlow::cancel(Turn& turn, RunId id) {
   if (!run.attempt) {
     if (run.reconcile) return true;  // first the destination is asked whether it has merged
     dequeue(run);
+    if (run.last_epoch && store::attempts::outcome_open(db_, *run.last_epoch)) {
+      ask_before_end(turn, run);
+      return true;
+    }
     finish(turn, id, {"cancelled", "", "", std::nullopt});
     return true;
   }

@@ -138,7 +138,8 @@ class RunFlow {
   void carry_out(Turn& turn, LiveRun& run, const Verdict& verdict, std::optional<int64_t> row_count);
   void put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Millis delay, Json fields);
   void finish(Turn& turn, RunId run, const store::runs::End& end);
-  RunAtEnd at_end(const LiveRun& run, bool was_merging, bool reconcile) const;
+  RunAtEnd at_end(const LiveRun& run, const LiveAttempt& attempt) const;
+  void ask_before_end(Turn& turn, LiveRun& run);
   void note_ack(const Worker& worker, RunKey key, int64_t seq);
 
   store::Database& db_;

@@ -27,8 +27,9 @@ struct AttemptEnd {
 };
 
 struct RunAtEnd {
-  bool was_merging = false;  // the attempt had the acknowledgement of `merging`
-  bool reconcile = false;    // the attempt only asked
+  bool was_merging = false;   // the attempt had the acknowledgement of `merging`
+  bool earlier_open = false;  // an attempt before it may have merged, and this one did not come to ask
+  bool reconcile = false;     // the attempt only asked
   bool cancel_requested = false;
   bool fenced = true;  // fence: auto
   bool append = false;

@@ -296,7 +296,8 @@ struct Merging {
 struct Finished {
   int64_t at = 0;
   std::string status;   // success, error, cancelled, dry_run
-  std::string outcome;  // of the merge: none (not begun), merged, not_merged, unknown
+  // Of the run's merge, this attempt's or an earlier one's: none (not begun, nor asked), merged, not_merged, unknown.
+  std::string outcome;
   bool retryable = true;
   bool staging_dropped = true;
   std::optional<WireError> error;

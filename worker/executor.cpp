@@ -103,7 +103,10 @@ Executor::Done Executor::claim(Destination& destination) {
   if (const auto* error = error_in(claimed)) return *error;
   result_.staging_dropped = destination.drop_leftovers();
   const auto& claim = std::get<Claim>(claimed);
-  if (!claim.adopted) return std::nullopt;
+  if (!claim.adopted) {
+    if (!assignment_.earlier.empty()) result_.outcome = "not_merged";  // nor will an earlier attempt merge any more
+    return std::nullopt;
+  }
   step("adopt", "an earlier attempt of this run has merged");
   result_.outcome = "merged";
   result_.row_count = claim.row_count;
@@ -241,7 +244,7 @@ Executor::Done Executor::after_failed_merge(Destination& destination, const Call
   StepError error{"merge_failed", "merge failed: " + call.describe()};
   error.interruption = call.interruption;
   if (!call.exit && call.interruption != Interruption::none) {
-    result_.outcome = "not_merged";  // the runner was never started
+    result_.outcome = destination.fenced() ? "not_merged" : "none";  // the runner was never started
     return error;
   }
   step("close", "the merge's outcome is unknown: asking the destination");

@@ -55,6 +55,18 @@ std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, 
   return to;
 }
 
+bool outcome_open(Database& db, Epoch newest) {
+  for (std::optional at = newest; at;) {
+    auto rows = db.query("SELECT outcome, merging, previous FROM attempt WHERE id = ?", *at);
+    if (!rows.next()) return false;
+    const auto outcome = rows.get<std::string>(0);
+    if (outcome == "not_merged") return false;
+    if (outcome == "merged" || (rows.get<bool>(1) && outcome != "none")) return true;
+    at = rows.get<std::optional<Epoch>>(2);
+  }
+  return false;
+}
+
 bool advance(Database& db, Epoch epoch, int64_t seq) {
   return db.run("UPDATE attempt SET fact_seq = ? WHERE id = ? AND fact_seq = ?", seq, epoch, seq - 1) == 1;
 }

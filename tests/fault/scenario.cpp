@@ -73,7 +73,7 @@ class PostgresDatabase final : public Database {
   PostgresSession session_;
 };
 
-std::string first_words_of(const std::filesystem::path& process) {
+std::string command_line(const std::filesystem::path& process) {
   std::string text;
   try {
     text = read_file(process / "cmdline");
@@ -243,15 +243,17 @@ void Scenario::expect_sound_log() {
   for (const auto run : runs) EXPECT_EQ(ends[run], 1) << "ends of run " << run;
 }
 
-std::vector<std::string> Scenario::runners_alive() {
-  std::vector<std::string> alive;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
-    const auto words = first_words_of(entry.path());
+std::vector<pid_t> Scenario::runner_pids() {
+  std::vector<pid_t> pids;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto name = entry.path().filename().string();
+    pid_t pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
+    const auto words = pid > 0 ? command_line(entry.path()) : "";
     const bool runner = words.find("pipekit-jrunner ") != std::string::npos;
-    if (runner && words.find(system_.dir().path().string()) != std::string::npos) alive.push_back(words);
+    if (runner && words.find(system_.dir().path().string()) != std::string::npos) pids.push_back(pid);
   }
-  return alive;
+  return pids;
 }
 
 GatedRunner::GatedRunner(const LocalSystem& system, const std::string& kind, const std::string& failpoint) {

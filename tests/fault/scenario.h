@@ -66,8 +66,8 @@ class Scenario {
   // of a run after its end.
   void expect_sound_log();
   std::vector<std::string> staging_tables(const std::string& module);
-  // Wherever it waits; the names of running programs whose arguments name this test's directory.
-  std::vector<std::string> runners_alive();
+  // The runners of this test that are alive, by the files in their arguments.
+  std::vector<pid_t> runner_pids();
 
  private:
   struct Module {
