@@ -85,6 +85,7 @@ struct Runner::Call {
   HeadTail err_kept{kHeadBytes, kTailBytes};
   std::vector<LogLine> batch;
   size_t batch_bytes = 0;
+  std::optional<int64_t> progress;
   MonoTime batch_since{};
   int64_t newlines = 0;
   CallResult result;
@@ -96,21 +97,27 @@ struct Runner::Call {
     (err ? err_kept : out_kept).add_line(line);
     if (!err && count != nullptr) count->feed(line);
     if (const auto rows = err || count == nullptr ? std::nullopt : progress_rows(line)) {
-      flush();
-      link.send(fact::Progress{to_ms(clock.wall()), *rows});
+      begin_batch();
+      progress = rows;  // the newest is enough, however many lines tell of it
       return;
     }
-    if (batch.empty()) batch_since = clock.now();
+    begin_batch();
     batch_bytes += line.size() + 16;
     batch.push_back({err, std::move(line)});
     if (batch_bytes >= kBatchBytes) flush();
   }
 
+  [[nodiscard]] bool pending() const { return !batch.empty() || progress; }
+  void begin_batch() {
+    if (!pending()) batch_since = clock.now();
+  }
+
   void flush() {
-    if (batch.empty()) return;
-    link.send(fact::Log{to_ms(clock.wall()), std::move(batch)});
+    if (!batch.empty()) link.send(fact::Log{to_ms(clock.wall()), std::move(batch)});
+    if (progress) link.send(fact::Progress{to_ms(clock.wall()), *progress});
     batch.clear();
     batch_bytes = 0;
+    progress.reset();
   }
 
   void take_stdout(std::string_view bytes) {
@@ -280,7 +287,7 @@ void Runner::wait(Process& process, Call& call) {
     poller.watch(on_exit, !exited);
     std::optional<MonoTime> wake;
     const auto consider = [&](MonoTime at) { wake = std::min(wake.value_or(at), at); };
-    if (!call.batch.empty()) consider(call.batch_since + kBatchAge);
+    if (call.pending()) consider(call.batch_since + kBatchAge);
     if (!exited) {
       if (call.kill_at) consider(*call.kill_at);
       if (call.result.interruption == Interruption::none && call.limit) consider(*call.limit);
@@ -297,7 +304,7 @@ void Runner::wait(Process& process, Call& call) {
     }
     if (!exited) check_interruption(process, call);
     if (exited && link_.killed()) break;  // nobody acknowledges any more, so the rest could wait for ever
-    if (!call.batch.empty() && call.batch_since + kBatchAge <= clock_.now()) call.flush();
+    if (call.pending() && call.batch_since + kBatchAge <= clock_.now()) call.flush();
   }
   if (call.max_rows && call.newlines > *call.max_rows) call.result.exit = ExitStatus{ExitStatus::Kind::kExited, 0};
 }
