@@ -144,7 +144,9 @@ void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
 
 void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
   const auto* worker = workers_.by_peer(peer);
-  if (worker != nullptr) drop_worker(turn, worker->name, "left", "worker.left");
+  if (worker == nullptr) return;
+  runs_.worker_left(turn, *worker);
+  drop_worker(turn, worker->name, "left", "worker.left");
 }
 
 void Broker::drop_worker(Turn& turn, const std::string& name, const char* state, const char* kind) {

@@ -388,6 +388,14 @@ void RunFlow::worker_gone(Turn& turn, const std::string& name, const std::string
   for (const auto epoch : gone) lose(turn, epoch, AttemptEvent::lease_ended);
 }
 
+void RunFlow::worker_left(Turn& turn, const Worker& worker) {
+  std::vector<Epoch> gone;
+  for (const auto& [epoch, attempt] : attempts_) {
+    if (attempt.worker == worker.name && attempt.incarnation == worker.incarnation) gone.push_back(epoch);
+  }
+  for (const auto epoch : gone) lose(turn, epoch, AttemptEvent::never_begun);
+}
+
 void RunFlow::expire(Turn& turn, MonoTime read_began) {
   std::vector<Epoch> over;
   for (const auto& [epoch, attempt] : attempts_) {

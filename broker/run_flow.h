@@ -60,6 +60,8 @@ class RunFlow {
   void on_fact(Turn& turn, Worker& worker, const Fact& fact);
   // A worker is proven dead (replaced) or has left: its attempts of other incarnations are lost.
   void worker_gone(Turn& turn, const std::string& name, const std::string& new_incarnation);
+  // It has said goodbye, with nothing running: what was on its way to it was never begun.
+  void worker_left(Turn& turn, const Worker& worker);
 
   // Leases that had ended when reading of the worker socket began, and questions that nobody could ask in time.
   void expire(Turn& turn, MonoTime read_began);
