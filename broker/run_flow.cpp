@@ -324,7 +324,9 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, error.message,
                                         finished.row_count);
             if (!attempt.reconcile) store::runs::record_details(db_, run.id, finished);
-            if (finished.staging_dropped) {
+            if (run.dry_run) {
+              // It neither made staging nor dropped any.
+            } else if (finished.staging_dropped) {
               store::attempts::clear_leftovers(db_, run.module, attempt.epoch);
             } else {
               store::attempts::add_leftover(db_, run.module, {run.id, attempt.epoch});

@@ -42,6 +42,7 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
       runner_(config, fmt::format("{}-{}", assignment.key.run.value, assignment.key.epoch.value), clock, link,
               secrets_of(assignment.module)) {
   result_.outcome = "none";
+  result_.staging_dropped = assignment_.leftovers.empty();
 }
 
 void Executor::run() {
@@ -52,7 +53,12 @@ void Executor::run() {
     error = flow();
   } catch (const std::exception& fault) {
     // A fault of this attempt only; what of it reached the destination is told by the outcome set so far.
-    error = StepError{"unexpected", fault.what()};
+    result_.staging_dropped = false;
+    if (result_.outcome == "merged") {
+      result_.hook_log += fmt::format("after the merge: {}\n", fault.what());
+    } else {
+      error = StepError{"unexpected", fault.what()};
+    }
   }
   conclude(error);
 }
@@ -81,6 +87,8 @@ Executor::Done Executor::work(Destination& destination) {
     const auto claimed = claim(destination);
     if (claimed || result_.outcome == "merged") return claimed;
   }
+  // No claim waits for a lost attempt here; what it still reads is locked, stays, and is tried again by the next run.
+  if (!destination.fenced() && !assignment_.dry_run) result_.staging_dropped = destination.drop_leftovers();
   if (auto done = resolve_watermarks()) return done;
   if (auto done = materialise()) return done;
   const auto inspected = destination.inspect();

@@ -1,6 +1,11 @@
 #include "broker/store/attempts.h"
 
 namespace pipekit::store::attempts {
+namespace {
+
+constexpr int64_t kLeftoversAtOnce = 100;
+
+}  // namespace
 
 Epoch insert(Database& db, const NewAttempt& attempt, WallTime now) {
   db.run(
@@ -86,13 +91,18 @@ void add_leftover(Database& db, ModuleId module, RunKey key) {
 
 std::vector<RunKey> leftovers(Database& db, ModuleId module) {
   std::vector<RunKey> keys;
-  auto rows = db.query("SELECT run_id, epoch FROM leftover WHERE module_id = ? ORDER BY epoch LIMIT 100", module);
+  auto rows = db.query("SELECT run_id, epoch FROM leftover WHERE module_id = ? ORDER BY epoch LIMIT ?", module,
+                       kLeftoversAtOnce);
   while (rows.next()) keys.push_back({rows.get<RunId>(0), rows.get<Epoch>(1)});
   return keys;
 }
 
 void clear_leftovers(Database& db, ModuleId module, Epoch up_to) {
-  db.run("DELETE FROM leftover WHERE module_id = ? AND epoch <= ?", module, up_to);
+  // Those that the attempt was told of; what came later is newer than it.
+  db.run(
+      "DELETE FROM leftover WHERE module_id = ?1 AND epoch IN (SELECT epoch FROM leftover WHERE module_id = ?1 AND"
+      " epoch <= ?2 ORDER BY epoch LIMIT ?3)",
+      module, up_to, kLeftoversAtOnce);
 }
 
 Epoch highest(Database& db) { return db.value<Epoch>("SELECT max(id) FROM attempt").value_or(Epoch{}); }
