@@ -1,5 +1,6 @@
 #include "broker/read_thread.h"
 
+#include <deque>
 #include <stdexcept>
 #include <vector>
 
@@ -37,12 +38,28 @@ ReadJob job_from(const Parts& parts) {
   return {parts[0], std::move(*request), Json::from_msgpack(parts[3])};
 }
 
+bool is_tail(const ReadJob& job) { return std::holds_alternative<TailRequest>(job.request); }
+
+// A peer's tail replaces the one before it, here as where tails are parked: one that asks without reading gets one
+// answer, and nobody waits for the others.
+void add(std::deque<ReadJob>& waiting, ReadJob job) {
+  if (is_tail(job)) {
+    std::erase_if(waiting, [&](const ReadJob& other) { return other.peer == job.peer && is_tail(other); });
+  }
+  waiting.push_back(std::move(job));
+}
+
 void serve(zmq::socket_t& socket, const std::filesystem::path& store) {
   store::Database db(store, store::Database::Mode::read_only);
+  std::deque<ReadJob> waiting;
   for (;;) {
-    const auto parts = receive(socket, zmq::recv_flags::none);
-    if (!parts || parts->size() != 4) return;
-    const auto job = job_from(*parts);
+    const auto block = waiting.empty() ? zmq::recv_flags::none : zmq::recv_flags::dontwait;
+    for (auto parts = receive(socket, block); parts; parts = receive(socket, zmq::recv_flags::dontwait)) {
+      if (parts->size() != 4) return;
+      add(waiting, job_from(*parts));
+    }
+    const auto job = std::move(waiting.front());
+    waiting.pop_front();
     const auto frames = encode(queries::answer(db, job));
     send(socket, {job.peer, frames.head, frames.body});
   }
