@@ -87,21 +87,40 @@ Result<int> preview(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Verb> connection_test_verb() {
-  return {{"connection test", "Ask a worker to connect with it.", {{"NAME", "its name or id"}}, {},
-           {"pipekit-ctl connection test wh"}, "Exit 5 when the database cannot be reached.", test_connection}};
+  return {{"connection test",
+           "Ask a worker to connect with it.",
+           {{"NAME", "its name or id"}},
+           {},
+           {"pipekit-ctl connection test wh"},
+           "Exit 5 when the database cannot be reached.",
+           test_connection}};
 }
 
 std::vector<Verb> module_verbs() {
   const Positional name = {"NAME", "its name or id"};
   return {
-      {"module enable", "Let groups run it again.", {name}, {}, {"pipekit-ctl module enable orders"}, "",
+      {"module enable",
+       "Let groups run it again.",
+       {name},
+       {},
+       {"pipekit-ctl module enable orders"},
+       "",
        [](Context& c, const Arguments& args) { return set_enabled(c, args, true); }},
-      {"module disable", "Let groups leave it out.", {name}, {}, {"pipekit-ctl module disable orders"}, "",
+      {"module disable",
+       "Let groups leave it out.",
+       {name},
+       {},
+       {"pipekit-ctl module disable orders"},
+       "",
        [](Context& c, const Arguments& args) { return set_enabled(c, args, false); }},
-      {"module preview", "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.", {name},
+      {"module preview",
+       "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.",
+       {name},
        {{"rows", Flag::Type::integer, "how many (10)", "N"},
         {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"}},
-       {"pipekit-ctl module preview orders --rows 5"}, "", preview},
+       {"pipekit-ctl module preview orders --rows 5"},
+       "",
+       preview},
   };
 }
 
