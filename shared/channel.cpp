@@ -67,10 +67,10 @@ bool RouterSocket::send(const std::string& peer, const Frames& frames) {
   }
 }
 
-DealerSocket::DealerSocket(zmq::context_t& context, const std::string& endpoint)
+DealerSocket::DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue)
     : socket_(context, zmq::socket_type::dealer) {
   limit(socket_);
-  socket_.set(zmq::sockopt::immediate, true);  // nothing is queued for a broker that is not there
+  socket_.set(zmq::sockopt::immediate, !queue);
   socket_.set(zmq::sockopt::reconnect_ivl, 50);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
   socket_.connect(endpoint);

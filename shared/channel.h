@@ -37,7 +37,8 @@ class RouterSocket {
 
 class DealerSocket {
  public:
-  DealerSocket(zmq::context_t& context, const std::string& endpoint);
+  // queue: what is sent while nobody is connected waits for the connection (a worker's hello); else send() says false.
+  DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue = false);
   std::optional<Received> try_receive();
   bool send(const Frames& frames);
   zmq::socket_t& socket() { return socket_; }

@@ -6,12 +6,21 @@ namespace pipekit {
 
 size_t Poller::add(zmq::socket_t& socket) {
   items_.push_back({socket.handle(), 0, ZMQ_POLLIN, 0});
+  fds_.push_back(-1);
   return items_.size() - 1;
 }
 
 size_t Poller::add(int fd) {
   items_.push_back({nullptr, fd, ZMQ_POLLIN, 0});
+  fds_.push_back(fd);
   return items_.size() - 1;
+}
+
+void Poller::watch(size_t slot, bool on) {
+  auto& item = items_[slot];
+  item.events = on ? ZMQ_POLLIN : 0;
+  // poll(2) reports a hang-up whether asked or not, and would return at once for ever; a negative fd it leaves alone.
+  if (item.socket == nullptr) item.fd = on ? fds_[slot] : -1;
 }
 
 void Poller::wait_until(std::optional<MonoTime> deadline, const Clock& clock) {

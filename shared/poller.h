@@ -15,14 +15,14 @@ class Poller {
   size_t add(zmq::socket_t& socket);
   size_t add(int fd);
   // A slot that is not watched for now (backpressure), or is again.
-  void watch(size_t slot, bool on) { items_[slot].events = on ? ZMQ_POLLIN : 0; }
-  void clear() { items_.clear(); }
+  void watch(size_t slot, bool on);
   // nullopt: until something is readable. A deadline that has passed: looks and returns at once. EINTR returns early.
   void wait_until(std::optional<MonoTime> deadline, const Clock& clock);
   [[nodiscard]] bool readable(size_t slot) const { return items_[slot].revents != 0; }
 
  private:
   std::vector<zmq_pollitem_t> items_;
+  std::vector<int> fds_;  // -1 for a socket
 };
 
 }  // namespace pipekit

@@ -1,1 +1,158 @@
-namespace pipekit::worker {}
+#include "worker/worker.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "shared/failpoint.h"
+#include "worker/executor.h"
+#include "worker/question.h"
+
+namespace pipekit::worker {
+namespace {
+
+std::string link_id(RunKey key) { return fmt::format("attempt-{}", key.epoch.value); }
+std::string link_id(const Task& task) { return fmt::format("task-{}", task.id); }
+
+}  // namespace
+
+Worker::Worker(WorkerConfig config, SignalFd& signals)
+    : config_(std::move(config)), signals_(signals), hub_(context_), session_(config_.identity) {
+  connect();
+}
+
+void Worker::connect() {
+  socket_.reset();  // what it had queued is worth nothing: facts are in the outbox
+  socket_ = std::make_unique<DealerSocket>(context_, config_.broker, true);
+}
+
+int Worker::run() {
+  carry_out(session_.begin(clock_.now()));
+  while (!fatal_ && !may_leave()) {
+    Poller poller;  // anew each time, because the broker's socket may have been replaced
+    const auto on_signals = poller.add(signals_.fd());
+    const auto on_link = poller.add(hub_.socket());
+    const auto on_socket = poller.add(socket_->socket());
+    auto wake = session_.next_deadline();
+    if (drain_until_) wake = std::min(wake, *drain_until_);
+    poller.wait_until(wake, clock_);
+    if (poller.readable(on_signals)) on_signal();
+    // Deadlines first: after a long sleep of this process its leases are over, whatever waits to be read.
+    carry_out(session_.tick(clock_.now()));
+    if (drain_until_ && *drain_until_ <= clock_.now()) end_at_once("the drain timeout is over");
+    if (poller.readable(on_link)) {
+      while (auto message = hub_.try_receive()) on_executor(*message);
+    }
+    if (poller.readable(on_socket)) on_broker();
+  }
+  if (fatal_) {
+    fmt::print(stderr, "error: {}\n", fatal_->message);
+    if (!fatal_->hint.empty()) fmt::print(stderr, "hint: {}\n", fatal_->hint);
+    std::fflush(stderr);
+    if (!running_.empty()) std::_Exit(exit_code(fatal_->code));  // the supervisors end the children
+    return exit_code(fatal_->code);
+  }
+  send(encode(WorkerToBroker{Goodbye{}}));
+  spdlog::info("drained");
+  return 0;
+}
+
+void Worker::end_at_once(const char* why) {
+  spdlog::warn("{}: ending at once, children included", why);
+  spdlog::default_logger()->flush();
+  std::_Exit(1);  // each supervisor sees its pipe close and kills its child
+}
+
+void Worker::on_signal() {
+  for (int signals = signals_.take(); signals > 0; --signals) {
+    if (draining_) end_at_once("second signal");
+    spdlog::info("draining: {} running", running_.size());
+    draining_ = true;
+    if (config_.drain_timeout) drain_until_ = clock_.now() + *config_.drain_timeout;
+    carry_out(session_.drain(clock_.now()));
+  }
+}
+
+void Worker::on_broker() {
+  while (auto received = socket_->try_receive()) {
+    const auto message = decode_broker_to_worker(received->frames.head, received->frames.body);
+    if (!message) {
+      spdlog::error("from the broker: {}", message.error().message);
+      if (message.error().code == ErrorCode::kVersionMismatch) fatal_ = message.error();
+      continue;
+    }
+    auto actions = session_.on_message(*message, clock_.now());
+    const bool replaced = actions.replace_socket;
+    carry_out(std::move(actions));
+    if (replaced) return;
+  }
+}
+
+void Worker::carry_out(Actions actions) {
+  if (actions.fatal) fatal_ = std::move(actions.fatal);
+  if (actions.replace_socket) {
+    spdlog::info("no word from the broker at {}: connecting anew", config_.broker);
+    connect();
+  }
+  FAILPOINT("worker.send.before");
+  for (const auto& message : actions.send) send(encode(message));
+  FAILPOINT("worker.send.after");
+  if (actions.resend_facts) {
+    spdlog::info("welcomed by the broker at {}", config_.broker);
+    for (const auto* frames : outbox_.open()) send(*frames);
+  }
+  for (const auto key : actions.kill) hub_.kill(link_id(key));
+  for (const auto key : actions.cancel) hub_.cancel(link_id(key));
+  for (const auto& ack : actions.acknowledged) {
+    hub_.acknowledged(link_id(ack.key), ack.seq);
+    if (outbox_.acknowledged(ack.key, ack.seq)) session_.over(ack.key);
+  }
+  for (const auto& assignment : actions.start) start(assignment);
+  for (const auto& task : actions.tasks) start(task);
+}
+
+void Worker::start(const Assignment& assignment) {
+  FAILPOINT("worker.assignment.received");
+  const auto id = link_id(assignment.key);
+  auto body = [this, id, assignment] {
+    Link link(context_, id, assignment.key);
+    Executor(assignment, config_.runner, clock_, link).run();
+    link.done();
+  };
+  running_[id] = {assignment.key, std::nullopt, std::thread(std::move(body))};
+}
+
+void Worker::start(const Task& task) {
+  const auto id = link_id(task);
+  if (running_.contains(id)) return;
+  auto body = [this, id, task] {
+    Link link(context_, id, {});
+    link.send(answer(task, config_.runner, clock_, link));
+    link.done();
+  };
+  running_[id] = {{}, task.id, std::thread(std::move(body))};
+}
+
+void Worker::on_executor(const FromExecutor& message) {
+  switch (message.kind) {
+    case FromExecutor::Kind::fact:
+      outbox_.add(message.key, message.seq, message.final, message.frames);
+      if (session_.connected()) send(message.frames);
+      break;
+    case FromExecutor::Kind::may_start: {
+      const auto& running = running_.at(message.id);
+      hub_.answer(message.id, running.task || session_.may_go_on(running.key, clock_.now()));
+      break;
+    }
+    case FromExecutor::Kind::result:
+      send(message.frames);
+      break;
+    case FromExecutor::Kind::done: {
+      const auto found = running_.find(message.id);
+      found->second.thread.join();  // it has nothing left to do but to end
+      running_.erase(found);
+      break;
+    }
+  }
+}
+
+}  // namespace pipekit::worker

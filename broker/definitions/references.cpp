@@ -58,8 +58,9 @@ Problem References::unknown(Kind kind, const Json& ref, const std::string& path)
     return {path, fmt::format("{} {} is not in the document, and prune would remove it", to_string(kind), shown(ref)),
             "add it to the document, or apply without prune"};
   }
-  auto known = names(db_, kind);
-  known.insert(known.end(), listed_[kind].begin(), listed_[kind].end());
+  auto all = listed_[kind];
+  for (auto& name : names(db_, kind)) all.insert(std::move(name));
+  const std::vector<std::string> known(all.begin(), all.end());
   const auto word = ref.is_string() ? ref.get<std::string>() : std::string();
   auto hint = did_you_mean(word, known);
   if (hint.empty()) hint = fmt::format("there is no {} yet: add it first", to_string(kind));

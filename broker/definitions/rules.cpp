@@ -120,8 +120,10 @@ void Rules::schedule() {
     fail("cron_expr", "is missing", interval ? "an interval needs kind: interval" : "\"0 2 * * *\": at 02:00 each day");
   }
   if (!cron && !interval) fail("every_s", "is missing: kind interval needs the seconds between starts");
-  if (cron && interval) fail("every_s", "belongs to kind: interval; a schedule has either cron_expr or every_s");
-  if (!cron && expression) fail("cron_expr", "belongs to kind: cron; a schedule has either cron_expr or every_s");
+  if (cron && expression && interval)
+    fail("every_s", "belongs to kind: interval; a schedule has either cron_expr or every_s");
+  if (!cron && interval && expression)
+    fail("cron_expr", "belongs to kind: cron; a schedule has either cron_expr or every_s");
   if (text("timezone").empty()) fail("timezone", "must not be empty", "UTC, or a name such as America/New_York");
 }
 

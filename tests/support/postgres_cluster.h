@@ -34,6 +34,8 @@ class PostgresSession {
   // The only column of the only row; throws when there are more or none. NULL is "".
   std::string value(const std::string& sql);
   [[nodiscard]] int backend_pid() const;
+  // Returns once a session of this application_name waits for a lock. The server does the waiting.
+  void wait_for_lock_waiter(const std::string& application_name);
 
  private:
   pg_conn* connection_;

@@ -166,6 +166,8 @@ void RunningProgram::wait_until_stopped() {
   if (::waitpid(pid_, &status, WUNTRACED) < 0) throw_errno("waitpid");
   if (WIFSTOPPED(status)) return;
   reaped_ = true;
+  const auto deadline = next_deadline();
+  while (out_.fd || err_.fd) pump(deadline);
   give_up("ended instead of stopping");
 }
 

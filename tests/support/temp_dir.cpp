@@ -9,8 +9,8 @@
 
 namespace pipekit::test {
 
-TempDir::TempDir() {
-  auto pattern = (std::filesystem::temp_directory_path() / "pipekit-test-XXXXXX").string();
+TempDir::TempDir(const std::filesystem::path& parent) {
+  auto pattern = (parent / "pipekit-test-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) {
     throw std::system_error(errno, std::generic_category(), "mkdtemp " + pattern);
   }

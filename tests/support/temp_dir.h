@@ -1,4 +1,4 @@
-// A fresh directory under $TMPDIR or /tmp, removed with all that is in it.
+// A fresh directory under $TMPDIR or /tmp, or where told, removed with all that is in it.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@ namespace pipekit::test {
 
 class TempDir {
  public:
-  TempDir();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path());
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

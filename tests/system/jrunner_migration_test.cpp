@@ -1,0 +1,369 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "tests/system/jrunner_fixture.h"
+
+namespace pipekit::test {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using JrunnerMigration = JrunnerTest;
+
+constexpr auto kPostgresColumns =
+    "(id int8, small int2, n numeric(38,10), free numeric, f4 float4, f8 float8, b boolean, t text, c char(6), d date, "
+    "ts timestamp, tz timestamptz, bytes bytea, j json, jb jsonb, ia int[], ta text[], u uuid, iv interval)";
+constexpr auto kSqliteColumns =
+    "(id INTEGER, small INT, n TEXT, free TEXT, f4 REAL, f8 REAL, b BOOLEAN, t TEXT, c CHAR(6), d DATE, ts TIMESTAMP, "
+    "tz TEXT, bytes BLOB, j JSON, jb TEXT, ia TEXT, ta TEXT, u UUID, iv INTERVAL_AS_TEXT)";
+constexpr auto kHardRows = R"(
+INSERT INTO src (id, small, n, free, f4, f8, b, t, c, d, ts, tz, bytes, j, jb, ia, ta, u, iv) VALUES
+ (9223372036854775807, 32767, 1234567890123456789012345678.0123456789, 0.10, 0.1, 0.1, true, 'it''s "quoted"', 'ab',
+  '0001-01-01', '2026-01-02 03:04:05.678901', '2026-01-02 03:04:05.678901+05:30', '\x00ff5c0a', '{"a" : 1.0,  "a":2}',
+  '{"k": [1, null, "x\ty"]}', '{1,NULL,3}', ARRAY['a,b', '', NULL, 'NULL', E'\\"\n'], '00112233-4455-6677-8899-aabbccddeeff',
+  '1 year 2 mons -3 days 04:05:06.789'),
+ (-9223372036854775808, -32768, -0.0000000001, 1e100, 'NaN', 'NaN', false, E'tab\tnl\ncr\rbs\\ \\N \\. \x08\x0b\x0c end', '',
+  '9999-12-31', '0001-01-01 00:00:00', '9999-12-31 23:59:59.999999+00', '\x', '[]', '0', '{}', '{}', NULL, '-00:00:00.000001'),
+ (9007199254740993, 0, 100, 'NaN', 3.4028235e38, 1.7976931348623157e308, NULL, '', '      ', '2000-02-29', 'infinity',
+  '-infinity', decode('616263', 'hex'), '"\u0000"', '"x"', '{{1,2},{3,4}}', '{"é"}', NULL, '0'),
+ (0, NULL, NULL, NULL, 'Infinity', '-Infinity', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+ (1, 1, 12.5000000000, 12.50, 1e-45, 5e-324, true, 'ä ☃ 𝄞 ' || chr(1) || chr(917505) || chr(1048575), 'żółć', '4000-01-01 BC',
+  '2026-12-31 23:59:60', 'epoch', '\x5c4e', 'null', 'null', '{-1}', '{\\N}', NULL, '178000000 years'),
+ (2, 2, 0, 123456789012345678901234567890, 0.3, 0.30000000000000004, true, repeat('long ', 100000), 'x', NULL, NULL, NULL,
+  decode(repeat('00ff', 100000), 'hex'), 'true', 'true', NULL, NULL, NULL, NULL)
+)";
+
+std::string digest(PostgresSession& session, const std::string& table) {
+  session.query("SET extra_float_digits = 3; SET TimeZone = 'UTC'");
+  return session.value("SELECT string_agg(md5(x::text), ' ' ORDER BY id) FROM " + table + " AS x");
+}
+
+class HardTypes : public JrunnerTest {
+ protected:
+  void SetUp() override {
+    db_ = postgres();
+    auto& session = postgres_session();
+    session.query(std::string("CREATE TABLE src ") + kPostgresColumns + "; CREATE TABLE dst " + kPostgresColumns);
+    session.query(kHardRows);
+    expected_ = digest(session, "src");
+  }
+  Endpoint db_{};
+  std::string expected_{};
+};
+
+TEST_F(HardTypes, stay_exact_between_postgres_databases) {
+  const auto result = migrate(db_, "SELECT * FROM src -- all\n;", db_, "dst");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, EndsWith("6 rows\n"));
+  EXPECT_EQ(digest(postgres_session(), "dst"), expected_);
+}
+
+TEST_F(HardTypes, stay_exact_from_postgres_through_two_sqlite_files_and_back) {
+  const auto one = sqlite("one.db", std::string("CREATE TABLE x ") + kSqliteColumns);
+  const auto two = sqlite("two.db", std::string("CREATE TABLE x ") + kSqliteColumns);
+  auto result = migrate(db_, "SELECT * FROM src", one, "x");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  result = migrate(one, "SELECT * FROM x", two, "x");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  result = migrate(two, "SELECT * FROM x", db_, "dst");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(digest(postgres_session(), "dst"), expected_) << postgres_session().value(
+      "SELECT string_agg(left(d::text, 300), E'\\n') FROM dst d WHERE NOT EXISTS "
+      "(SELECT 1 FROM src s WHERE s::text = d::text)");
+}
+
+TEST_F(HardTypes, are_the_obvious_values_in_sqlite) {
+  const auto file = sqlite("one.db", std::string("CREATE TABLE x ") + kSqliteColumns);
+  ASSERT_EQ(migrate(db_, "SELECT * FROM src", file, "x").exit_code, 0);
+  SqliteFile one(sqlite_path("one.db"));
+  EXPECT_EQ(
+      one.value(
+          "SELECT group_concat(typeof(id) || typeof(b) || typeof(bytes) || typeof(t)) FROM x WHERE id < 3 AND id > 0"),
+      "integerintegerblobtext,integerintegerblobtext");
+  EXPECT_EQ(one.value("SELECT b FROM x WHERE small = 32767"), "1");
+  EXPECT_EQ(one.value("SELECT hex(bytes) FROM x WHERE small = 32767"), "00FF5C0A");
+  EXPECT_EQ(one.value("SELECT free FROM x WHERE small = 32767"), "0.10");
+  EXPECT_EQ(one.value("SELECT tz FROM x WHERE small = 32767"), "2026-01-01 21:34:05.678901+00");
+  EXPECT_EQ(one.value("SELECT f8 FROM x WHERE small = -32768"), "NaN");
+  EXPECT_EQ(one.value("SELECT f8 < -1e308 FROM x WHERE id = 0"), "1");
+  EXPECT_EQ(one.value("SELECT t IS NULL FROM x WHERE id = 0"), "1");
+  EXPECT_EQ(one.value("SELECT t = '' FROM x WHERE id = 9007199254740993"), "1");
+}
+
+TEST_F(JrunnerMigration, a_decimal_is_a_number_in_sqlite_only_where_no_digit_is_lost) {
+  const auto db = postgres();
+  const auto file = sqlite("a.db", "CREATE TABLE x (n NUMERIC(38,10), any, t TEXT)");
+  const std::string row = "SELECT v, v, v FROM (VALUES (12.50::numeric), (7), (0.1)) AS t(v)";
+  ASSERT_EQ(migrate(db, row, file, "x").exit_code, 0);
+  SqliteFile check(sqlite_path("a.db"));
+  EXPECT_EQ(check.value("SELECT group_concat(n || typeof(n) || any || typeof(any) || t || typeof(t)) FROM x"),
+            "12.5real12.5real12.50text,7integer7integer7text,0.1real0.1real0.1text");
+  const auto lost =
+      migrate(db, "SELECT v, v, v FROM (VALUES (1::numeric), (1234567890.1234567891)) AS t(v)", file, "x");
+  EXPECT_EQ(lost.exit_code, 1);
+  EXPECT_THAT(lost.err, HasSubstr("row 2, column n: SQLite would round 1234567890.1234567891"));
+  EXPECT_EQ(check.value("SELECT count(*) FROM x"), "3") << "all rows or none";
+  ASSERT_EQ(migrate(db, "SELECT 0, 1234567890.1234567891::numeric, ''", file, "x").exit_code, 0);
+  EXPECT_EQ(check.value("SELECT any || typeof(any) FROM x WHERE n = 0"), "1234567890.1234567891text");
+}
+
+TEST_F(JrunnerMigration, booleans_of_sqlite_become_booleans) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (b); INSERT INTO x VALUES (1), (0), ('true'), ('f'), (NULL), (1.0)");
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (b boolean)");
+  const auto result = migrate(file, "SELECT b FROM x ORDER BY rowid", db, "x");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(postgres_session().value("SELECT string_agg(coalesce(b::text, 'null'), ',' ) FROM x"),
+            "true,false,true,false,null,true");
+}
+
+TEST_F(JrunnerMigration, columns_that_are_generated_are_not_loaded) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int, twice int GENERATED ALWAYS AS (a * 2) STORED, b text)");
+  const auto file = sqlite("a.db", "CREATE TABLE x (a INT, twice INT AS (a * 2), b TEXT)");
+  ASSERT_EQ(migrate(file, "SELECT 1, 'x'", db, "x").exit_code, 0);
+  ASSERT_EQ(migrate(db, "SELECT a, b FROM x", file, "x").exit_code, 0);
+  EXPECT_EQ(postgres_session().value("SELECT x::text FROM x"), "(1,2,x)");
+  EXPECT_EQ(SqliteFile(sqlite_path("a.db")).value("SELECT a || twice || b FROM x"), "12x");
+}
+
+TEST_F(JrunnerMigration, odd_table_names_are_sql_identifiers) {
+  const auto db = postgres();
+  postgres_session().query("CREATE SCHEMA \"My Schema\"; CREATE TABLE \"My Schema\".\"a\"\"b.c\" (\"x y\" int)");
+  const auto file = sqlite("a.db", "CREATE TABLE \"a\"\"b.c\" (\"x y\"); CREATE TABLE \"sales.orders\" (x)");
+  EXPECT_EQ(migrate(file, "SELECT 1", db, "\"My Schema\".\"a\"\"b.c\"").exit_code, 0);
+  EXPECT_EQ(migrate(db, "SELECT 1", file, "main.\"a\"\"b.c\"").exit_code, 0);
+  EXPECT_EQ(migrate(db, "SELECT 1", file, "sales.orders").exit_code, 0);
+  EXPECT_EQ(postgres_session().value("SELECT count(*) FROM \"My Schema\".\"a\"\"b.c\""), "1");
+}
+
+TEST_F(JrunnerMigration, no_row_is_a_success) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a)");
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int)");
+  EXPECT_EQ(migrate(file, "SELECT a FROM x", db, "x").out, "0 rows\n");
+  EXPECT_EQ(migrate(db, "SELECT a FROM x", file, "x").out, "0 rows\n");
+}
+
+TEST_F(JrunnerMigration, text_with_a_nul_character_is_refused_for_postgres) {
+  const auto file =
+      sqlite("a.db", "CREATE TABLE x (a, b); INSERT INTO x VALUES (1, 'fine'), (2, 'a' || char(0) || 'b')");
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int, dest text)");
+  const auto result = migrate(file, "SELECT a, b FROM x", db, "x");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("row 2, column b: text with a NUL character"));
+  EXPECT_EQ(postgres_session().value("SELECT count(*) FROM x"), "0");
+}
+
+TEST_F(JrunnerMigration, a_row_that_does_not_fit_leaves_postgres_as_it_was) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a); INSERT INTO x VALUES (1), (2), ('three')");
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int); INSERT INTO x VALUES (42)");
+  const auto result = migrate(file, "SELECT a FROM x", db, "x");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("invalid input syntax for type integer: \"three\""));
+  EXPECT_THAT(result.err, HasSubstr("COPY x, line 3, column a"));
+  EXPECT_EQ(postgres_session().value("SELECT sum(a) FROM x"), "42");
+}
+
+TEST_F(JrunnerMigration, a_row_that_does_not_fit_leaves_sqlite_as_it_was) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a INTEGER PRIMARY KEY); INSERT INTO x VALUES (3)");
+  const auto result = migrate(sqlite("b.db"), "VALUES (1), (2), (3)", file, "x");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "error: row 3: UNIQUE constraint failed: x.a\n");
+  EXPECT_EQ(SqliteFile(sqlite_path("a.db")).value("SELECT group_concat(a) FROM x"), "3");
+}
+
+TEST_F(JrunnerMigration, a_query_that_fails_half_way_loads_nothing) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a)");
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int)");
+  const auto from_postgres = migrate(db, "SELECT 1 / (100000 - i) FROM generate_series(1, 200000) AS i", file, "x");
+  EXPECT_EQ(from_postgres.exit_code, 1);
+  EXPECT_THAT(from_postgres.err, HasSubstr("division by zero"));
+  const auto from_sqlite = migrate(file,
+                                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) "
+                                   "SELECT CASE WHEN i = 100000 THEN abs(-9223372036854775807 - 1) ELSE i END FROM n",
+                                   db, "x");
+  EXPECT_EQ(from_sqlite.exit_code, 1);
+  EXPECT_THAT(from_sqlite.err, HasSubstr("integer overflow"));
+  EXPECT_EQ(postgres_session().value("SELECT count(*) FROM x"), "0");
+  EXPECT_EQ(SqliteFile(sqlite_path("a.db")).value("SELECT count(*) FROM x"), "0");
+}
+
+TEST_F(JrunnerMigration, what_cannot_work_is_said_before_anything_is_read) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a, b)");
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int, b int)");
+  for (const auto& end : {file, db}) {
+    const auto count = migrate(file, "SELECT 1, 2, 3", end, "x");
+    EXPECT_EQ(count.exit_code, 3);
+    EXPECT_THAT(count.err, HasSubstr("the query has 3 columns and the table x has 2"));
+    const auto missing = migrate(file, "SELECT 1", end, "nowhere");
+    EXPECT_EQ(missing.exit_code, 3);
+    EXPECT_THAT(missing.err, HasSubstr("no such table in "));
+    EXPECT_THAT(migrate(end, "-- nothing\n;", file, "x").err, HasSubstr("holds no statement"));
+    EXPECT_THAT(migrate(end, "SELECT 1, 2; SELECT 2", file, "x").err,
+                HasSubstr("more than one statement; the second is: SELECT 2"));
+    EXPECT_THAT(migrate(end, "CREATE TABLE y (a int)", file, "x").err, HasSubstr("returns no rows"));
+  }
+}
+
+TEST_F(JrunnerMigration, source_and_destination_may_be_one_sqlite_file) {
+  for (const std::string mode : {"delete", "wal"}) {
+    const auto name = mode + ".db";
+    const auto file =
+        sqlite(name, "PRAGMA journal_mode=" + mode +
+                         "; CREATE TABLE x (a INTEGER, b TEXT); "
+                         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) "
+                         "INSERT INTO x SELECT i, hex(zeroblob(50)) FROM n");
+    std::filesystem::create_symlink(sqlite_path(name), sqlite_path("link-" + name));
+    const Endpoint link{"jdbc:sqlite:file:" + sqlite_path("link-" + name) + "?cache=private"};
+    const auto result = migrate(file, "SELECT a, b FROM x", link, "x");
+    EXPECT_EQ(result.out, "50000 rows\n") << result.err;
+    EXPECT_EQ(SqliteFile(sqlite_path(name)).value("SELECT count(*) FROM x"), "100000");
+  }
+}
+
+TEST_F(JrunnerMigration, two_transfers_between_tables_of_one_postgres_database_see_a_snapshot) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x AS SELECT i FROM generate_series(1, 100000) AS i");
+  EXPECT_EQ(migrate(db, "SELECT i FROM x", db, "x").out, "100000 rows\n");
+  EXPECT_EQ(postgres_session().value("SELECT count(*) FROM x"), "200000");
+}
+
+TEST_F(JrunnerMigration, killed_before_the_commit_nothing_is_loaded_and_after_it_everything) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int)");
+  const auto file = sqlite("a.db", "CREATE TABLE x (a)");
+  for (const auto& end : {file, db}) {
+    const auto count = [&] {
+      return end.login ? postgres_session().value("SELECT count(*) FROM x")
+                       : SqliteFile(sqlite_path("a.db")).value("SELECT count(*) FROM x");
+    };
+    for (const std::string point : {"jrunner.load.begun", "jrunner.load.before_commit", "jrunner.load.after_commit"}) {
+      auto options = this->options();
+      options.env.push_back("PIPEKIT_FAILPOINT=" + point + "=kill");
+      const auto result = run_program(program(), migration_args(file, "VALUES (1), (2)", end, "x"), options);
+      EXPECT_EQ(result.exit_code, 128 + SIGKILL);
+      EXPECT_EQ(count(), point == "jrunner.load.after_commit" ? "2" : "0") << point;
+    }
+  }
+}
+
+TEST_F(JrunnerMigration, many_rows_pass_through_bounded_memory) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (i int8, t text)");
+  const auto file = sqlite("a.db", "CREATE TABLE x (i INTEGER, t TEXT)");
+  auto result =
+      migrate(db, "SELECT i, 'a text of some length, row ' || i FROM generate_series(1, 400000) AS i", file, "x");
+  EXPECT_THAT(result.out, EndsWith("400000 rows\n")) << result.err;
+  EXPECT_LT(result.max_rss_kib, kMostRssKib);
+  result = migrate(file, "SELECT * FROM x", db, "x");
+  EXPECT_THAT(result.out, EndsWith("400000 rows\n")) << result.err;
+  EXPECT_LT(result.max_rss_kib, kMostRssKib);
+}
+
+TEST_F(JrunnerMigration, a_huge_row_passes_all_four_ways) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (t text, b bytea); CREATE TABLE y (LIKE x)");
+  const auto file = sqlite("a.db", "CREATE TABLE x (t TEXT, b BLOB); CREATE TABLE y (t TEXT, b BLOB)");
+  EXPECT_EQ(migrate(file, "SELECT hex(zeroblob(10000000)), zeroblob(20000000)", file, "x").out, "1 rows\n");
+  EXPECT_EQ(migrate(file, "SELECT t, b FROM x", db, "x").out, "1 rows\n");
+  EXPECT_EQ(migrate(db, "SELECT t, b FROM x", db, "y").out, "1 rows\n");
+  EXPECT_EQ(migrate(db, "SELECT t, b FROM y", file, "y").out, "1 rows\n");
+  EXPECT_EQ(
+      SqliteFile(sqlite_path("a.db")).value("SELECT y.t = x.t AND y.b = x.b AND length(y.b) = 20000000 FROM x, y"),
+      "1");
+}
+
+TEST_F(JrunnerMigration, a_sqlite_destination_that_may_only_be_read_is_refused) {
+  sqlite("a.db", "CREATE TABLE x (a)");
+  const auto result =
+      migrate(sqlite("b.db"), "SELECT 1", {"jdbc:sqlite:file:" + sqlite_path("a.db") + "?mode=ro"}, "x");
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_THAT(result.err, HasSubstr("is read-only"));
+}
+
+TEST_F(JrunnerMigration, foreign_keys_and_deferred_constraints_are_told_at_the_commit) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+  const auto file = sqlite("a.db",
+                           "CREATE TABLE p (a INTEGER PRIMARY KEY); "
+                           "CREATE TABLE x (a REFERENCES p (a) DEFERRABLE INITIALLY DEFERRED)");
+  EXPECT_THAT(migrate(file, "VALUES (1), (1)", db, "x").err, HasSubstr("duplicate key"));
+  EXPECT_EQ(postgres_session().value("SELECT count(*) FROM x"), "0");
+  const auto refused = migrate(db, "SELECT 1", {file.url + "?foreign_keys=on"}, "x");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("FOREIGN KEY constraint failed"));
+  EXPECT_EQ(SqliteFile(sqlite_path("a.db")).value("SELECT count(*) FROM x"), "0");
+}
+
+TEST_F(JrunnerMigration, a_reader_of_stdout_that_has_gone_is_told_though_the_rows_are_committed) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a)");
+  RunningProgram loader(program(), migration_args(sqlite("b.db"), "SELECT 1", file, "x"),
+                        {.env = {"PIPEKIT_FAILPOINT=jrunner.load.after_commit=stop"}});
+  loader.wait_until_stopped();
+  loader.close_out();
+  loader.signal(SIGCONT);
+  EXPECT_EQ(loader.wait().exit_code, 128 + SIGPIPE);
+  EXPECT_EQ(SqliteFile(sqlite_path("a.db")).value("SELECT count(*) FROM x"), "1");
+}
+
+TEST_F(JrunnerMigration, a_loader_whose_session_is_ended_loads_nothing) {
+  const auto db = postgres();
+  postgres_session().query("CREATE TABLE x (a int PRIMARY KEY)");
+  postgres_session().query("BEGIN; INSERT INTO x VALUES (1)");
+  RunningProgram loader(program(), migration_args(sqlite("a.db"), "VALUES (0), (1)", db, "x"),
+                        {.env = {"TEST_PG_PASSWORD=s3cret pass", "PIPEKIT_FAILPOINT=jrunner.load.before_commit=stop"}});
+  loader.wait_until_stopped();
+  loader.signal(SIGCONT);  // goes on into the lock on key 1
+  PostgresSession other(PostgresCluster::shared().conninfo());
+  other.wait_for_lock_waiter("pipekit-jrunner");
+  other.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pipekit-jrunner'");
+  EXPECT_EQ(loader.wait().exit_code, 5);
+  postgres_session().query("ROLLBACK");
+  EXPECT_EQ(postgres_session().value("SELECT count(*) FROM x"), "0");
+}
+
+TEST_F(JrunnerMigration, sigterm_while_the_destination_is_locked_ends_both_sides) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a)");
+  SqliteFile holder(sqlite_path("a.db"));
+  holder.execute("BEGIN IMMEDIATE");
+  const auto db = postgres();
+  RunningProgram loader(program(), migration_args(db, "SELECT i FROM generate_series(1, 10000000) AS i", file, "x"),
+                        options());
+  loader.wait_for_err("waiting for a lock on ");
+  loader.signal(SIGTERM);
+  EXPECT_EQ(loader.wait().exit_code, 128 + SIGTERM);
+  holder.execute("COMMIT");
+  EXPECT_EQ(holder.value("SELECT count(*) FROM x"), "0");
+}
+
+TEST_F(JrunnerMigration, a_source_that_fails_ends_the_wait_for_the_destination) {
+  const auto file = sqlite("a.db", "CREATE TABLE x (a)");
+  SqliteFile holder(sqlite_path("a.db"));
+  holder.execute("BEGIN IMMEDIATE");
+  const auto result = migrate(postgres(), "SELECT 1 / (100000 - i) FROM generate_series(1, 100000) AS i", file, "x");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("division by zero"));
+}
+
+TEST_F(JrunnerMigration, a_failed_load_ends_a_long_query_early) {
+  const auto db = postgres();
+  const auto file = sqlite("a.db", "CREATE TABLE x (a CHECK (a < 10))");
+  const auto result = migrate(db, "SELECT generate_series(1::int8, 1000000000000)", file, "x");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("row 10: CHECK constraint failed"));
+  postgres_session().query("CREATE TABLE x (a int CHECK (a < 10))");
+  const auto into_postgres = migrate(
+      sqlite("b.db"), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n", db, "x");
+  EXPECT_EQ(into_postgres.exit_code, 1);
+  EXPECT_THAT(into_postgres.err, HasSubstr("COPY x, line 10"));
+}
+
+}  // namespace
+}  // namespace pipekit::test

@@ -1,0 +1,276 @@
+#include "worker/destination.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "shared/failpoint.h"
+#include "worker/csv.h"
+
+namespace pipekit::worker {
+namespace {
+
+constexpr int kRepeats = 3;  // of a claim or close that met a deadlock or a serialisation failure; a merge never
+
+std::optional<int64_t> number(const Csv& csv, std::string_view column) {
+  const auto index = csv.column(column);
+  if (!index || csv.rows.empty() || !csv.rows[0][*index]) return std::nullopt;
+  const auto& text = *csv.rows[0][*index];
+  int64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+MergeStrategy strategy_of(const std::string& word) {
+  if (word == "incremental") return MergeStrategy::kIncremental;
+  return word == "append" ? MergeStrategy::kAppend : MergeStrategy::kFull;
+}
+
+}  // namespace
+
+Destination::Destination(const Assignment& assignment, Runner& runner, const Dialect& dialect, TableName table)
+    : assignment_(&assignment), runner_(&runner), dialect_(&dialect), table_(std::move(table)) {
+  key_ = key_of(assignment.key);
+  staging_ = dialect.staging_table(key_);
+}
+
+Step<Destination> Destination::open(const Assignment& assignment, Runner& runner) {
+  const auto& dest = assignment.module.dest;
+  const auto* dialect = dialect_for(dest.jdbc_url);
+  if (dialect == nullptr) {
+    return StepError{"unsupported",
+                     fmt::format("connection {}: no destination of this kind is known: {}", dest.name,
+                                 dest.jdbc_url.substr(0, dest.jdbc_url.find_first_of("/?;", 5))),
+                     "destinations may be jdbc:sqlite: and jdbc:postgresql:", false};
+  }
+  auto table = dialect->table(assignment.module.dest_table);
+  if (!table) return StepError{"invalid", "dest_table: " + table.error().message, table.error().hint, false};
+  return Destination(assignment, runner, *dialect, std::move(*table));
+}
+
+FenceKey Destination::key_of(RunKey key) const {
+  return {assignment_->module.fence_name, table_.canonical, assignment_->store, key.run.value, key.epoch.value};
+}
+
+std::vector<int64_t> Destination::earlier_epochs() const {
+  std::vector<int64_t> epochs;
+  for (const auto epoch : assignment_->earlier) epochs.push_back(epoch.value);
+  return epochs;
+}
+
+std::chrono::seconds Destination::limit() const {
+  return std::max(std::chrono::seconds{1}, std::chrono::seconds{assignment_->claim_limit_ms / 1000});
+}
+
+CallResult Destination::call(const std::string& sql, Runner::Kind kind) {
+  return runner_->query({assignment_->module.dest, sql, kind});
+}
+
+StepError Destination::failed(const char* code, const std::string& what, const CallResult& result) const {
+  StepError error{code, fmt::format("{}: {}", what, result.describe())};
+  error.interruption = result.interruption;
+  return error;
+}
+
+Step<FenceRow> Destination::read(const CallResult& result) const {
+  const auto csv = parse_csv(result.output);
+  if (!csv) return StepError{"claim_failed", "the fence's answer: " + csv.error().message};
+  const auto row = read_fence(*csv);
+  if (!row) return StepError{"claim_failed", "the fence's answer: " + row.error().message};
+  if (!*row) return StepError{"claim_failed", "the destination shows no fence row although it was claimed"};
+  return **row;
+}
+
+// FENCE.md rule 3. Setup is not part of the claim: it may need rights that the role has not, where an administrator
+// made the tables.
+CallResult Destination::claim_with_setup() {
+  const auto claim_once = [&] {
+    auto result = call(dialect_->claim_script(key_, limit()));
+    for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
+      result = call(dialect_->claim_script(key_, limit()));
+    }
+    return result;
+  };
+  auto result = claim_once();
+  const auto setup = dialect_->setup_script();
+  const bool helpless = result.ok() || result.interruption != Interruption::none || setup.empty() ||
+                        dialect_->is_lock_timeout(result.complaint);
+  if (helpless) return result;
+  const auto made = call(setup);
+  auto again = claim_once();
+  // Without the tables the second claim only says that they are missing; why they could not be made says more.
+  if (!again.ok() && !made.ok() && dialect_->is_missing_fence(again.complaint)) again.complaint = made.describe();
+  return again;
+}
+
+bool Destination::end_holder() {
+  const auto answer = call(dialect_->fence_script(key_));
+  if (!answer.ok()) return false;
+  const auto row = read(answer);
+  if (std::holds_alternative<StepError>(row)) return false;
+  auto holder = key_;
+  holder.epoch = std::get<FenceRow>(row).epoch;
+  if (holder.epoch >= key_.epoch) return false;
+  bool ended = false;
+  // The session may be of an earlier run of the module: its name has the run, the fence row only the epoch.
+  std::vector<RunKey> suspects = assignment_->leftovers;
+  for (const auto epoch : assignment_->earlier) suspects.push_back({assignment_->key.run, epoch});
+  for (const auto& suspect : suspects) {
+    if (suspect.epoch.value != holder.epoch) continue;
+    const auto script = dialect_->end_session_script(dialect_->session_name(key_of(suspect)));
+    ended = ended || (script && call(*script).ok());
+  }
+  return ended;
+}
+
+Step<Claim> Destination::claim() {
+  FAILPOINT("worker.claim.before");
+  auto result = claim_with_setup();
+  if (!result.ok() && dialect_->is_lock_timeout(result.complaint) && end_holder()) result = claim_with_setup();
+  FAILPOINT("worker.claim.after");
+  if (!result.ok()) {
+    if (dialect_->is_lock_timeout(result.complaint)) {
+      return failed("claim_timeout",
+                    fmt::format("an earlier merge into {} is still in flight after {} s", table_.sql, limit().count()),
+                    result);
+    }
+    return failed("claim_failed", fmt::format("cannot claim {} on {}", table_.sql, assignment_->module.dest.name),
+                  result);
+  }
+  const auto answer = read(result);
+  if (const auto* error = std::get_if<StepError>(&answer)) return *error;
+  const auto& row = std::get<FenceRow>(answer);
+  const auto earlier = earlier_epochs();
+  switch (judge_claim(row, key_, earlier)) {
+    case ClaimVerdict::kHeld:
+      return Claim{};
+    case ClaimVerdict::kAdopt:
+      return Claim{true, row.row_count};
+    case ClaimVerdict::kOtherStore:
+      return StepError{"other_store",
+                       fmt::format("the fence of {} for module {} belongs to another Pipekit store ({})", table_.sql,
+                                   assignment_->module.name, row.store),
+                       "two brokers may run this module, or the store was restored: when the other is gone for good, "
+                       "let an operator set the store in pipekit_fence",
+                       false};
+    case ClaimVerdict::kLostHistory:
+      return StepError{
+          "store_put_back",
+          "the destination remembers a merge of this run number that this store does not: its file was put "
+          "back by copy",
+          "restore the store by the documented way, so that it gets a new id", false};
+    case ClaimVerdict::kStale:
+      break;
+  }
+  return StepError{"stale_epoch",
+                   fmt::format("a newer attempt (epoch {}) holds the fence of {}", row.epoch, table_.sql),
+                   "",
+                   false,
+                   Interruption::none,
+                   Epoch{row.epoch}};
+}
+
+bool Destination::drop_leftovers() {
+  std::vector<TableName> tables;
+  for (const auto& key : assignment_->leftovers) tables.push_back(dialect_->staging_table(key_of(key)));
+  if (tables.empty()) return true;
+  return call(dialect_->drop_staging_script(tables)).ok();
+}
+
+Step<std::monostate> Destination::inspect() {
+  const auto result = call(dialect_->columns_script(table_));
+  if (!result.ok()) return failed("inspect_failed", fmt::format("cannot read the columns of {}", table_.sql), result);
+  const auto csv = parse_csv(result.output);
+  if (!csv) return StepError{"inspect_failed", "the list of columns: " + csv.error().message};
+  const auto columns = read_columns(*csv);
+  if (!columns) return StepError{"inspect_failed", "the list of columns: " + columns.error().message};
+  if (columns->empty()) {
+    return StepError{
+        "no_table",
+        fmt::format("the destination table {} does not exist on {}", table_.sql, assignment_->module.dest.name),
+        "create it first, with the columns of the source query in order", false};
+  }
+  columns_ = writable(*columns);
+  if (assignment_->module.merge_strategy != "incremental") return std::monostate{};
+  auto key = resolve_key(assignment_->module.merge_key, columns_);
+  if (!key) return StepError{"invalid", "merge_key: " + key.error().message, key.error().hint, false};
+  merge_key_ = std::move(*key);
+  return std::monostate{};
+}
+
+Step<std::monostate> Destination::create_staging() {
+  FAILPOINT("worker.staging.before");
+  auto result = call(dialect_->create_staging_script(staging_, table_, columns_));
+  // Without a fence no claim made the schema. CREATE SCHEMA IF NOT EXISTS needs a right that a role may lack, so only
+  // now.
+  if (!fenced() && !result.ok() && dialect_->is_missing_fence(result.complaint)) {
+    result = call(dialect_->create_staging_script(staging_, table_, columns_, true));
+  }
+  FAILPOINT("worker.staging.after");
+  if (!result.ok()) return failed("staging_failed", fmt::format("cannot create {}", staging_.sql), result);
+  return std::monostate{};
+}
+
+Step<Staged> Destination::verify() {
+  const auto& module = assignment_->module;
+  const bool count_present = module.merge_strategy == "full" && module.max_shrink_pct.has_value();
+  const auto result = call(dialect_->preflight_script(staging_, table_, merge_key_, count_present));
+  if (!result.ok()) return failed("verification_failed", fmt::format("cannot count {}", staging_.sql), result);
+  const auto csv = parse_csv(result.output);
+  if (!csv) return StepError{"verification_failed", "the counts: " + csv.error().message};
+  const auto rows = number(*csv, "staged");
+  if (!rows) return StepError{"verification_failed", "the counts have no number of staged rows"};
+  return Staged{*rows, number(*csv, "null_keys").value_or(0), number(*csv, "duplicate_keys").value_or(0),
+                number(*csv, "present")};
+}
+
+std::string Destination::merge_sql(int64_t staged_rows) const {
+  MergePlan plan;
+  plan.strategy = strategy_of(assignment_->module.merge_strategy);
+  plan.dest = table_;
+  plan.staging = staging_;
+  plan.columns = columns_;
+  plan.key = merge_key_;
+  plan.truncate = assignment_->module.truncate;
+  plan.staged_rows = staged_rows;
+  return fenced() ? dialect_->merge_script(key_, plan) : dialect_->merge_script_unfenced(plan);
+}
+
+CallResult Destination::merge(int64_t staged_rows) {
+  FAILPOINT("worker.merge.before");
+  auto result = call(merge_sql(staged_rows));
+  FAILPOINT("worker.merge.after");
+  return result;
+}
+
+Destination::Closed Destination::close() {
+  if (!fenced()) return {};
+  FAILPOINT("worker.close.before");
+  CallResult result;
+  for (int i = 0; i < kRepeats; ++i) {
+    result = call(dialect_->close_script(key_, limit()), Runner::Kind::clean_up);
+    if (result.ok() || !dialect_->is_retryable(result.complaint)) break;
+  }
+  FAILPOINT("worker.close.after");
+  if (!result.ok()) return {};
+  const auto csv = parse_csv(result.output);
+  if (!csv) return {};
+  const auto row = read_fence(*csv);
+  if (!row) return {};
+  const auto outcome = outcome_of(*row, key_, earlier_epochs());
+  if (!outcome) return {};
+  if (*outcome) return {Outcome::merged, **outcome};
+  return {Outcome::not_merged, std::nullopt};
+}
+
+bool Destination::drop_staging() {
+  FAILPOINT("worker.drop.before");
+  const std::vector<TableName> tables{staging_};
+  const bool dropped = call(dialect_->drop_staging_script(tables), Runner::Kind::clean_up).ok();
+  FAILPOINT("worker.drop.after");
+  return dropped;
+}
+
+}  // namespace pipekit::worker

@@ -1,0 +1,244 @@
+#include "worker/dialect/postgresql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "worker/dialect/fence_sql.h"
+#include "worker/dialect/quoting.h"
+#include "worker/dialect/script.h"
+#include "worker/dialect/table_name.h"
+
+namespace pipekit::worker {
+namespace {
+
+constexpr size_t kMaxName = 63;  // NAMEDATALEN - 1; longer names are cut without an error
+
+constexpr FenceSql kFence{
+    {"pipekit_staging.pipekit_fence", "pipekit_staging.pipekit_merged", "now()", quote_literal_escaping}};
+
+// IF NOT EXISTS is not free of races by itself. The lock's SELECT is the one that returns rows before a script's end;
+// nobody reads what setup prints.
+constexpr std::string_view kSetupLock = "SELECT pg_advisory_xact_lock(7201735)";
+constexpr std::string_view kCreateSchema = "CREATE SCHEMA IF NOT EXISTS pipekit_staging";
+constexpr std::string_view kCreateFence =
+    "CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_fence (module text NOT NULL, dest text NOT NULL, store text "
+    "NOT "
+    "NULL, epoch bigint NOT NULL, closed smallint NOT NULL, PRIMARY KEY (module, dest))";
+constexpr std::string_view kCreateMerged =
+    "CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_merged (store text NOT NULL, module text NOT NULL, run bigint "
+    "NOT "
+    "NULL, epoch bigint NOT NULL CHECK (epoch > 0), row_count bigint NOT NULL, merged_at timestamptz NOT NULL, PRIMARY "
+    "KEY "
+    "(store, module, run))";
+
+// Spelled out: under a role's REPEATABLE READ default the wait for the fence row would end in error 40001.
+constexpr std::string_view kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+std::string lock_timeout(std::chrono::seconds limit) {
+  return fmt::format("SET LOCAL lock_timeout = '{}s'", std::max<int64_t>(limit.count(), 1));  // 0 would mean no limit
+}
+
+std::string set_session_name(std::string_view name) { return "SET application_name = " + quote_literal_escaping(name); }
+
+std::string delete_statement(const MergePlan& plan) {
+  if (plan.strategy == MergeStrategy::kAppend) return {};
+  if (plan.strategy == MergeStrategy::kIncremental) return delete_matching(plan);
+  return (plan.truncate ? "TRUNCATE " : "DELETE FROM ") + plan.dest.sql;
+}
+
+// OVERRIDING: a column GENERATED ALWAYS AS IDENTITY refuses values otherwise; where there is none it means nothing.
+std::string insert_statement(const MergePlan& plan) {
+  const auto columns = column_list(plan.columns);
+  return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", plan.dest.sql, columns, columns,
+                     plan.staging.sql);
+}
+
+// The server stops when the client is gone, rather than at the statement's end; a client that is silent inside the
+// transaction loses it. A commit that is not durable is no answer to anybody.
+void begin_merge(Script& script) {
+  script << "SET client_connection_check_interval = '5s'"
+         << "SET idle_in_transaction_session_timeout = '60s'";
+  script << kBegin << "SET LOCAL synchronous_commit = on";
+}
+
+bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+bool is_word_character(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+// The five characters as a word of their own, as runners print them: "SQLState: 40P01", "[40P01]".
+bool has_state(std::string_view text, std::string_view state) {
+  for (size_t at = text.find(state); at != std::string_view::npos; at = text.find(state, at + 1)) {
+    const size_t end = at + state.size();
+    const bool begins = at == 0 || !is_word_character(text[at - 1]);
+    if (begins && (end == text.size() || !is_word_character(text[end]))) return true;
+  }
+  return false;
+}
+
+class Postgresql final : public Dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "postgresql"; }
+
+  [[nodiscard]] Result<TableName> table(std::string_view written, std::string_view default_schema) const override {
+    auto parts = parse_table_name(written, "\"");
+    if (parts && parts->size() == 1 && !default_schema.empty()) {
+      auto schema = parse_table_name(default_schema, "\"");
+      if (!schema) return schema.error();
+      if (schema->size() != 1) return bad_table_name(default_schema, "a default schema is one name");
+      parts->insert(parts->begin(), schema->front());
+    }
+    if (!parts) return parts.error();
+    return from_parts(written, *parts);
+  }
+
+  [[nodiscard]] TableName staging_table(const FenceKey& key) const override {
+    auto name = "pipekit_staging." + staging_stem(key, kMaxName);
+    return {name, name};
+  }
+
+  [[nodiscard]] std::string setup_script() const override {
+    Script script;
+    script << "BEGIN" << kSetupLock << kCreateSchema << kCreateFence << kCreateMerged << "COMMIT";
+    return script.str();
+  }
+
+  [[nodiscard]] std::string claim_script(const FenceKey& key, std::chrono::seconds limit) const override {
+    Script script;
+    script << set_session_name(session_name(key)) << kBegin << lock_timeout(limit) << kFence.raise(key) << "COMMIT";
+    return (script << kFence.trim(key) << kFence.answer(key)).str();
+  }
+
+  [[nodiscard]] std::string close_script(const FenceKey& key, std::chrono::seconds limit) const override {
+    return (Script{} << kBegin << lock_timeout(limit) << kFence.close(key) << "COMMIT" << kFence.answer(key)).str();
+  }
+
+  [[nodiscard]] std::string fence_script(const FenceKey& key) const override {
+    return (Script{} << kFence.answer(key)).str();
+  }
+
+  [[nodiscard]] std::string take_over_script(const FenceKey& key, std::string_view from_store,
+                                             std::chrono::seconds limit) const override {
+    Script script;
+    script << kBegin << lock_timeout(limit) << kFence.take_over(key, from_store) << "COMMIT";
+    return (script << kFence.answer(key)).str();
+  }
+
+  [[nodiscard]] std::string session_name(const FenceKey& key) const override {
+    return fmt::format("pipekit {} {} {}", store_tag(key.store), key.run, key.epoch);
+  }
+
+  [[nodiscard]] std::optional<std::string> holders_script(const FenceKey& key) const override {
+    return (Script{} << fmt::format(
+                "SELECT pid, application_name, state, now() - xact_start AS age FROM pg_stat_activity "
+                "WHERE application_name LIKE 'pipekit {} %' AND pid <> pg_backend_pid()",
+                store_tag(key.store)))
+        .str();
+  }
+
+  [[nodiscard]] std::optional<std::string> end_session_script(std::string_view session_name) const override {
+    return (Script{} << fmt::format("SELECT CASE WHEN pg_terminate_backend(pid, 5000) THEN 1 ELSE 0 END AS ended FROM "
+                                    "pg_stat_activity WHERE application_name = {} AND pid <> pg_backend_pid()",
+                                    quote_literal_escaping(session_name)))
+        .str();
+  }
+
+  [[nodiscard]] std::string columns_script(const TableName& table) const override {
+    return (Script{} << fmt::format(
+                "SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, CASE WHEN a.attgenerated = '' "
+                "THEN 0 ELSE 1 END AS generated, CASE WHEN a.attnotnull THEN 0 ELSE 1 END AS nullable, CASE WHEN "
+                "a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END AS has_default FROM pg_attribute a WHERE "
+                "a.attrelid "
+                "= to_regclass({}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+                quote_literal_escaping(table.sql)))
+        .str();
+  }
+
+  [[nodiscard]] std::string create_staging_script(const TableName& staging, const TableName& dest,
+                                                  const std::vector<std::string>& columns,
+                                                  bool with_schema) const override {
+    Script script;
+    if (with_schema) script << "BEGIN" << kSetupLock << kCreateSchema << "COMMIT";
+    script << fmt::format("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA", staging.sql, column_list(columns),
+                          dest.sql);
+    return script.str();
+  }
+
+  [[nodiscard]] std::string drop_staging_script(std::span<const TableName> staging) const override {
+    if (staging.empty()) return {};
+    Script script;
+    script << "SET lock_timeout = '5s'";
+    for (const auto& table : staging) script << "DROP TABLE IF EXISTS " + table.sql;
+    return script.str();
+  }
+
+  [[nodiscard]] std::string preflight_script(const TableName& staging, const TableName& dest,
+                                             const std::vector<std::string>& key, bool count_present) const override {
+    return (Script{} << count_staged(staging, dest, key, count_present)).str();
+  }
+
+  [[nodiscard]] std::string merge_script(const FenceKey& key, const MergePlan& plan) const override {
+    Script script;
+    script << set_session_name(session_name(key));
+    begin_merge(script);
+    script << kFence.touch(key) << kFence.record_merge(key, plan);
+    return (script << delete_statement(plan) << insert_statement(plan) << "COMMIT").str();
+  }
+
+  // The limit is evaluated once, also for an empty staging table, and the cast of that text is an error that shows it.
+  [[nodiscard]] std::string merge_script_unfenced(const MergePlan& plan) const override {
+    const auto guarded = fmt::format(
+        "{} LIMIT (SELECT CASE WHEN count(*) = {} THEN {} ELSE CAST('rows in staging are now ' || count(*) AS bigint) "
+        "END "
+        "FROM {})",
+        insert_statement(plan), plan.staged_rows, plan.staged_rows, plan.staging.sql);
+    Script script;
+    begin_merge(script);
+    return (script << delete_statement(plan) << guarded << "COMMIT").str();
+  }
+
+  [[nodiscard]] bool is_lock_timeout(std::string_view text) const override {
+    return has(text, "canceling statement due to lock timeout") || has_state(text, "55P03");
+  }
+
+  [[nodiscard]] bool is_retryable(std::string_view text) const override {
+    static constexpr std::array<std::string_view, 6> kMessages{
+        "deadlock detected",          "could not serialize access", "pg_type_typname_nsp_index",
+        "pg_namespace_nspname_index", "pg_class_relname_nsp_index", "tuple concurrently updated"};
+    return has_state(text, "40P01") || has_state(text, "40001") ||
+           std::ranges::any_of(kMessages, [&](std::string_view message) { return has(text, message); });
+  }
+
+  [[nodiscard]] bool is_missing_fence(std::string_view text) const override {
+    if (has(text, "schema \"pipekit_staging\" does not exist") || has_state(text, "3F000")) return true;
+    if (has(text, "relation \"pipekit_staging.pipekit_fence\" does not exist")) return true;
+    return has(text, "relation \"pipekit_staging.pipekit_merged\" does not exist");
+  }
+
+ private:
+  // The canonical name leaves out `public`, where the search_path finds a bare name unless somebody changed it. If so,
+  // two tables of one module may share a fence, which costs a wait; two fences for one table would cost the promise.
+  static Result<TableName> from_parts(std::string_view written, const std::vector<NamePart>& parts) {
+    TableName out;
+    for (const auto& part : parts) {
+      if (part.text.size() > kMaxName) return bad_table_name(written, "PostgreSQL cuts names after 63 bytes");
+      const auto text = part.quoted ? part.text : ascii_lower(part.text);
+      const bool is_public = parts.size() == 2 && &part == &parts.front() && text == "public";
+      if (!out.sql.empty()) out.sql += '.';
+      if (!out.canonical.empty()) out.canonical += '.';
+      out.sql += quote_identifier(text);
+      if (!is_public) out.canonical += canonical_part(text);
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+const Dialect& postgresql_dialect() {
+  static const Postgresql dialect;
+  return dialect;
+}
+
+}  // namespace pipekit::worker

@@ -1,0 +1,10 @@
+// SQLite, 3.24 or later. The lock is the file's, so setup is part of the claim and there are no sessions to end.
+#pragma once
+
+#include "worker/dialect/dialect.h"
+
+namespace pipekit::worker {
+
+const Dialect& sqlite_dialect();
+
+}  // namespace pipekit::worker

@@ -1,0 +1,309 @@
+#include "worker/executor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "shared/failpoint.h"
+#include "shared/placeholder.h"
+#include "worker/csv.h"
+#include "worker/secrets.h"
+#include "worker/watermark.h"
+
+namespace pipekit::worker {
+namespace {
+
+constexpr size_t kHookLogBytes = 64 * 1024;
+
+template <class T>
+const StepError* error_in(const Step<T>& step) {
+  return std::get_if<StepError>(&step);
+}
+
+}  // namespace
+
+std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
+  std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
+  for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
+  for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
+  std::vector<std::string> secrets;
+  for (const auto* connection : connections) {
+    if (auto secret = resolve_secret(connection->password, environment_variable)) secrets.push_back(std::move(*secret));
+  }
+  return secrets;
+}
+
+Executor::Executor(const Assignment& assignment, const RunnerConfig& config, const Clock& clock, Link& link)
+    : assignment_(assignment),
+      module_(assignment.module),
+      clock_(clock),
+      link_(link),
+      masker_(secrets_of(assignment.module)),
+      runner_(config, fmt::format("{}-{}", assignment.key.run.value, assignment.key.epoch.value), clock, link,
+              secrets_of(assignment.module)) {
+  result_.outcome = "none";
+}
+
+void Executor::run() {
+  link_.send(fact::Started{now_ms()});
+  if (module_.timeout_s > 0) runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s});
+  Done error;
+  try {
+    error = flow();
+  } catch (const std::exception& fault) {
+    // A fault of this attempt only; what of it reached the destination is told by the outcome set so far.
+    error = StepError{"unexpected", fault.what()};
+  }
+  conclude(error);
+}
+
+void Executor::step(const char* name, std::string detail) { link_.send(fact::Step{now_ms(), name, std::move(detail)}); }
+
+Executor::Done Executor::flow() {
+  auto opened = Destination::open(assignment_, runner_);
+  if (const auto* error = error_in(opened)) return *error;
+  auto& destination = std::get<Destination>(opened);
+  if (assignment_.reconcile) return reconcile(destination);
+  auto done = work(destination);
+  const bool not_ours = done && done->code == "stale_epoch";  // a newer attempt is at it: touch nothing
+  if (assignment_.dry_run || not_ours) return done;
+  run_hooks(!done);
+  if (staging_made_) {
+    step("drop");
+    result_.staging_dropped = destination.drop_staging() && result_.staging_dropped;
+  }
+  return done;
+}
+
+// Steps 1 to 8.
+Executor::Done Executor::work(Destination& destination) {
+  if (destination.fenced() && !assignment_.dry_run) {
+    const auto claimed = claim(destination);
+    if (claimed || result_.outcome == "merged") return claimed;
+  }
+  if (auto done = resolve_watermarks()) return done;
+  if (auto done = materialise()) return done;
+  const auto inspected = destination.inspect();
+  if (const auto* error = error_in(inspected)) return *error;
+  result_.merge_sql = destination.merge_sql(0);
+  if (assignment_.dry_run) return std::nullopt;
+
+  step("staging", destination.staging().sql);
+  staging_made_ = true;  // whatever the answer: the statement may have been executed
+  const auto created = destination.create_staging();
+  if (const auto* error = error_in(created)) return *error;
+  if (auto done = transfer(destination)) return done;
+  if (auto done = verify(destination)) return done;
+  return merge(destination);
+}
+
+Executor::Done Executor::claim(Destination& destination) {
+  step("claim");
+  const auto claimed = destination.claim();
+  if (const auto* error = error_in(claimed)) return *error;
+  result_.staging_dropped = destination.drop_leftovers();
+  const auto& claim = std::get<Claim>(claimed);
+  if (!claim.adopted) return std::nullopt;
+  step("adopt", "an earlier attempt of this run has merged");
+  result_.outcome = "merged";
+  result_.row_count = claim.row_count;
+  return std::nullopt;
+}
+
+Executor::Done Executor::reconcile(Destination& destination) {
+  step("reconcile", "asking the destination whether the merge was committed");
+  const auto claimed = destination.claim();
+  if (const auto* error = error_in(claimed)) {
+    result_.outcome = "unknown";
+    return *error;
+  }
+  result_.staging_dropped = destination.drop_leftovers();
+  const auto& claim = std::get<Claim>(claimed);
+  result_.outcome = claim.adopted ? "merged" : "not_merged";
+  result_.row_count = claim.row_count;
+  if (claim.adopted) return std::nullopt;
+  return StepError{"not_merged", "the merge was not committed"};
+}
+
+Executor::Done Executor::resolve_watermarks() {
+  if (module_.watermarks.empty()) return std::nullopt;
+  step("watermarks");
+  Json values = Json::object();
+  for (const auto& watermark : module_.watermarks) {
+    const auto given = assignment_.set.find(watermark.name);
+    if (given != assignment_.set.end()) {
+      values_[watermark.name] = given->second;
+    } else {
+      auto value = resolve_watermark(runner_, watermark);
+      if (const auto* error = error_in(value)) return *error;
+      values_[watermark.name] = std::get<std::string>(value);
+    }
+    values[watermark.name] = values_[watermark.name];
+    result_.watermark_values_json = values.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return std::nullopt;
+}
+
+Executor::Done Executor::materialise() {
+  step("materialise");
+  auto sql = substitute(module_.source_query, values_);
+  if (!sql) return StepError{"invalid", "source_query: " + sql.error().message, sql.error().hint, false};
+  source_sql_ = std::move(*sql);
+  result_.resolved_source_sql = source_sql_;
+  return std::nullopt;
+}
+
+Executor::Done Executor::transfer(Destination& destination) {
+  step("transfer");
+  auto count = assignment_.row_count_pattern.empty() ? Result<RowCount>(RowCount())
+                                                     : RowCount::with_pattern(assignment_.row_count_pattern);
+  if (!count) return StepError{"invalid", "setting row_count_pattern: " + count.error().message, "", false};
+  FAILPOINT("worker.transfer.before");
+  const auto call =
+      runner_.migrate({module_.source, module_.dest, source_sql_, destination.staging().sql}, std::move(*count));
+  FAILPOINT("worker.transfer.after");
+  result_.jrunner_stdout = call.output;
+  result_.jrunner_stderr = call.complaint;
+  if (!call.ok()) {
+    StepError error{"transfer_failed",
+                    fmt::format("transfer from {} failed: {}", module_.source.name, call.describe())};
+    error.interruption = call.interruption;
+    return error;
+  }
+  if (!call.rows) {
+    return StepError{"transfer_failed", "the runner exited 0 but printed no number of rows",
+                     "if it prints it in its own way, set row_count_pattern (pipekit-ctl settings)", false};
+  }
+  reported_ = call.rows;
+  return std::nullopt;
+}
+
+Executor::Done Executor::verify(Destination& destination) {
+  step("verify");
+  const auto verified = destination.verify();
+  if (const auto* error = error_in(verified)) return *error;
+  const auto& staged = std::get<Staged>(verified);
+  result_.row_count = staged.rows;
+  if (staged.rows != *reported_) {
+    return StepError{"row_count_mismatch",
+                     fmt::format("the runner reported {} rows, staging has {}", *reported_, staged.rows)};
+  }
+  if (module_.merge_strategy == "incremental" && staged.null_keys > 0) {
+    return StepError{"null_keys",
+                     fmt::format("{} rows have NULL in the merge key {}: they could never be replaced",
+                                 staged.null_keys, fmt::join(module_.merge_key, ", ")),
+                     "leave them out in source_query, or choose another merge_key", false};
+  }
+  if (module_.unique_key && staged.duplicate_keys > 0) {
+    return StepError{"duplicate_keys",
+                     fmt::format("{} values of the merge key {} are not unique", staged.duplicate_keys,
+                                 fmt::join(module_.merge_key, ", ")),
+                     "", false};
+  }
+  if (module_.min_rows && staged.rows < *module_.min_rows) {
+    return StepError{"too_few_rows",
+                     fmt::format("{} rows, at least {} are expected (min_rows)", staged.rows, *module_.min_rows)};
+  }
+  if (module_.max_shrink_pct && staged.present &&
+      staged.rows * 100 < *staged.present * (100 - *module_.max_shrink_pct)) {
+    return StepError{"shrunk",
+                     fmt::format("the table would shrink from {} to {} rows, by more than {} % (max_shrink_pct)",
+                                 *staged.present, staged.rows, *module_.max_shrink_pct)};
+  }
+  staged_ = staged.rows;
+  if (staged.duplicate_keys > 0) {
+    step("verify", fmt::format("{} values of the merge key stand in several rows", staged.duplicate_keys));
+  }
+  return std::nullopt;
+}
+
+Executor::Done Executor::merge(Destination& destination) {
+  result_.merge_sql = destination.merge_sql(*staged_);
+  // Until the broker knows that a merge may be under way, none is: an attempt lost before has not merged.
+  FAILPOINT("worker.merging.before");
+  if (!link_.wait_acknowledged(link_.send(fact::Merging{now_ms()}))) {
+    StepError error{"cancelled", "ended before the merge"};
+    error.interruption = link_.killed() ? Interruption::killed : Interruption::cancelled;
+    return error;
+  }
+  FAILPOINT("worker.merging.acknowledged");
+  result_.outcome = "unknown";
+  const auto call = destination.merge(*staged_);
+  if (call.ok()) {
+    result_.outcome = "merged";
+    return std::nullopt;
+  }
+  return after_failed_merge(destination, call);
+}
+
+// FENCE.md rule 6: whatever the call said, only a closed fence knows.
+Executor::Done Executor::after_failed_merge(Destination& destination, const CallResult& call) {
+  StepError error{"merge_failed", "merge failed: " + call.describe()};
+  error.interruption = call.interruption;
+  if (!call.exit && call.interruption != Interruption::none) {
+    result_.outcome = "not_merged";  // the runner was never started
+    return error;
+  }
+  step("close", "the merge's outcome is unknown: asking the destination");
+  const auto closed = destination.close();
+  switch (closed.outcome) {
+    case Destination::Outcome::merged:
+      result_.outcome = "merged";
+      return std::nullopt;
+    case Destination::Outcome::not_merged:
+      result_.outcome = "not_merged";
+      break;
+    case Destination::Outcome::unknown:
+      error.code = "outcome_unknown";
+      break;
+  }
+  return error;
+}
+
+void Executor::run_hooks(bool succeeded) {
+  if (module_.hooks.empty() || link_.killed()) return;
+  step("hooks");
+  for (const auto& hook : module_.hooks) {
+    const bool wanted = hook.run_on == "always" || (hook.run_on == "success") == succeeded;
+    if (wanted) run_hook(hook);
+  }
+}
+
+void Executor::run_hook(const HookSnapshot& hook) {
+  FAILPOINT("worker.hook.before");
+  Runner::Query query{hook.connection, hook.sql};
+  query.kind = Runner::Kind::clean_up;  // the merge stands: a cancel that comes now changes nothing for the others
+  query.stream_output = true;
+  const auto call = runner_.query(query);
+  FAILPOINT("worker.hook.after");
+  if (result_.hook_log.size() > kHookLogBytes) return;
+  result_.hook_log += fmt::format("hook {} on {}: {}\n", hook.run_order, hook.connection.name,
+                                  call.ok() ? "ok" : "failed: " + call.describe());
+  if (!call.output.empty()) result_.hook_log += call.output + (call.output.ends_with('\n') ? "" : "\n");
+}
+
+void Executor::conclude(const Done& error) {
+  result_.at = now_ms();
+  result_.status = assignment_.dry_run ? "dry_run" : "success";
+  if (error) {
+    const bool cancelled = error->interruption == Interruption::cancelled;
+    result_.status = cancelled ? "cancelled" : "error";
+    result_.retryable = error->retryable;
+    result_.fence_epoch = error->fence_epoch;
+    std::string code = error->code;
+    if (error->interruption == Interruption::timed_out) code = "timeout";
+    if (error->interruption == Interruption::killed) code = "lease_ended";
+    if (!cancelled || result_.outcome == "unknown") {
+      result_.error = WireError{code, masker_.mask(error->message), masker_.mask(error->hint)};
+    }
+  }
+  if (assignment_.dry_run) result_.row_count.reset();
+  for (auto* text : {&result_.resolved_source_sql, &result_.merge_sql, &result_.watermark_values_json,
+                     &result_.hook_log, &result_.jrunner_stderr}) {
+    *text = masker_.mask(*text);
+  }
+  FAILPOINT("worker.finished.before");
+  link_.send(std::move(result_));
+}
+
+}  // namespace pipekit::worker

@@ -1,0 +1,57 @@
+// One attempt, top to bottom: the eleven steps of DESIGN section 4. Runs on a thread of its own and speaks to the loop
+// through its Link only. The last thing it says is its final fact; no child is alive then.
+#pragma once
+
+#include "shared/clock.h"
+#include "shared/protocol.h"
+#include "worker/destination.h"
+#include "worker/link.h"
+#include "worker/runner.h"
+
+namespace pipekit::worker {
+
+class Executor {
+ public:
+  Executor(const Assignment& assignment, const RunnerConfig& config, const Clock& clock, Link& link);
+
+  void run();
+
+ private:
+  // Each fills result_ as it goes; an error ends the way down.
+  using Done = std::optional<StepError>;
+
+  Done flow();
+  Done work(Destination& destination);
+  Done claim(Destination& destination);
+  Done reconcile(Destination& destination);
+  Done resolve_watermarks();
+  Done materialise();
+  Done transfer(Destination& destination);
+  Done verify(Destination& destination);
+  Done merge(Destination& destination);
+  Done after_failed_merge(Destination& destination, const CallResult& call);
+  void run_hooks(bool succeeded);
+  void run_hook(const HookSnapshot& hook);
+
+  void step(const char* name, std::string detail = "");
+  void conclude(const Done& error);
+  [[nodiscard]] int64_t now_ms() const { return to_ms(clock_.wall()); }
+
+  const Assignment& assignment_;
+  const ModuleSnapshot& module_;
+  const Clock& clock_;
+  Link& link_;
+  Masker masker_;
+  Runner runner_;
+  fact::Finished result_;
+  std::map<std::string, std::string> values_;  // of the placeholders
+  std::string source_sql_;
+  std::optional<int64_t> reported_;  // by the runner
+  std::optional<int64_t> staged_;    // verified
+  bool staging_made_ = false;
+};
+
+// The passwords of all connections that the module touches, where they can be resolved.
+std::vector<std::string> secrets_of(const ModuleSnapshot& module);
+
+}  // namespace pipekit::worker

@@ -1,0 +1,39 @@
+// The command line: the jrunner contract's single-dash flags, which no library spells. Pure, but for the environment
+// that `env:NAME` names, which is passed in.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/error.h"
+#include "worker/jrunner/table_format.h"
+
+namespace pipekit::jrunner {
+
+struct Login {
+  std::string url;
+  std::optional<std::string> user{};
+  std::optional<std::string> password{};
+};
+
+enum class Mode { kMigration, kQuery, kHelp, kVersion };
+
+struct Arguments {
+  Mode mode = Mode::kQuery;
+  Login source{};
+  Login destination{};
+  std::string sql_file{};
+  std::string table{};
+  TableFormat format = TableFormat::kCsv;
+};
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+// `args` without the program's name. kUsage names the flag that is wrong.
+Result<Arguments> parse_arguments(const std::vector<std::string>& args, const Environment& environment);
+std::string_view usage();
+
+}  // namespace pipekit::jrunner

@@ -1,0 +1,244 @@
+#include "worker/jrunner/jdbc_url.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <optional>
+
+namespace pipekit::jrunner {
+namespace {
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::string_view kSqlitePrefix = "jdbc:sqlite:";
+constexpr std::string_view kPostgresPrefix = "jdbc:postgresql:";
+
+// Parameters of the SQLite driver that are pragmas of the session. busy_timeout is not: this program always waits.
+constexpr std::array kPragmas{"foreign_keys", "recursive_triggers", "synchronous", "journal_mode",
+                              "cache_size",   "temp_store",         "mmap_size",   "secure_delete"};
+
+// The PostgreSQL driver's parameters, and libpq's own, under libpq's names. Values need no translation here.
+const std::map<std::string, std::string, std::less<>> kPostgresKeywords{
+    {"user", "user"},
+    {"password", "password"},
+    {"sslmode", "sslmode"},
+    {"sslrootcert", "sslrootcert"},
+    {"sslcert", "sslcert"},
+    {"sslkey", "sslkey"},
+    {"sslpassword", "sslpassword"},
+    {"ApplicationName", "application_name"},
+    {"application_name", "application_name"},
+    {"connectTimeout", "connect_timeout"},
+    {"connect_timeout", "connect_timeout"},
+    {"options", "options"},
+    {"gssEncMode", "gssencmode"},
+    {"channelBinding", "channel_binding"},
+    {"channel_binding", "channel_binding"},
+    {"krbsrvname", "krbsrvname"},
+    {"kerberosServerName", "krbsrvname"},
+    {"target_session_attrs", "target_session_attrs"},
+    {"passfile", "passfile"},
+};
+
+Error wrong(std::string_view url, const std::string& what) {
+  return {ErrorCode::kUsage, "the URL " + std::string(url.substr(0, url.find('?'))) + " " + what,
+          "jdbc:sqlite:PATH or jdbc:postgresql://HOST:PORT/DATABASE?NAME=VALUE&..."};
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const int lower = std::tolower(static_cast<unsigned char>(c));
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Nothing when a % is not followed by two hexadecimal digits, or stands for a NUL byte, which would cut the text short.
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%') {
+      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+      if (low < 0 || high * 16 + low == 0) return std::nullopt;
+      result += static_cast<char>(high * 16 + low);
+      i += 2;
+    } else {
+      result += plus_is_space && text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return result;
+}
+
+std::optional<Parameters> parse_parameters(std::string_view text, bool plus_is_space) {
+  Parameters result;
+  while (!text.empty()) {
+    const auto item = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(item.size() + 1, text.size()));
+    if (item.empty()) continue;
+    const auto equals = std::min(item.find('='), item.size());
+    auto value = percent_decoded(item.substr(std::min(equals + 1, item.size())), plus_is_space);
+    if (!value) return std::nullopt;
+    result.emplace_back(item.substr(0, equals), *std::move(value));
+  }
+  return result;
+}
+
+bool plain_word(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+  });
+}
+
+Result<DatabaseTarget> parse_sqlite(std::string_view url) {
+  const auto rest = url.substr(kSqlitePrefix.size());
+  const auto question = std::min(rest.find('?'), rest.size());
+  const auto path = rest.substr(0, question);
+  const auto parameters = parse_parameters(rest.substr(std::min(question + 1, rest.size())), false);
+  if (path.empty()) return wrong(url, "names no file");
+  if (!parameters) return wrong(url, "has a % that is not followed by two hexadecimal digits");
+  SqliteTarget target{std::string(path), path.starts_with("file:"), std::string(path)};
+  if (path == ":memory:") target.file.clear();
+  std::string uri_query;
+  for (const auto& [name, value] : *parameters) {
+    if (std::ranges::find(kPragmas, name) != kPragmas.end()) {
+      if (!plain_word(value)) return wrong(url, "has a value of " + name + " that is not a word");
+      target.pragmas.emplace_back(name, value);
+    } else if (target.uri && (name == "mode" || name == "cache" || name == "immutable" || name == "vfs")) {
+      uri_query += (uri_query.empty() ? "?" : "&") + name + "=" + value;
+      if (name == "mode" && value == "memory") target.file.clear();
+    }
+  }
+  if (target.uri) {
+    auto file = target.file.empty() ? std::string_view{} : path.substr(5);
+    if (file.starts_with("//")) {
+      file.remove_prefix(2);
+      file.remove_prefix(std::min(file.find('/'), file.size()));  // the authority: empty or "localhost"
+    }
+    const auto decoded = percent_decoded(file, false);
+    if (!decoded) return wrong(url, "has a % that is not followed by two hexadecimal digits");
+    target.file = *decoded == ":memory:" ? "" : *decoded;
+    target.path += uri_query;
+  }
+  return DatabaseTarget{std::move(target)};
+}
+
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+
+std::optional<HostPort> parse_host(std::string_view text) {
+  std::string_view host = text;
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    host = text.substr(1, close - 1);
+    port = text.substr(close + 1);
+    if (!port.empty() && !port.starts_with(':')) return std::nullopt;
+  } else {
+    const auto colon = std::min(text.find(':'), text.size());
+    host = text.substr(0, colon);
+    port = text.substr(colon);
+  }
+  if (!port.empty()) port.remove_prefix(1);
+  if (!std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; }) || port.size() > 5) return std::nullopt;
+  auto decoded = percent_decoded(host, false);
+  if (!decoded) return std::nullopt;
+  return HostPort{decoded->empty() ? "localhost" : *decoded, port.empty() ? "5432" : std::string(port)};
+}
+
+// "h1:1,h2" and the like; false when one of them is wrong.
+bool add_hosts(std::string_view text, PostgresTarget& target) {
+  std::string hosts;
+  std::string ports;
+  while (true) {
+    const auto one = text.substr(0, text.find(','));
+    const auto parsed = parse_host(one);
+    if (!parsed) return false;
+    hosts += (hosts.empty() ? "" : ",") + parsed->host;
+    ports += (ports.empty() ? "" : ",") + parsed->port;
+    if (one.size() == text.size()) break;
+    text.remove_prefix(one.size() + 1);
+  }
+  target.keywords.emplace_back("host", hosts);
+  target.keywords.emplace_back("port", ports);
+  return true;
+}
+
+std::string lower_case(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+std::string session_attributes(const std::string& server_type) {
+  if (server_type == "primary" || server_type == "master") return "read-write";
+  if (server_type == "secondary" || server_type == "slave") return "standby";
+  if (server_type.starts_with("prefer")) return "prefer-standby";
+  return "any";
+}
+
+// `ssl=true` alone means verify-full to the Java driver, unless its factory is the one that checks nothing.
+void add_ssl(const Parameters& parameters, PostgresTarget& target) {
+  bool ssl = false;
+  bool checked = true;
+  for (const auto& [name, value] : parameters) {
+    if (name == "ssl") ssl = value.empty() || value == "true";
+    if (name == "sslfactory" && value.ends_with("NonValidatingFactory")) checked = false;
+  }
+  if (ssl) target.keywords.emplace_back("sslmode", checked ? "verify-full" : "require");
+}
+
+void add_parameters(const Parameters& parameters, PostgresTarget& target) {
+  add_ssl(parameters, target);
+  for (const auto& [name, value] : parameters) {
+    const auto keyword = kPostgresKeywords.find(name);
+    if (keyword != kPostgresKeywords.end()) target.keywords.emplace_back(keyword->second, value);
+    if (name == "currentSchema") target.search_path = value;
+    if (name == "targetServerType") target.keywords.emplace_back("target_session_attrs", session_attributes(value));
+    if (name == "tcpKeepAlive") target.keywords.emplace_back("keepalives", value == "false" ? "0" : "1");
+    if (name == "options" && lower_case(value).find("timezone") != std::string::npos) target.time_zone_chosen = true;
+  }
+}
+
+// "//host:port/database", "//host/", "//host", "database", "/" and "".
+Result<DatabaseTarget> parse_postgres(std::string_view url) {
+  auto rest = url.substr(kPostgresPrefix.size());
+  const auto question = std::min(rest.find('?'), rest.size());
+  const auto parameters = parse_parameters(rest.substr(std::min(question + 1, rest.size())), true);
+  if (!parameters) return wrong(url, "has a % that is not followed by two hexadecimal digits");
+  rest = rest.substr(0, question);
+  std::string_view hosts;
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    hosts = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(hosts.size());
+  }
+  if (rest.starts_with('/')) rest.remove_prefix(1);
+  PostgresTarget target;
+  if (!add_hosts(hosts, target)) return wrong(url, "has a host or port that cannot be read");
+  const auto database = percent_decoded(rest, false);
+  if (!database) return wrong(url, "has a % that is not followed by two hexadecimal digits");
+  if (!database->empty()) target.keywords.emplace_back("dbname", *database);
+  add_parameters(*parameters, target);
+  return DatabaseTarget{std::move(target)};
+}
+
+}  // namespace
+
+std::string PostgresTarget::keyword(std::string_view name) const {
+  std::string result;
+  for (const auto& [key, value] : keywords) {
+    if (key == name) result = value;
+  }
+  return result;
+}
+
+Result<DatabaseTarget> parse_jdbc_url(std::string_view url) {
+  if (url.find('\0') != std::string_view::npos) return wrong("", "holds a NUL byte");
+  if (url.starts_with(kSqlitePrefix)) return parse_sqlite(url);
+  if (url.starts_with(kPostgresPrefix)) return parse_postgres(url);
+  return wrong(url, "is of no database that pipekit-jrunner knows");
+}
+
+}  // namespace pipekit::jrunner

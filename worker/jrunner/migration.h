@@ -1,0 +1,24 @@
+// Migration mode: the rows of one query into one table, all or none, reading and writing at the same time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "worker/jrunner/cancellation.h"
+#include "worker/jrunner/jdbc_url.h"
+#include "worker/jrunner/standard_output.h"
+
+namespace pipekit::jrunner {
+
+struct Migration {
+  DatabaseTarget source;
+  DatabaseTarget destination;
+  std::string table;
+  std::string_view query;  // the content of the SQL file
+};
+
+// The number of rows, which are committed when it returns.
+uint64_t migrate(const Migration& migration, Cancellation& cancellation, StandardOutput& out);
+
+}  // namespace pipekit::jrunner

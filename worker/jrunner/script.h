@@ -1,0 +1,27 @@
+// Query mode: the statements of a script one by one in one session, in autocommit mode, up to the first error, which
+// names the statement. A transaction still open at the end is rolled back, and a line on stderr says so.
+#pragma once
+
+#include <string_view>
+
+#include "worker/jrunner/cancellation.h"
+#include "worker/jrunner/jdbc_url.h"
+#include "worker/jrunner/result_printer.h"
+
+namespace pipekit::jrunner {
+
+void run_sqlite_script(const SqliteTarget& target, std::string_view script, Cancellation& cancellation,
+                       ResultPrinter& result);
+void run_postgres_script(const PostgresTarget& target, std::string_view script, Cancellation& cancellation,
+                         ResultPrinter& result);
+
+// Adds which statement failed to a Failure's message.
+struct StatementPlace {
+  size_t number;
+  size_t line;
+  std::string first_line;
+};
+[[nodiscard]] Error at_statement(Error error, const StatementPlace& place);
+void warn_open_transaction();
+
+}  // namespace pipekit::jrunner

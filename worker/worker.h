@@ -1,0 +1,66 @@
+// The worker's loop: the socket to the broker, the executors, signals and deadlines. It owns the Session and the
+// Outbox; executors are threads that it knows by their link's name only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "shared/channel.h"
+#include "shared/poller.h"
+#include "shared/signals.h"
+#include "worker/link.h"
+#include "worker/outbox.h"
+#include "worker/runner.h"
+#include "worker/session.h"
+
+namespace pipekit::worker {
+
+struct WorkerConfig {
+  std::string broker;  // endpoint
+  Identity identity;
+  RunnerConfig runner;
+  std::optional<std::chrono::seconds> drain_timeout;  // none: as long as it takes
+};
+
+class Worker {
+ public:
+  Worker(WorkerConfig config, SignalFd& signals);
+
+  // Until drained (0), told to end at once, or refused for good (the error's exit code).
+  int run();
+
+ private:
+  struct Running {
+    RunKey key;
+    std::optional<int64_t> task;  // else an attempt
+    std::thread thread;
+  };
+
+  void carry_out(Actions actions);
+  void start(const Assignment& assignment);
+  void start(const Task& task);
+  void on_broker();
+  void on_executor(const FromExecutor& message);
+  void on_signal();
+  void connect();
+  bool send(const Frames& frames) { return socket_->send(frames); }
+  [[nodiscard]] bool may_leave() const { return draining_ && session_.idle() && running_.empty() && outbox_.empty(); }
+  [[noreturn]] static void end_at_once(const char* why);
+
+  WorkerConfig config_;
+  SignalFd& signals_;
+  SystemClock clock_;
+  zmq::context_t context_;
+  LinkHub hub_;
+  Session session_;
+  Outbox outbox_;
+  std::unique_ptr<DealerSocket> socket_;
+  std::map<std::string, Running> running_;
+  std::optional<Error> fatal_;
+  bool draining_ = false;
+  std::optional<MonoTime> drain_until_;
+};
+
+}  // namespace pipekit::worker
