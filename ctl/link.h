@@ -24,6 +24,10 @@ class Link {
   // The next message; nullopt when none waits. kVersionMismatch and kMalformed name what is wrong.
   Result<std::optional<BrokerToClient>> receive();
 
+  // True once after the connection broke: what was sent on it may be lost. The socket was replaced, because a message
+  // may still be put into a dead one after ZeroMQ told of its death.
+  bool replaced_after_disconnect();
+
   // These end a wait too; -1: nothing of the kind.
   void also_wait_for(int interrupt_fd, int output_fd);
 
@@ -38,6 +42,9 @@ class Link {
   const Clock& clock_;
   zmq::context_t context_{1};
   std::optional<DealerSocket> socket_;
+  std::optional<zmq::socket_t> monitor_;  // tells when the connection breaks
+  int64_t sockets_ = 0;
+  MonoTime send_from_{};  // so that a peer that accepts and hangs up is not asked a thousand times a second
   int interrupt_fd_ = -1;
   int output_fd_ = -1;
 };
