@@ -159,7 +159,7 @@ void PostgresCluster::init_database_files() {
   give_to_server_user(password_file);
   const auto command = as_server_user({server_program("initdb"), "-D", directory_.file("data"), "-U", user(), "-E",
                                        "UTF8", "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256",
-                                       "--pwfile", password_file, "--no-sync", "--no-instructions"});
+                                       "--pwfile", password_file, "--no-sync", "--no-instructions", "--wal-segsize=4"});
   const auto result = run_program(command.front(), {command.begin() + 1, command.end()}, {.directory = "/"});
   if (result.exit_code != 0) throw std::runtime_error("initdb: " + result.out + result.err);
 }
