@@ -34,15 +34,28 @@ Result<void> Link::check(const std::string& endpoint) {
 
 Link::Link(std::string endpoint, const Clock& clock) : endpoint_(std::move(endpoint)), clock_(clock) { reconnect(); }
 
+Link::~Link() { stop_monitor(); }
+
 void Link::reconnect() {
-  monitor_.reset();
+  stop_monitor();
   socket_.reset();
   socket_.emplace(context_, endpoint_);
+  start_monitor();
+}
+
+void Link::start_monitor() {
   const auto name = fmt::format("inproc://monitor-{}", ++sockets_);
   if (zmq_socket_monitor(socket_->socket().handle(), name.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) throw zmq::error_t();
   monitor_.emplace(context_, zmq::socket_type::pair);
   monitor_->set(zmq::sockopt::linger, 0);
   monitor_->connect(name);
+}
+
+// The monitored socket must stop telling before its listener goes: ZeroMQ's I/O thread would wait for ever to tell.
+void Link::stop_monitor() {
+  if (!monitor_) return;
+  zmq_socket_monitor(socket_->socket().handle(), nullptr, 0);
+  monitor_.reset();
 }
 
 bool Link::replaced_after_disconnect() {

@@ -17,6 +17,9 @@ class Link {
   // kUsage when ZeroMQ does not take the endpoint. The broker need not be there yet.
   static Result<void> check(const std::string& endpoint);
   Link(std::string endpoint, const Clock& clock);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   void reconnect();
   // False: nobody is connected (yet); wait with for_sending.
@@ -38,6 +41,9 @@ class Link {
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
+  void start_monitor();
+  void stop_monitor();
+
   std::string endpoint_;
   const Clock& clock_;
   zmq::context_t context_{1};

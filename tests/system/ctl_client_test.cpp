@@ -29,8 +29,13 @@ class FakeBroker {
  public:
   explicit FakeBroker(const TempDir& dir) : endpoint_("ipc://" + dir.file("control.sock")) { start(); }
 
-  void start() { socket_.emplace(context_, endpoint_); }
-  void stop() { socket_.reset(); }
+  void start() { socket_.emplace(context_.emplace(1), endpoint_); }
+  // Until nothing of it is left, as after a process has ended: a socket that closes later would remove the file of the
+  // next one.
+  void stop() {
+    socket_.reset();
+    context_.reset();
+  }
 
   Request expect_request(const std::string& verb) {
     auto message = expect();
@@ -73,7 +78,7 @@ class FakeBroker {
   }
 
   SystemClock clock_;
-  zmq::context_t context_{1};
+  std::optional<zmq::context_t> context_;
   std::string endpoint_;
   std::optional<RouterSocket> socket_;
   std::string peer_;
