@@ -39,7 +39,8 @@ Result<int> test_connection(Context& context, const Arguments& args) {
   return 0;
 }
 
-std::string sql_block(std::string_view title, const std::string& sql, const Style& style) {
+std::string sql_block(std::string_view title, std::string sql, const Style& style) {
+  sql.erase(sql.find_last_not_of('\n') + 1);
   if (sql.empty()) return {};
   std::string out = tinted(title, Tint::bold, style) + "\n";
   for (size_t at = 0; at <= sql.size();) {
