@@ -43,7 +43,7 @@ destination_start() {
   cd "$top"
   printf 'CREATE DATABASE inventory;\n' | psql_in postgres
   psql_in inventory <"$top/config/demo/destination.sql"
-  say "  on 127.0.0.1:$postgres_port; its password is in DEMO_PG_PASSWORD, which the definitions only name"
+  say "  on 127.0.0.1:$postgres_port; definitions only name its password: \$DEMO_PG_PASSWORD"
 }
 
 psql_in() {
