@@ -2,9 +2,7 @@
 
 #include <sqlite3.h>
 
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <algorithm>
 #include <stdexcept>
 
 namespace pipekit::test {
@@ -86,105 +84,59 @@ class PostgresDatabase final : public UserDatabase {
   PostgresSession session_{PostgresCluster::shared().conninfo(name_)};
 };
 
-int end(std::unique_ptr<RunningProgram> program, int signal) {
-  program->signal(signal);
-  return program->wait().exit_code;
-}
-
 }  // namespace
 
 std::unique_ptr<UserDatabase> new_sqlite(const std::string& file) { return std::make_unique<SqliteDatabase>(file); }
 std::unique_ptr<UserDatabase> new_postgres() { return std::make_unique<PostgresDatabase>(); }
 
-FlowTest::FlowTest() : src_(new_sqlite(dir_.file("src.db"))), dst_(new_sqlite(dir_.file("dst.db"))) {}
+FlowTest::FlowTest(const BrokerOptions& options)
+    : system_(options), src_(new_sqlite(file("src.db"))), dst_(new_sqlite(file("dst.db"))) {}
 
-RunningProgram& FlowTest::start_broker(const Words& args) {
-  Words words{"--data-dir", data_dir()};
-  words.insert(words.end(), args.begin(), args.end());
-  broker_ = std::make_unique<RunningProgram>(program_path("pipekit-broker"), words);
-  broker_->wait_for_err("serves");
-  return *broker_;
-}
-
-RunningProgram& FlowTest::start_worker(const std::string& name, const Words& args, const Words& env) {
-  Words words{"--data-dir", data_dir(), "--name", name};
-  words.insert(words.end(), args.begin(), args.end());
-  ProgramOptions options;
-  options.env = {"TEST_PG_PASSWORD=s3cret pass", "JRUNNER=" + program_path("pipekit-jrunner")};
-  options.env.insert(options.env.end(), env.begin(), env.end());
-  auto program = std::make_unique<RunningProgram>(program_path("pipekit-worker"), words, options);
-  program->wait_for_err("welcomed");
-  return *(workers_[name] = std::move(program));
-}
-
-void FlowTest::start_system(const Words& worker_args, const Words& worker_env) {
-  start_broker();
-  start_worker("w1", worker_args, worker_env);
-}
-
-int FlowTest::end_broker(int signal) { return end(std::move(broker_), signal); }
-
-int FlowTest::end_worker(const std::string& name, int signal) {
-  auto program = std::move(workers_.at(name));
-  workers_.erase(name);
-  return end(std::move(program), signal);
+RunningProgram& FlowTest::start_worker(WorkerOptions options, const std::string& name) {
+  options.env.push_back("JRUNNER=" + program_path("pipekit-jrunner"));
+  const auto password = [](const std::string& entry) { return entry.starts_with("TEST_PG_PASSWORD"); };
+  if (std::ranges::none_of(options.env, password)) options.env.emplace_back("TEST_PG_PASSWORD=s3cret pass");
+  return system_.start_worker(name, options);
 }
 
 Words FlowTest::ctl_args(const Words& args) const {
-  Words words{"--data-dir", data_dir()};
+  Words words{"--data-dir", system_.data_dir()};
   words.insert(words.end(), args.begin(), args.end());
   return words;
 }
 
-ProgramResult FlowTest::ctl(const Words& args) const { return run_program(program_path("pipekit-ctl"), ctl_args(args)); }
+ProgramResult FlowTest::ctl(const Words& args) const {
+  return run_program(program_path("pipekit-ctl"), ctl_args(args));
+}
 
-Json FlowTest::json(const Words& args) const {
-  auto words = args;
-  words.insert(words.end(), {"-o", "json"});
-  const auto result = ctl(words);
+Json FlowTest::json(Words args) const {
+  args.insert(args.end(), {"-o", "json"});
+  const auto result = ctl(args);
   if (result.exit_code != 0) throw std::runtime_error("pipekit-ctl " + args[0] + ": " + result.out + result.err);
   return Json::parse(result.out);
 }
 
 void FlowTest::apply(const std::string& modules, const std::string& more_connections) {
-  const auto file = dir_.write("definitions.yaml", "connections:\n" + src_->definition("src") +
-                                                       dst_->definition("dst") + more_connections + modules);
-  const auto result = ctl({"apply", "-f", file});
+  const auto path = system_.dir().write("definitions.yaml", "connections:\n" + src_->definition("src") +
+                                                                dst_->definition("dst") + more_connections + modules);
+  const auto result = ctl({"apply", "-f", path});
   if (result.exit_code != 0) throw std::runtime_error("apply: " + result.err);
 }
 
-int64_t FlowTest::submit(const std::string& module, const Words& more) const {
-  Words words{"run", module};
-  words.insert(words.end(), more.begin(), more.end());
-  return json(words).at("run_id");
+void FlowTest::wait_for_line(int64_t run, const std::string& text) {
+  events().wait_for("a line with " + text, [&](const LoggedEvent& event) {
+    return event.kind == "run.log" && event.run == run &&
+           event.fields.value("line", "").find(text) != std::string::npos;
+  });
 }
 
-Json FlowTest::run(const std::string& module, const Words& more) const { return wait(submit(module, more)); }
-
-Json FlowTest::wait(int64_t run) const {
-  wait_for_event(run, "\"kind\":\"run.finished\"");
-  return show(run);
-}
-
-void FlowTest::wait_for_event(int64_t run, const std::string& text) const {
-  RunningProgram tail(program_path("pipekit-ctl"),
-                      ctl_args({"events", "tail", "--since", "0", "--run", std::to_string(run), "-o", "json"}));
-  tail.wait_for_out(text);
-}
-
-std::vector<Json> FlowTest::events(const Words& more) const {
-  Words words{"events", "tail", "--since", "0", "--no-follow", "-o", "json"};
-  words.insert(words.end(), more.begin(), more.end());
-  std::istringstream lines(ctl(words).out);
-  std::vector<Json> events;
-  for (std::string line; std::getline(lines, line);) events.push_back(Json::parse(line));
-  return events;
-}
-
-std::string FlowTest::runner(const std::string& name, const std::string& body) const {
-  const auto file = dir_.write(name, "#!/bin/bash\n" + body + "\n");
-  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
-  return file;
+std::string FlowTest::runner(const std::string& body) const {
+  constexpr auto kProlog =
+      "#!/bin/bash\n"
+      "for word in \"$@\"; do [ \"$word\" = -dt ] && MIGRATION=1; done\n"
+      "arguments=(\"$@\")\n"
+      "real() { \"$JRUNNER\" \"${arguments[@]}\"; }\n";
+  return system_.write_script("runner.sh", kProlog + body + "\n");
 }
 
 std::string orders_module(const std::string& strategy, const Words& more, const std::string& name) {

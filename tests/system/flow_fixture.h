@@ -5,19 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "tests/support/local_system.h"
 #include "tests/support/postgres_cluster.h"
-#include "tests/support/run_program.h"
-#include "tests/support/temp_dir.h"
 
 namespace pipekit::test {
 
-using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
 // A user's database, of either engine.
@@ -39,44 +35,39 @@ std::unique_ptr<UserDatabase> new_postgres();
 
 class FlowTest : public ::testing::Test {
  protected:
-  FlowTest();
+  // Leases are long, so that a slow machine loses none.
+  FlowTest() : FlowTest(BrokerOptions{.lease_s = 60}) {}
+  explicit FlowTest(const BrokerOptions& options);
 
-  RunningProgram& start_broker(const Words& args = {});
-  RunningProgram& start_worker(const std::string& name = "w1", const Words& args = {}, const Words& env = {});
-  void start_system(const Words& worker_args = {}, const Words& worker_env = {});
-  // The program's exit code, once the signal has ended it.
-  int end_broker(int signal = SIGTERM);
-  int end_worker(const std::string& name, int signal = SIGTERM);
-  RunningProgram& broker() { return *broker_; }
-  RunningProgram& worker(const std::string& name = "w1") { return *workers_.at(name); }
+  // w1, with $TEST_PG_PASSWORD and $JRUNNER, the bundled runner, in its environment.
+  RunningProgram& start_worker(WorkerOptions options = {}, const std::string& name = "w1");
 
   [[nodiscard]] Words ctl_args(const Words& args) const;
   ProgramResult ctl(const Words& args) const;
   // What -o json printed; the command has to succeed.
-  Json json(const Words& args) const;
+  Json json(Words args) const;
   // `modules`: the text of a definition file after its connections src and dst.
   void apply(const std::string& modules, const std::string& more_connections = {});
 
-  int64_t submit(const std::string& module, const Words& more = {}) const;
+  int64_t submit(const std::string& module, const Json& more = Json::object()) {
+    return system_.client().run(module, more);
+  }
   // To its end; answers `runs show`.
-  Json run(const std::string& module, const Words& more = {}) const;
-  Json wait(int64_t run) const;
-  [[nodiscard]] Json show(int64_t run) const { return json({"runs", "show", std::to_string(run)}); }
-  // Returns once the run has an event whose JSON contains `text`.
-  void wait_for_event(int64_t run, const std::string& text) const;
-  [[nodiscard]] std::vector<Json> events(const Words& more = {}) const;
+  Json run(const std::string& module, const Json& more = Json::object()) { return wait(submit(module, more)); }
+  Json wait(int64_t run) { return system_.finished(run); }
+  Json cancel(int64_t run) { return system_.client().ask("cancel", {{"run_id", run}}); }
+  EventLog& events() { return system_.events(); }
+  // A line of the run's log that contains `text`.
+  void wait_for_line(int64_t run, const std::string& text);
 
-  // Writes an executable shell script that stands in for the runner. The bundled one is $JRUNNER in it.
-  std::string runner(const std::string& name, const std::string& body) const;
-  [[nodiscard]] std::string data_dir() const { return dir_.file("data"); }
+  // Writes an executable shell script that stands in for the runner. Sourced by it: MIGRATION is set when it is called
+  // in migration mode, and `real` calls the bundled runner with the same arguments.
+  [[nodiscard]] std::string runner(const std::string& body) const;
+  [[nodiscard]] std::string file(std::string_view name) const { return system_.file(name); }
 
-  TempDir dir_;
+  LocalSystem system_;
   std::unique_ptr<UserDatabase> src_;
   std::unique_ptr<UserDatabase> dst_;
-
- private:
-  std::unique_ptr<RunningProgram> broker_;
-  std::map<std::string, std::unique_ptr<RunningProgram>> workers_;
 };
 
 // orders(id, customer, total) in both; rows 1, 2, 3 in the source. A module of that shape.

@@ -17,7 +17,7 @@ class FlowOver : public FlowTest, public ::testing::WithParamInterface<const cha
     src_->execute(kOrders);
     src_->execute(kThreeOrders);
     dst_->execute(kOrders);
-    start_system();
+    start_worker();
   }
   [[nodiscard]] static bool source_is_postgres() { return std::string(GetParam()).starts_with("postgresql"); }
   [[nodiscard]] static bool destination_is_postgres() { return std::string(GetParam()).ends_with("postgresql"); }
@@ -32,6 +32,7 @@ TEST_P(FlowOver, full_makes_the_table_what_the_query_returns_and_again_changes_n
   const auto first = run("orders");
   EXPECT_THAT(first, Ended("success"));
   EXPECT_EQ(first["row_count"], 3);
+  EXPECT_EQ(first["live_log"], "3 rows\n") << "of the first claim's setup nothing is said";
   EXPECT_EQ(dst_->rows(kAll), kThreeRows);
   EXPECT_EQ(run("orders")["row_count"], 3);
   EXPECT_EQ(dst_->rows(kAll), kThreeRows);
@@ -49,9 +50,12 @@ TEST_P(FlowOver, full_makes_the_table_what_the_query_returns_and_again_changes_n
 }
 
 TEST_P(FlowOver, incremental_moves_exactly_the_rows_past_the_watermark) {
-  apply("modules:\n" +
-        orders_module("incremental", {"merge_key: id", "source_query: SELECT id, customer, total FROM orders WHERE id > {last_id}",
-                                      "watermarks:", "  - {name: last_id, connection: dst, resolver_sql: SELECT max(id) FROM orders, default_value: '0'}"}));
+  apply(
+      "modules:\n" +
+      orders_module(
+          "incremental",
+          {"merge_key: id", "source_query: SELECT id, customer, total FROM orders WHERE id > {last_id}", "watermarks:",
+           "  - {name: last_id, connection: dst, resolver_sql: SELECT max(id) FROM orders, default_value: '0'}"}));
   const auto first = run("orders");
   EXPECT_EQ(first["row_count"], 3);
   EXPECT_EQ(first["watermark_values_json"], R"({"last_id":"0"})");
@@ -65,7 +69,7 @@ TEST_P(FlowOver, incremental_moves_exactly_the_rows_past_the_watermark) {
   src_->execute("DELETE FROM orders WHERE id = 2");
   EXPECT_EQ(run("orders")["row_count"], 2);
   EXPECT_EQ(dst_->rows(kAll), kThreeRows + "\n4|dan|40\n5|eve|50");
-  const auto again = run("orders", {"--set", "last_id=0"});
+  const auto again = run("orders", {{"set", {{"last_id", "0"}}}});
   EXPECT_EQ(again["row_count"], 4);
   EXPECT_EQ(again["watermark_values_json"], R"({"last_id":"0"})");
   EXPECT_EQ(dst_->rows(kAll), "1|not seen|10\n2|bob|20\n3|NULL|30\n4|dan|40\n5|eve|50");
@@ -77,8 +81,9 @@ TEST_P(FlowOver, incremental_with_several_columns_in_the_key_replaces_only_equal
   }
   src_->execute("INSERT INTO lines VALUES (1, 1, 'new'), (2, 2, 'new')");
   dst_->execute("INSERT INTO lines VALUES (1, 1, 'old'), (1, 2, 'old'), (2, 1, 'old')");
-  apply("modules:\n  - {name: lines, source_connection: src, dest_connection: dst, dest_table: lines, "
-        "source_query: \"SELECT doc, line, note FROM lines\", merge_strategy: incremental, merge_key: [doc, line]}\n");
+  apply(
+      "modules:\n  - {name: lines, source_connection: src, dest_connection: dst, dest_table: lines, "
+      "source_query: \"SELECT doc, line, note FROM lines\", merge_strategy: incremental, merge_key: [doc, line]}\n");
   EXPECT_EQ(run("lines")["row_count"], 2);
   EXPECT_EQ(dst_->rows("SELECT * FROM lines ORDER BY 1, 2"), "1|1|new\n1|2|old\n2|1|old\n2|2|new");
 }
@@ -95,10 +100,11 @@ TEST_P(FlowOver, append_adds_the_rows_each_time) {
 TEST_P(FlowOver, a_dry_run_resolves_everything_and_touches_nothing) {
   dst_->execute("INSERT INTO orders VALUES (2, 'old', 1)");
   apply("modules:\n" +
-        orders_module("incremental", {"merge_key: id", "source_query: SELECT id, customer, total FROM orders WHERE id > {last_id}",
-                                      "watermarks:", "  - {name: last_id, connection: dst, resolver_sql: SELECT max(id) FROM orders}",
-                                      "hooks:", "  - {run_order: 1, connection: dst, sql: DELETE FROM orders, run_on: always}"}));
-  const auto dry = run("orders", {"--dry-run"});
+        orders_module("incremental",
+                      {"merge_key: id", "source_query: SELECT id, customer, total FROM orders WHERE id > {last_id}",
+                       "watermarks:", "  - {name: last_id, connection: dst, resolver_sql: SELECT max(id) FROM orders}",
+                       "hooks:", "  - {run_order: 1, connection: dst, sql: DELETE FROM orders, run_on: always}"}));
+  const auto dry = run("orders", {{"dry_run", true}});
   EXPECT_THAT(dry, Ended("dry_run"));
   EXPECT_EQ(dry["row_count"], nullptr);
   EXPECT_EQ(dry["resolved_source_sql"], "SELECT id, customer, total FROM orders WHERE id > 2");
@@ -139,8 +145,12 @@ TEST_P(FlowOver, names_of_tables_and_columns_may_be_anything) {
   if (destination_is_postgres()) dst_->execute(R"(CREATE SCHEMA "Größe")");
   dst_->execute("CREATE TABLE " + table + R"( ("Order" integer PRIMARY KEY, "größe in cm" text, "group" text))");
   dst_->execute("INSERT INTO " + table + " VALUES (1, 'old', 'old'), (8, 'old', 'old')");
-  apply("modules:\n  - name: 'Aufträge / ''q'' \"x\"'\n    source_connection: src\n    dest_connection: dst\n    dest_table: '" +
-        table + "'\n    source_query: SELECT id, customer, 'ü' FROM orders\n    merge_strategy: incremental\n    merge_key: Order\n");
+  apply(
+      "modules:\n  - name: 'Aufträge / ''q'' \"x\"'\n    source_connection: src\n    dest_connection: dst\n    "
+      "dest_table: '" +
+      table +
+      "'\n    source_query: SELECT id, customer, 'ü' FROM orders\n    merge_strategy: incremental\n    merge_key: "
+      "Order\n");
   const auto ended = run("Aufträge / 'q' \"x\"");
   EXPECT_THAT(ended, Ended("success"));
   EXPECT_EQ(dst_->rows("SELECT * FROM " + table + " ORDER BY 1"), "1|ann|ü\n2|bob|ü\n3|NULL|ü\n8|old|old");
@@ -149,14 +159,13 @@ TEST_P(FlowOver, names_of_tables_and_columns_may_be_anything) {
 
 TEST_P(FlowOver, readers_see_the_old_rows_or_the_new_ones_during_a_full_load_and_never_none) {
   dst_->execute("INSERT INTO orders SELECT value, 'old', 0 FROM " +
-                std::string(destination_is_postgres() ? "generate_series(1, 500) AS s(value)"
-                                                      : "(WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + "
-                                                        "1 FROM s WHERE value < 500) SELECT value FROM s)"));
+                std::string(destination_is_postgres()
+                                ? "generate_series(1, 500) AS s(value)"
+                                : "(WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + "
+                                  "1 FROM s WHERE value < 500) SELECT value FROM s)"));
   apply("modules:\n" + orders_module("full"));
   const auto id = submit("orders");
-  RunningProgram tail(program_path("pipekit-ctl"),
-                      ctl_args({"events", "tail", "--since", "0", "--run", std::to_string(id), "-o", "json"}));
-  tail.wait_for_out("\"step\":\"merge\"");
+  events().wait_for_step(id, "merge");
   std::string seen;
   do {
     seen = dst_->rows("SELECT count(*) FROM orders");
@@ -171,11 +180,15 @@ INSTANTIATE_TEST_SUITE_P(Databases, FlowAcross, ::testing::Values("sqlite_to_pos
 
 TEST_P(FlowAcross, several_watermarks_come_from_either_side) {
   dst_->execute("INSERT INTO orders VALUES (1, 'old', 1)");
-  apply("modules:\n" + orders_module("incremental", {"merge_key: [id]",
-                                                     "source_query: SELECT id, customer, total FROM orders WHERE id > {after} AND id <= {upto} AND '{{x}}' <> '{name}'",
-                                                     "watermarks:", "  - {name: after, connection: dst, resolver_sql: SELECT max(id) FROM orders}",
-                                                     "  - {name: upto, connection: src, resolver_sql: SELECT max(id) FROM orders}",
-                                                     "  - {name: name, connection: src, resolver_sql: SELECT customer FROM orders WHERE id = 99, default_value: o''hara}"}));
+  apply("modules:\n" +
+        orders_module("incremental",
+                      {"merge_key: [id]",
+                       "source_query: SELECT id, customer, total FROM orders WHERE id > {after} AND id <= {upto} AND "
+                       "'{{x}}' <> '{name}'",
+                       "watermarks:", "  - {name: after, connection: dst, resolver_sql: SELECT max(id) FROM orders}",
+                       "  - {name: upto, connection: src, resolver_sql: SELECT max(id) FROM orders}",
+                       "  - {name: name, connection: src, resolver_sql: SELECT customer FROM orders WHERE id = 99, "
+                       "default_value: o''hara}"}));
   const auto ended = run("orders");
   EXPECT_THAT(ended, Ended("success"));
   EXPECT_EQ(ended["watermark_values_json"], R"({"after":"1","name":"o''hara","upto":"3"})");
