@@ -22,15 +22,19 @@ const StepError* error_in(const Step<T>& step) {
 
 }  // namespace
 
-std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
-  std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
-  for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
-  for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections) {
   std::vector<std::string> secrets;
   for (const auto* connection : connections) {
     if (auto secret = resolve_secret(connection->password, environment_variable)) secrets.push_back(std::move(*secret));
   }
   return secrets;
+}
+
+std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
+  std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
+  for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
+  for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
+  return secrets_of(connections);
 }
 
 Executor::Executor(const Assignment& assignment, const RunnerConfig& config, const Clock& clock, Link& link)

@@ -51,7 +51,8 @@ class Executor {
   bool staging_made_ = false;
 };
 
-// The passwords of all connections that the module touches, where they can be resolved.
+// The passwords of these connections, or of all that the module touches, where they can be resolved.
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections);
 std::vector<std::string> secrets_of(const ModuleSnapshot& module);
 
 }  // namespace pipekit::worker
