@@ -86,10 +86,12 @@ Step<FenceRow> Destination::read(const CallResult& result) const {
 // FENCE.md rule 3. Setup is not part of the claim: it may need rights that the role has not, where an administrator
 // made the tables.
 CallResult Destination::claim_with_setup() {
+  Runner::Query script{assignment_->module.dest, dialect_->claim_script(key_, limit())};
+  script.quiet = true;  // the first claim of a destination fails, for want of the tables
   const auto claim_once = [&] {
-    auto result = call(dialect_->claim_script(key_, limit()));
+    auto result = runner_->query(script);
     for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
-      result = call(dialect_->claim_script(key_, limit()));
+      result = runner_->query(script);
     }
     return result;
   };

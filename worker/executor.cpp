@@ -167,7 +167,7 @@ Executor::Done Executor::transfer(Destination& destination) {
       runner_.migrate({module_.source, module_.dest, source_sql_, destination.staging().sql}, std::move(*count));
   FAILPOINT("worker.transfer.after");
   result_.jrunner_stdout = call.output;
-  result_.jrunner_stderr = call.complaint;
+  result_.jrunner_stderr = call.errors;
   if (!call.ok()) {
     StepError error{"transfer_failed",
                     fmt::format("transfer from {} failed: {}", module_.source.name, call.describe())};
