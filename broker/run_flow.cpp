@@ -319,11 +319,12 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             auto error = finished.error.value_or(WireError{});
             // The fence has seen an epoch that this store has not given out yet.
             if (error.code == "stale_epoch" && finished.fence_epoch > store::attempts::highest(db_)) {
-              error = {"store_put_back",
-                       fmt::format("the destination's fence is at epoch {}, this store has only come to {}: its file was"
-                                   " put back by copy",
-                                   finished.fence_epoch.value, attempt.epoch.value),
-                       ""};
+              error = {
+                  "store_put_back",
+                  fmt::format("the destination's fence is at epoch {}, this store has only come to {}: its file was"
+                              " put back by copy",
+                              finished.fence_epoch.value, attempt.epoch.value),
+                  ""};
             }
             store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, error.message,
                                         finished.row_count);
@@ -372,7 +373,8 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   if (found == runs_.end()) return;  // final: no event follows run.finished
   auto& run = found->second;
   if (run.attempt || run.last_epoch != row.epoch) return;  // a newer attempt lives, and adopts
-  const bool succeeded = finished.status == "success" || finished.status == "dry_run";
+  // One that was cancelled in its hooks has merged: no attempt may follow it.
+  const bool succeeded = finished.status == "success" || finished.status == "dry_run" || finished.outcome == "merged";
   const bool settles = run.reconcile && finished.outcome != "unknown";
   if (!succeeded && !settles) return;  // the retry goes on
   dequeue(run);

@@ -50,7 +50,8 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
 
 void Executor::run() {
   link_.send(fact::Started{now_ms()});
-  if (module_.timeout_s > 0) runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s});
+  if (module_.timeout_s > 0) deadline_ = clock_.now() + std::chrono::seconds{module_.timeout_s};
+  runner_.set_deadline(deadline_);
   Done error;
   try {
     error = flow();
@@ -71,7 +72,7 @@ Executor::Done Executor::flow() {
   auto done = work(destination);
   const bool not_ours = done && done->code == "stale_epoch";  // a newer attempt is at it: touch nothing
   if (assignment_.dry_run || not_ours) return done;
-  run_hooks(!done);
+  done = run_hooks(done);
   if (staging_made_) {
     step("drop");
     result_.staging_dropped = destination.drop_staging() && result_.staging_dropped;
@@ -264,26 +265,42 @@ Executor::Done Executor::after_failed_merge(Destination& destination, const Call
   return error;
 }
 
-void Executor::run_hooks(bool succeeded) {
-  if (module_.hooks.empty() || link_.killed()) return;
+// What they do to the run: nothing, unless a cancel ends one of them. Of those after it only the ones that run always
+// do.
+Executor::Done Executor::run_hooks(const Done& error) {
+  if (module_.hooks.empty() || link_.killed()) return error;
   step("hooks");
+  auto done = error;
   for (const auto& hook : module_.hooks) {
-    const bool wanted = hook.run_on == "always" || (hook.run_on == "success") == succeeded;
-    if (wanted) run_hook(hook);
+    const bool wanted = hook.run_on == "always" || (hook.run_on == "failure" ? error.has_value() : !done);
+    if (!wanted) continue;
+    const bool over = link_.cancelled() || (deadline_ && *deadline_ <= clock_.now());
+    const auto call = run_hook(hook, over ? Runner::Kind::clean_up : Runner::Kind::work);
+    record(hook, call);
+    if (call.interruption != Interruption::cancelled || done) continue;
+    done = StepError{"cancelled", "cancelled while its hooks ran: the merge stands"};
+    done->interruption = Interruption::cancelled;
   }
+  return done;
 }
 
-void Executor::run_hook(const HookSnapshot& hook) {
+CallResult Executor::run_hook(const HookSnapshot& hook, Runner::Kind kind) {
   FAILPOINT("worker.hook.before");
   Runner::Query query{hook.connection, hook.sql};
-  query.kind = Runner::Kind::clean_up;  // the merge stands: a cancel that comes now changes nothing for the others
+  query.kind = kind;
   query.stream_output = true;
-  const auto call = runner_.query(query);
+  auto call = runner_.query(query);
   FAILPOINT("worker.hook.after");
-  if (result_.hook_log.size() > kHookLogBytes) return;
-  result_.hook_log += fmt::format("hook {} on {}: {}\n", hook.run_order, hook.connection.name,
-                                  call.ok() ? "ok" : "failed: " + call.describe());
-  if (!call.output.empty()) result_.hook_log += call.output + (call.output.ends_with('\n') ? "" : "\n");
+  return call;
+}
+
+void Executor::record(const HookSnapshot& hook, const CallResult& call) {
+  const auto name = fmt::format("hook {} on {}", hook.run_order, hook.connection.name);
+  const auto how = call.ok() ? "ok" : "failed: " + call.describe();
+  if (!call.ok()) step("hooks", masker_.mask(fmt::format("{} {}", name, how)));
+  result_.hook_log += fmt::format("{}: {}\n", name, how);
+  if (call.output.empty() || result_.hook_log.size() + call.output.size() > kHookLogBytes) return;
+  result_.hook_log += call.output + (call.output.ends_with('\n') ? "" : "\n");
 }
 
 void Executor::conclude(const Done& error) {
@@ -297,7 +314,7 @@ void Executor::conclude(const Done& error) {
     std::string code = error->code;
     if (error->interruption == Interruption::timed_out) code = "timeout";
     if (error->interruption == Interruption::killed) code = "lease_ended";
-    if (!cancelled || result_.outcome == "unknown") {
+    if (!cancelled || result_.outcome == "unknown" || result_.outcome == "merged") {
       result_.error = WireError{code, masker_.mask(error->message), masker_.mask(error->hint)};
     }
   }

@@ -30,8 +30,9 @@ class Executor {
   Done verify(Destination& destination);
   Done merge(Destination& destination);
   Done after_failed_merge(Destination& destination, const CallResult& call);
-  void run_hooks(bool succeeded);
-  void run_hook(const HookSnapshot& hook);
+  Done run_hooks(const Done& error);
+  CallResult run_hook(const HookSnapshot& hook, Runner::Kind kind);
+  void record(const HookSnapshot& hook, const CallResult& call);
 
   void step(const char* name, std::string detail = "");
   void conclude(const Done& error);
@@ -43,6 +44,7 @@ class Executor {
   Link& link_;
   Masker masker_;
   Runner runner_;
+  std::optional<MonoTime> deadline_;  // timeout_s
   fact::Finished result_;
   std::map<std::string, std::string> values_;  // of the placeholders
   std::string source_sql_;

@@ -54,6 +54,9 @@ std::string CallResult::describe() const {
       return "the worker's lease on the run ended";
     case Interruption::timed_out:
       return "the run's time was over (timeout_s)";
+    case Interruption::overran:
+      return fmt::format("it took longer than the {} s that are left to a run which has ended",
+                         std::chrono::floor<std::chrono::seconds>(Runner::kCleanUpLimit).count());
     case Interruption::not_started:
       return complaint;
     case Interruption::none:
@@ -320,8 +323,10 @@ void Runner::check_interruption(Process& process, Call& call) {
     call.kill_at = now + config_.kill_grace;
   } else if (work && link_.cancelled()) {
     why = Interruption::cancelled;
-  } else if ((work && deadline_ && *deadline_ <= now) || (!work && call.limit <= now)) {
+  } else if (work && deadline_ && *deadline_ <= now) {
     why = Interruption::timed_out;
+  } else if (!work && call.limit <= now) {
+    why = Interruption::overran;
   }
   if (why == Interruption::none) return;
   process.terminate();

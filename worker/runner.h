@@ -28,7 +28,7 @@ struct RunnerConfig {
   Millis kill_grace{10'000};  // between SIGTERM and SIGKILL
 };
 
-enum class Interruption { none, cancelled, killed, timed_out, not_started };
+enum class Interruption { none, cancelled, killed, timed_out, overran, not_started };
 
 struct CallResult {
   Interruption interruption = Interruption::none;
