@@ -50,8 +50,7 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
 
 void Executor::run() {
   link_.send(fact::Started{now_ms()});
-  if (module_.timeout_s > 0) deadline_ = clock_.now() + std::chrono::seconds{module_.timeout_s};
-  runner_.set_deadline(deadline_);
+  if (module_.timeout_s > 0) runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s});
   Done error;
   try {
     error = flow();
@@ -274,8 +273,7 @@ Executor::Done Executor::run_hooks(const Done& error) {
   for (const auto& hook : module_.hooks) {
     const bool wanted = hook.run_on == "always" || (hook.run_on == "failure" ? error.has_value() : !done);
     if (!wanted) continue;
-    const bool over = link_.cancelled() || (deadline_ && *deadline_ <= clock_.now());
-    const auto call = run_hook(hook, over ? Runner::Kind::clean_up : Runner::Kind::work);
+    const auto call = run_hook(hook);
     record(hook, call);
     if (call.interruption != Interruption::cancelled || done) continue;
     done = StepError{"cancelled", "cancelled while its hooks ran: the merge stands"};
@@ -284,10 +282,10 @@ Executor::Done Executor::run_hooks(const Done& error) {
   return done;
 }
 
-CallResult Executor::run_hook(const HookSnapshot& hook, Runner::Kind kind) {
+CallResult Executor::run_hook(const HookSnapshot& hook) {
   FAILPOINT("worker.hook.before");
   Runner::Query query{hook.connection, hook.sql};
-  query.kind = kind;
+  query.kind = Runner::Kind::hook;
   query.stream_output = true;
   auto call = runner_.query(query);
   FAILPOINT("worker.hook.after");

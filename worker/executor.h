@@ -31,7 +31,7 @@ class Executor {
   Done merge(Destination& destination);
   Done after_failed_merge(Destination& destination, const CallResult& call);
   Done run_hooks(const Done& error);
-  CallResult run_hook(const HookSnapshot& hook, Runner::Kind kind);
+  CallResult run_hook(const HookSnapshot& hook);
   void record(const HookSnapshot& hook, const CallResult& call);
 
   void step(const char* name, std::string detail = "");
@@ -44,7 +44,6 @@ class Executor {
   Link& link_;
   Masker masker_;
   Runner runner_;
-  std::optional<MonoTime> deadline_;  // timeout_s
   fact::Finished result_;
   std::map<std::string, std::string> values_;  // of the placeholders
   std::string source_sql_;
