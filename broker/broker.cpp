@@ -286,10 +286,16 @@ Result<Task> Broker::task_for(const Request& request) {
 void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& request) {
   auto task = task_for(request);
   if (!task) return refuse(turn, peer, request.number, task.error());
-  auto tags = task->connection ? task->connection->required_tags : task->module->source.required_tags;
-  if (task->module) {
-    const auto& more = task->module->dest.required_tags;
+  std::vector<std::string> tags;
+  const auto add = [&](const ConnectionSnapshot& connection) {
+    const auto& more = connection.required_tags;
     tags.insert(tags.end(), more.begin(), more.end());
+  };
+  if (task->connection) add(*task->connection);
+  if (task->module) {
+    add(task->module->source);
+    add(task->module->dest);
+    for (const auto& watermark : task->module->watermarks) add(watermark.connection);
   }
   for (const auto& [name, worker] : workers_.all()) {
     const bool able = std::ranges::all_of(

@@ -20,6 +20,8 @@ using store::Rows;
 
 constexpr int64_t kScanBytes = 1024 * 1024;
 constexpr int64_t kMaxRows = 1000;
+constexpr size_t kLiveLogHead = size_t{512} * 1024;
+constexpr size_t kLiveLogTail = size_t{4} << 20U;  // what the default settings keep of a log fits whole
 
 constexpr auto kRunColumns =
     "r.id, r.module_id, r.module_name, r.group_run_id, r.attempts AS attempt, a.worker, r.queued_at, r.started_at,"
@@ -147,6 +149,25 @@ Json log_lines(Database& db, int64_t run, int64_t after, int64_t bytes, int64_t&
   return lines;
 }
 
+// Of a log too long for one answer: its beginning and its end.
+std::string live_log(Database& db, int64_t run) {
+  std::string head;
+  std::string tail;
+  bool cut = false;
+  for (int64_t after = 0, next = 0;; after = next) {
+    for (const auto& line : log_lines(db, run, after, kScanBytes, next)) {
+      auto& text = tail.empty() && head.size() < kLiveLogHead ? head : tail;
+      text.append(line["line"].get_ref<const std::string&>()).append("\n");
+    }
+    if (next == after) break;
+    if (tail.size() <= kLiveLogTail) continue;
+    tail.erase(0, tail.find('\n', tail.size() - kLiveLogTail) + 1);
+    cut = true;
+  }
+  if (cut) head += fmt::format("… left out: pipekit-ctl runs logs {} shows it …\n", run);
+  return head + tail;
+}
+
 Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
   const auto id = required_id(args);
   if (!id) return id.error();
@@ -164,13 +185,7 @@ Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
   run["attempts"] =
       attempts_of(db, run["last_epoch"].is_null() ? std::nullopt : std::optional(run["last_epoch"].get<int64_t>()));
   run.erase("last_epoch");
-  int64_t next = 0;
-  std::string live_log;
-  for (const auto& line : log_lines(db, *id, 0, kScanBytes, next)) {
-    live_log += line["line"].get_ref<const std::string&>();
-    live_log += '\n';
-  }
-  run["live_log"] = live_log;
+  run["live_log"] = live_log(db, *id);
   return run;
 }
 

@@ -116,11 +116,16 @@ Waiting RunFlow::waiting_of(const LiveRun& run) {
   Waiting waiting{run.id, definition.dest.required_tags, {}};
   waiting.uses.emplace_back(definition.dest.name, definition.dest.max_sessions);
   if (run.reconcile) return waiting;  // it asks the destination and nobody else
-  waiting.tags.insert(waiting.tags.end(), definition.source.required_tags.begin(),
-                      definition.source.required_tags.end());
-  if (definition.source.name != definition.dest.name) {
-    waiting.uses.emplace_back(definition.source.name, definition.source.max_sessions);
-  }
+  const auto add = [&](const ConnectionSnapshot& connection) {
+    const auto known = std::ranges::find(waiting.uses, connection.name, &std::pair<std::string, int64_t>::first);
+    if (known != waiting.uses.end()) return;
+    const auto& tags = connection.required_tags;
+    waiting.tags.insert(waiting.tags.end(), tags.begin(), tags.end());
+    waiting.uses.emplace_back(connection.name, connection.max_sessions);
+  };
+  add(definition.source);
+  for (const auto& watermark : definition.watermarks) add(watermark.connection);
+  for (const auto& hook : definition.hooks) add(hook.connection);
   return waiting;
 }
 
@@ -368,7 +373,8 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   if (found == runs_.end()) return;  // final: no event follows run.finished
   auto& run = found->second;
   if (run.attempt || run.last_epoch != row.epoch) return;  // a newer attempt lives, and adopts
-  const bool succeeded = finished.status == "success" || finished.status == "dry_run";
+  // One that was cancelled in its hooks has merged: no attempt may follow it.
+  const bool succeeded = finished.status == "success" || finished.status == "dry_run" || finished.outcome == "merged";
   const bool settles = run.reconcile && finished.outcome != "unknown";
   if (!succeeded && !settles) return;  // the retry goes on
   dequeue(run);
