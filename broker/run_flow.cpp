@@ -230,12 +230,14 @@ void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& 
     }
   }
   std::vector<Epoch> gone;
-  for (const auto& [epoch, attempt] : attempts_) {
+  for (auto& [epoch, attempt] : attempts_) {
     if (attempt.worker != worker.name || attempt.incarnation != worker.incarnation) continue;
     if (std::ranges::find(listed, RunKey{attempt.run, epoch}) != listed.end()) continue;
     if (epoch <= last_assignment) {
       gone.push_back(epoch);
     } else if (worker.heartbeat > 0) {
+      // It names this heartbeat now, and the worker counts its lease from it.
+      attempt.deadline = worker.heard + workers_.lease();
       send_assignment(turn, runs_.at(attempt.run), attempt, worker);
     }
   }
