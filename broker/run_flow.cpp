@@ -342,7 +342,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
 void RunFlow::elide_log(LiveRun& run) {
   const store::events::Limits limits{settings_.log_head_bytes, settings_.log_tail_bytes};
   if (run.log_bytes < limits.head_bytes + limits.tail_bytes * 3 / 2) return;
-  run.log_bytes = store::events::elide(db_, run.id, run.definition->name, limits);
+  run.log_bytes = store::events::elide(db_, run.id, limits);
 }
 
 void RunFlow::transit(Turn& turn, LiveAttempt& attempt, AttemptEvent event) {
