@@ -373,7 +373,7 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   const bool settles = run.reconcile && finished.outcome != "unknown";
   if (!succeeded && !settles) return;  // the retry goes on
   dequeue(run);
-  store::runs::record_details(db_, run.id, finished);
+  if (!row.reconcile) store::runs::record_details(db_, run.id, finished);
   if (succeeded) {
     finish(turn, run.id, {finished.status, error.code, error.message, finished.row_count});
   } else {
