@@ -350,12 +350,16 @@ void RunFlow::transit(Turn& turn, LiveAttempt& attempt, AttemptEvent event) {
   if (to) attempt.state = *to;  // else: this event says nothing in this state (a second `started`)
 }
 
-// A fact of an attempt that is not live: given up, ended, or of a store that was put back. It is always acknowledged,
-// or the worker would keep it for ever.
+// A fact of an attempt that is not live: given up, ended, or of a store that was put back. It is acknowledged, or the
+// worker would keep it for ever; all but `merging`: that would let it merge, and what was lost before counts as not
+// merged. The final fact, acknowledged, takes that one with it.
 void RunFlow::late_fact(Turn& turn, Worker& worker, const Fact& fact) {
-  note_ack(worker, fact.key, fact.seq);
   const auto row = store::attempts::find(db_, fact.key.epoch);
-  if (!row || row->run != fact.key.run || row->state != AttemptState::lost) return;
+  const bool known = row && row->run == fact.key.run;
+  const bool durable = known && fact.seq <= row->fact_seq;
+  if (std::holds_alternative<fact::Merging>(fact.body) && !durable) return;
+  note_ack(worker, fact.key, fact.seq);
+  if (!known || row->state != AttemptState::lost) return;
   if (const auto* finished = std::get_if<fact::Finished>(&fact.body)) late_end(turn, *row, *finished);
 }
 
