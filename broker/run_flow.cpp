@@ -433,6 +433,8 @@ void RunFlow::lose(Turn& turn, Epoch epoch, AttemptEvent event) {
 RunAtEnd RunFlow::at_end(const LiveRun& run, bool was_merging, bool reconcile) const {
   RunAtEnd state;
   state.was_merging = was_merging;
+  const bool has_earlier = run.attempts > 1 || !run.attempt;
+  state.outcome_open = has_earlier && run.last_epoch && store::attempts::outcome_open(db_, *run.last_epoch);
   state.reconcile = reconcile;
   state.cancel_requested = run.cancel_requested;
   state.fenced = run.definition->dest.fence != "none";
@@ -529,7 +531,9 @@ bool RunFlow::cancel(Turn& turn, RunId id) {
   if (!run.attempt) {
     if (run.reconcile) return true;  // first the destination is asked whether it has merged
     dequeue(run);
-    finish(turn, id, {"cancelled", "", "", std::nullopt});
+    AttemptEnd end;
+    end.how = AttemptEnd::How::not_begun;
+    carry_out(turn, run, judge(end, at_end(run, false, false)), std::nullopt);
     return true;
   }
   auto& attempt = attempts_.at(*run.attempt);
