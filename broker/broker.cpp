@@ -142,8 +142,11 @@ void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
-  const auto* worker = workers_.by_peer(peer);
-  if (worker != nullptr) drop_worker(turn, worker->name, "left", "worker.left");
+  auto* worker = workers_.by_peer(peer);
+  if (worker == nullptr) return;
+  // It leaves with nothing running: what was on its way to it has not been begun.
+  runs_.on_listing(turn, *worker, {}, Epoch{INT64_MAX});
+  drop_worker(turn, worker->name, "left", "worker.left");
 }
 
 void Broker::drop_worker(Turn& turn, const std::string& name, const char* state, const char* kind) {
