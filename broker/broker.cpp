@@ -112,6 +112,9 @@ void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
     event.fields = {{"host", hello.host}, {"slots", hello.slots}, {"tags", hello.tags}, {"version", hello.version}};
     turn.emit(std::move(event));
     runs_.worker_gone(turn, hello.name, hello.incarnation);
+    for (const auto& asker : tasks_.worker_gone(hello.name)) {
+      task_failed(turn, asker, "worker " + hello.name + " was restarted");
+    }
   }
   turn.to_worker(peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
   runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
