@@ -53,8 +53,9 @@ class Runner {
   // The attempt's own end (timeout_s). Calls that clean up ignore it.
   void set_deadline(std::optional<MonoTime> deadline) { deadline_ = deadline; }
 
-  // work: ends when the run is cancelled or its time is over. clean_up: only a lost lease ends it, or `kCleanUpLimit`.
-  enum class Kind { work, clean_up };
+  // work: ends when the run is cancelled or its time is over. clean_up: only a lost lease ends it, or kCleanUpLimit.
+  // hook: as work, but one that begins after the cancel or the end of the run's time is cleaning up.
+  enum class Kind { work, clean_up, hook };
   static constexpr Millis kCleanUpLimit{120'000};
 
   struct Query {
@@ -88,6 +89,7 @@ class Runner {
   CallResult run(const Arguments& arguments, Call& call);
   void wait(Process& process, Call& call);
   void check_interruption(Process& process, Call& call);
+  void set_limits(Call& call) const;
 
   const RunnerConfig& config_;
   const std::string tag_;
