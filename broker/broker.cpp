@@ -113,6 +113,9 @@ void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
     event.fields = {{"host", hello.host}, {"slots", hello.slots}, {"tags", hello.tags}, {"version", hello.version}};
     turn.emit(std::move(event));
     runs_.worker_gone(turn, hello.name, hello.incarnation);
+    for (const auto& asker : tasks_.worker_gone(hello.name)) {
+      task_failed(turn, asker, "worker " + hello.name + " was restarted");
+    }
   }
   turn.to_worker(peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
   runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
@@ -143,8 +146,11 @@ void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
-  const auto* worker = workers_.by_peer(peer);
-  if (worker != nullptr) drop_worker(turn, worker->name, "left", "worker.left");
+  auto* worker = workers_.by_peer(peer);
+  if (worker == nullptr) return;
+  // It leaves with nothing running: what was on its way to it has not been begun.
+  runs_.on_listing(turn, *worker, {}, Epoch{INT64_MAX});
+  drop_worker(turn, worker->name, "left", "worker.left");
 }
 
 void Broker::drop_worker(Turn& turn, const std::string& name, const char* state, const char* kind) {
