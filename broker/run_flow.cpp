@@ -37,9 +37,6 @@ RunFlow::RunFlow(store::Database& db, Modules& modules, Workers& workers, const 
       settings_(settings),
       store_id_(db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")) {}
 
-// --- recovery and submit
-// ----------------------------------------------------------------------------------------------
-
 void RunFlow::recover(MonoTime now, WallTime wall) {
   for (const auto& row : store::runs::load_live(db_)) {
     LiveRun run;
@@ -140,9 +137,6 @@ Event RunFlow::event(const std::string& kind, const LiveRun& run, const std::str
   return event;
 }
 
-// --- dispatch
-// ---------------------------------------------------------------------------------------------------------
-
 std::map<std::string, int64_t> RunFlow::sessions() const {
   std::map<std::string, int64_t> sessions;
   for (const auto& [epoch, attempt] : attempts_) {
@@ -218,9 +212,6 @@ void RunFlow::send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt&
   assignment.module = *run.definition;
   turn.to_worker(worker.peer, std::move(assignment));
 }
-
-// --- what workers say
-// -------------------------------------------------------------------------------------------------
 
 void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& listed, Epoch last_assignment) {
   for (const auto& key : listed) {
@@ -434,9 +425,6 @@ void RunFlow::lose(Turn& turn, Epoch epoch, AttemptEvent event) {
   end_attempt(turn, epoch, end, std::nullopt);
 }
 
-// --- ends
-// -------------------------------------------------------------------------------------------------------------
-
 RunAtEnd RunFlow::at_end(const LiveRun& run, bool was_merging, bool reconcile) const {
   RunAtEnd state;
   state.was_merging = was_merging;
@@ -559,9 +547,6 @@ std::vector<RunId> RunFlow::live_runs_of(std::optional<ModuleId> module, std::op
   }
   return ids;
 }
-
-// --- time
-// -------------------------------------------------------------------------------------------------------------
 
 void RunFlow::shift(MonoTime::duration stall) {
   for (auto& [epoch, attempt] : attempts_) attempt.deadline += stall;
