@@ -16,7 +16,7 @@ namespace pipekit::test {
 inline std::chrono::sys_seconds utc(const std::string& text) {
   int year = 0;
   unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (std::sscanf(text.c_str(), "%d-%u-%uT%u:%u:%u", &year, &month, &day, &hour, &minute, &second) < 5)  // NOLINT
+  if (std::sscanf(text.c_str(), "%d-%u-%uT%u:%u:%u", &year, &month, &day, &hour, &minute, &second) < 5)
     throw std::invalid_argument("not a time: " + text);
   return std::chrono::sys_days{std::chrono::year{year} / month / day} + std::chrono::hours{hour} +
          std::chrono::minutes{minute} + std::chrono::seconds{second};
