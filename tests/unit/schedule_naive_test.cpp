@@ -199,6 +199,40 @@ TEST(ScheduleAgainstNaive, minutes_over_three_days_around_every_kind_of_change) 
   }
 }
 
+// Fixed times of the small hours and the same with a step: what every change touches.
+std::vector<Expression> touched_by_changes() {
+  const auto daily = [](const Field& minute, const Field& hour) {
+    Expression made{"", {Field{"", {0}}, minute, hour, Field{"*", {}}, Field{"*", {}}, Field{"*", {}}}};
+    for (int day = 1; day <= 31; ++day) made.fields[3].values.insert(day);
+    for (int month = 1; month <= 12; ++month) made.fields[4].values.insert(month);
+    for (int weekday = 0; weekday <= 6; ++weekday) made.fields[5].values.insert(weekday);
+    made.text = minute.text + " " + hour.text + " * * *";
+    return made;
+  };
+  const Field minutes{"0,17,30", {0, 17, 30}};
+  return {daily(minutes, {"0,1,2,3,23", {0, 1, 2, 3, 23}}), daily(minutes, {"0-3/1,23", {0, 1, 2, 3, 23}}),
+          daily({"30", {30}}, {"2", {2}})};
+}
+
+TEST(ScheduleAgainstNaive, every_change_of_the_zones_people_use_from_2020_to_2040) {
+  const auto expressions = touched_by_changes();
+  for (const auto* name :
+       {"America/New_York", "America/Los_Angeles", "America/Santiago", "America/Sao_Paulo", "Europe/London",
+        "Europe/Berlin", "Europe/Dublin", "Europe/Moscow", "Africa/Cairo", "Africa/Casablanca", "Asia/Jerusalem",
+        "Asia/Tehran", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney", "Australia/Lord_Howe", "Pacific/Auckland"}) {
+    for (const auto& period : TimeZone::find(name).value().periods()) {
+      if (period.begin < utc("2020-01-01T00:00") || period.begin > utc("2041-01-01T00:00")) continue;
+      const auto begin = period.begin - hours{6}, end = period.begin + hours{6};
+      const auto change = test::text(period.begin);
+      const Naive naive{name, begin, end, 60};
+      for (const auto& expression : expressions) {
+        expect_the_same(expression, {name, change.c_str()}, naive, begin, end);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(ScheduleAgainstNaive, seconds_over_the_hours_around_every_kind_of_change) {
   Generator generator{20261101};
   for (const auto& window : changes()) {
