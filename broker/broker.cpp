@@ -38,6 +38,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       runs_(db, modules_, workers_, settings_),
       groups_(db, modules_, runs_),
       tails_(store::events::last_seq(db)),
+      tasks_(to_ms(wall)),
       started_at_(wall),
       started_(now) {
   runs_.on_final([this](Turn& turn, RunId run, GroupRunId group_run, const store::runs::End& end) {

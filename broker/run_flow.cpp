@@ -314,11 +314,12 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             auto error = finished.error.value_or(WireError{});
             // The fence has seen an epoch that this store has not given out yet.
             if (error.code == "stale_epoch" && finished.fence_epoch > store::attempts::highest(db_)) {
-              error = {"store_put_back",
-                       fmt::format("the destination's fence is at epoch {}, this store has only come to {}: its file was"
-                                   " put back by copy",
-                                   finished.fence_epoch.value, attempt.epoch.value),
-                       ""};
+              error = {
+                  "store_put_back",
+                  fmt::format("the destination's fence is at epoch {}, this store has only come to {}: its file was"
+                              " put back by copy",
+                              finished.fence_epoch.value, attempt.epoch.value),
+                  ""};
             }
             store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, error.message,
                                         finished.row_count);

@@ -15,6 +15,9 @@ class Tasks {
  public:
   static constexpr Millis kLimit{120'000};
 
+  // Ids go on from `last_id`: a worker that outlives the broker must not meet the same one again.
+  explicit Tasks(int64_t last_id = 0) : last_id_(last_id) {}
+
   struct Asker {
     std::string peer;
     std::string client;
@@ -36,7 +39,7 @@ class Tasks {
   template <class Predicate>
   std::vector<Asker> take(Predicate predicate);
   std::map<int64_t, Asker> open_;
-  int64_t last_id_ = 0;
+  int64_t last_id_;
 };
 
 }  // namespace pipekit

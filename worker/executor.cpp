@@ -272,7 +272,7 @@ void Executor::run_hooks(bool succeeded) {
 void Executor::run_hook(const HookSnapshot& hook) {
   FAILPOINT("worker.hook.before");
   Runner::Query query{hook.connection, hook.sql};
-  query.kind = Runner::Kind::clean_up;  // the merge stands: a cancel that comes now changes nothing for the others
+  query.kind = Runner::Kind::hook;
   query.stream_output = true;
   const auto call = runner_.query(query);
   FAILPOINT("worker.hook.after");

@@ -75,6 +75,7 @@ struct Runner::Call {
   bool lines_to_log = false;  // stdout is for people; else it is data and kept whole
   size_t max_output = 0;
   std::optional<int64_t> max_rows;
+  std::function<bool(const std::string&)> expected;
   RowCount* count = nullptr;
 
   Masker out_mask;
@@ -89,11 +90,13 @@ struct Runner::Call {
   int64_t newlines = 0;
   CallResult result;
   std::optional<MonoTime> kill_at;
-  MonoTime limit{};  // clean_up
+  bool heeds_cancel = true;
+  std::optional<MonoTime> limit;
 
   void add_line(bool err, std::string line) {
     (err ? err_kept : out_kept).add_line(line);
     if (!err && count != nullptr) count->feed(line);
+    if (err && expected && expected(line)) return;
     if (const auto rows = err || count == nullptr ? std::nullopt : progress_rows(line)) {
       flush();
       link.send(fact::Progress{to_ms(clock.wall()), *rows});
@@ -202,6 +205,7 @@ CallResult Runner::query(const Query& query) {
   call.lines_to_log = query.stream_output;
   call.max_output = query.max_output;
   call.max_rows = query.max_rows;
+  call.expected = query.expected;
   const auto script = write_script(query.sql);
   if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}};
   Arguments arguments{{config_.program}, {}};
@@ -235,7 +239,8 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
 
 CallResult Runner::run(const Arguments& arguments, Call& call) {
   link_.pump();
-  if (call.kind == Kind::work && link_.cancelled()) {
+  set_limits(call);
+  if (call.heeds_cancel && link_.cancelled()) {
     call.result.interruption = Interruption::cancelled;
     return call.result;
   }
@@ -254,8 +259,15 @@ CallResult Runner::run(const Arguments& arguments, Call& call) {
   return std::move(call.result);
 }
 
+void Runner::set_limits(Call& call) const {
+  const auto now = clock_.now();
+  const bool late = link_.cancelled() || (deadline_ && *deadline_ <= now);
+  const bool cleans_up = call.kind == Kind::clean_up || (call.kind == Kind::hook && late);
+  call.heeds_cancel = !cleans_up;
+  call.limit = cleans_up ? now + kCleanUpLimit : deadline_;
+}
+
 void Runner::wait(Process& process, Call& call) {
-  call.limit = clock_.now() + kCleanUpLimit;
   Poller poller;
   const auto on_link = poller.add(link_.socket());
   const auto on_exit = poller.add(process.exit_fd());
@@ -274,10 +286,7 @@ void Runner::wait(Process& process, Call& call) {
     if (!call.batch.empty()) consider(call.batch_since + kBatchAge);
     if (!exited) {
       if (call.kill_at) consider(*call.kill_at);
-      if (call.result.interruption == Interruption::none) {
-        if (call.kind == Kind::clean_up) consider(call.limit);
-        if (call.kind == Kind::work && deadline_) consider(*deadline_);
-      }
+      if (call.result.interruption == Interruption::none && call.limit) consider(*call.limit);
     }
     poller.wait_until(wake, clock_);
     if (poller.readable(on_link)) link_.pump();
@@ -310,13 +319,12 @@ void Runner::check_interruption(Process& process, Call& call) {
     return;
   }
   if (call.kill_at) return;
-  const bool work = call.kind == Kind::work;
   if (call.has_enough()) {
     process.kill();
     call.kill_at = now + config_.kill_grace;
-  } else if (work && link_.cancelled()) {
+  } else if (call.heeds_cancel && link_.cancelled()) {
     why = Interruption::cancelled;
-  } else if ((work && deadline_ && *deadline_ <= now) || (!work && call.limit <= now)) {
+  } else if (call.limit && *call.limit <= now) {
     why = Interruption::timed_out;
   }
   if (why == Interruption::none) return;

@@ -53,8 +53,9 @@ class Runner {
   // The attempt's own end (timeout_s). Calls that clean up ignore it.
   void set_deadline(std::optional<MonoTime> deadline) { deadline_ = deadline; }
 
-  // work: ends when the run is cancelled or its time is over. clean_up: only a lost lease ends it, or `kCleanUpLimit`.
-  enum class Kind { work, clean_up };
+  // work: ends when the run is cancelled or its time is over. clean_up: only a lost lease ends it, or kCleanUpLimit.
+  // hook: as work, but one that begins after the cancel or the end of the run's time is cleaning up.
+  enum class Kind { work, clean_up, hook };
   static constexpr Millis kCleanUpLimit{120'000};
 
   struct Query {
@@ -62,7 +63,8 @@ class Runner {
     std::string sql;
     Kind kind = Kind::work;
     size_t max_output = size_t{4} << 20U;
-    bool stream_output = false;         // stdout is for people (hooks): goes to the log and, head and tail, to `output`
+    bool stream_output = false;  // stdout is for people (hooks): goes to the log and, head and tail, to `output`
+    std::function<bool(const std::string&)> expected{};  // of stderr: what the caller deals with is no news for the log
     std::optional<int64_t> max_rows{};  // enough: the runner is ended after that many lines, and that is a success
   };
   CallResult query(const Query& query);
@@ -88,6 +90,7 @@ class Runner {
   CallResult run(const Arguments& arguments, Call& call);
   void wait(Process& process, Call& call);
   void check_interruption(Process& process, Call& call);
+  void set_limits(Call& call) const;
 
   const RunnerConfig& config_;
   const std::string tag_;

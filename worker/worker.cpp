@@ -90,7 +90,8 @@ void Worker::on_broker() {
 void Worker::carry_out(Actions actions) {
   if (actions.fatal) fatal_ = std::move(actions.fatal);
   if (actions.replace_socket) {
-    spdlog::info("no word from the broker at {}: connecting anew", config_.broker);
+    if (!searching_) spdlog::info("no word from the broker at {}: connecting anew until it answers", config_.broker);
+    searching_ = true;
     connect();
   }
   FAILPOINT("worker.send.before");
@@ -98,6 +99,7 @@ void Worker::carry_out(Actions actions) {
   FAILPOINT("worker.send.after");
   if (actions.resend_facts) {
     spdlog::info("welcomed by the broker at {}", config_.broker);
+    searching_ = false;
     for (const auto* frames : outbox_.open()) send(*frames);
   }
   for (const auto key : actions.kill) hub_.kill(link_id(key));

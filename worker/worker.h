@@ -60,6 +60,7 @@ class Worker {
   std::map<std::string, Running> running_;
   std::optional<Error> fatal_;
   bool draining_ = false;
+  bool searching_ = false;  // for the log: said once
   std::optional<MonoTime> drain_until_;
 };
 
