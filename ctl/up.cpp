@@ -132,8 +132,8 @@ Result<int> up(Context& context, const Arguments& args) {
   if (auto started = start_all(system, context, args); !started) return started.error();
   if (auto ready = system.wait_until_ready(context); !ready) return ready.error();
   if (!interrupt.exit_code()) {
-    context.out.write(fmt::format("ready: {0}\n  pipekit-ctl --data-dir {0} status\n  Ctrl-C ends it\n",
-                                  context.config.data_dir));
+    context.out.write(
+        fmt::format("ready: {0}\n  pipekit-ctl --data-dir {0} status\n  Ctrl-C ends it\n", context.config.data_dir));
   }
   return system.attend();
 }
