@@ -20,7 +20,7 @@ namespace {
 using store::Database;
 using store::Rows;
 
-constexpr int64_t kScanBytes = 1024 * 1024;
+constexpr int64_t kScanBytes = int64_t{1024} * 1024;
 constexpr int64_t kMaxRows = 1000;
 constexpr size_t kLiveLogHead = size_t{512} * 1024;
 constexpr size_t kLiveLogTail = size_t{4} << 20U;  // what the default settings keep of a log fits whole

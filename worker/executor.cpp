@@ -13,7 +13,7 @@
 namespace pipekit::worker {
 namespace {
 
-constexpr size_t kHookLogBytes = 64 * 1024;
+constexpr size_t kHookLogBytes = size_t{64} * 1024;
 
 template <class T>
 const StepError* error_in(const Step<T>& step) {

@@ -18,9 +18,9 @@ namespace pipekit::worker {
 namespace {
 
 constexpr Millis kBatchAge{50};
-constexpr size_t kBatchBytes = 64 * 1024;
-constexpr size_t kHeadBytes = 16 * 1024;
-constexpr size_t kTailBytes = 48 * 1024;
+constexpr size_t kBatchBytes = size_t{64} * 1024;
+constexpr size_t kHeadBytes = size_t{16} * 1024;
+constexpr size_t kTailBytes = size_t{48} * 1024;
 constexpr size_t kComplaintBytes = 4096;
 
 // "progress: 12000 rows so far", as the bundled runner prints it now and then.
