@@ -39,7 +39,7 @@ int report(const Error& error) {
 Result<void> add_config(Options& options, const CLI::App& app) {
   if (options.config.empty()) return {};
   const auto values = read_config(options.config, {"name", "slots", "tags", "broker", "data_dir", "state_dir",
-                                                   "jrunner", "drain_timeout_s", "log_level"});
+                                                   "jrunner", "drain_timeout_s", "kill_grace_s", "log_level"});
   if (!values) return values.error();
   const auto take = [&](const char* key, const char* flag, auto& into) {
     const auto found = values->find(key);
@@ -58,6 +58,7 @@ Result<void> add_config(Options& options, const CLI::App& app) {
   take("state_dir", "--state-dir", options.state_dir);
   take("jrunner", "--jrunner", options.jrunner);
   take("drain_timeout_s", "--drain-timeout", options.drain_timeout_s);
+  take("kill_grace_s", "--kill-grace", options.kill_grace_s);
   take("log_level", "--log-level", options.log_level);
   return {};
 }
