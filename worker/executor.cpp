@@ -107,7 +107,10 @@ Executor::Done Executor::claim(Destination& destination) {
   if (const auto* error = error_in(claimed)) return *error;
   result_.staging_dropped = destination.drop_leftovers();
   const auto& claim = std::get<Claim>(claimed);
-  if (!claim.adopted) return std::nullopt;
+  if (!claim.adopted) {
+    if (!assignment_.earlier.empty()) result_.outcome = "not_merged";  // those before: the broker need not ask
+    return std::nullopt;
+  }
   step("adopt", "an earlier attempt of this run has merged");
   result_.outcome = "merged";
   result_.row_count = claim.row_count;

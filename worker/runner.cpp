@@ -76,9 +76,9 @@ struct Runner::Call {
   Link& link;
   Kind kind = Kind::work;
   bool lines_to_log = false;  // stdout is for people; else it is data and kept whole
+  bool quiet = false;
   size_t max_output = 0;
   std::optional<int64_t> max_rows;
-  std::function<bool(const std::string&)> expected;
   RowCount* count = nullptr;
 
   Masker out_mask;
@@ -99,7 +99,7 @@ struct Runner::Call {
   void add_line(bool err, std::string line) {
     (err ? err_kept : out_kept).add_line(line);
     if (!err && count != nullptr) count->feed(line);
-    if (err && expected && expected(line)) return;
+    if (err && quiet) return;
     if (const auto rows = err || count == nullptr ? std::nullopt : progress_rows(line)) {
       flush();
       link.send(fact::Progress{to_ms(clock.wall()), *rows});
@@ -207,9 +207,9 @@ CallResult Runner::query(const Query& query) {
   Call call(clock_, link_, masker_);
   call.kind = query.kind;
   call.lines_to_log = query.stream_output;
+  call.quiet = query.quiet;
   call.max_output = query.max_output;
   call.max_rows = query.max_rows;
-  call.expected = query.expected;
   Arguments arguments{{config_.program}, {}};
   if (auto added = add_connection(arguments, query.connection, "s", "PIPEKIT_SOURCE_PASSWORD"); !added) {
     return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};

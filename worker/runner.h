@@ -64,8 +64,8 @@ class Runner {
     std::string sql;
     Kind kind = Kind::work;
     size_t max_output = size_t{4} << 20U;
-    bool stream_output = false;  // stdout is for people (hooks): goes to the log and, head and tail, to `output`
-    std::function<bool(const std::string&)> expected{};  // of stderr: what the caller deals with is no news for the log
+    bool stream_output = false;         // stdout is for people (hooks): goes to the log and, head and tail, to `output`
+    bool quiet = false;                 // a failure is expected: stderr is for the caller alone, not for the log
     std::optional<int64_t> max_rows{};  // enough: the runner is ended after that many lines, and that is a success
   };
   CallResult query(const Query& query);

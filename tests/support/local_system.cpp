@@ -37,6 +37,8 @@ void LocalSystem::start_broker(const BrokerOptions& options) {
       program_path("pipekit-broker"),
       std::vector<std::string>{"--data-dir", data_dir_, "--lease", fmt::format("{}", options.lease_s)}, program);
   broker_->wait_for_err(" serves ");
+  client_->reconnect();
+  events_->reconnect();
 }
 
 void LocalSystem::kill_broker() {
@@ -80,7 +82,14 @@ void LocalSystem::kill_worker(const std::string& name) {
 }
 
 // The supervisors hold the worker's stderr, so its end shows that they are gone as well.
-int LocalSystem::worker_end(const std::string& name) { return worker(name).wait().exit_code; }
+int LocalSystem::worker_end(const std::string& name) {
+  try {
+    return worker(name).wait().exit_code;
+  } catch (const std::exception& error) {
+    events_->catch_up();
+    throw std::runtime_error(error.what() + events_->last_words());
+  }
+}
 
 void LocalSystem::apply(const Json& document) { client_->ask("apply", {{"document", document}}); }
 

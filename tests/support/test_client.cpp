@@ -10,6 +10,7 @@
 namespace pipekit::test {
 namespace {
 
+constexpr size_t kLastWords = 15;
 constexpr Millis kResendAfter{1000};
 constexpr Millis kAskAgainAfter{1000};  // a broker that was killed has forgotten the parked request
 
@@ -93,7 +94,8 @@ int64_t TestClient::run(const std::string& module, Json more) {
   return ask("run", std::move(more)).at("run_id").get<int64_t>();
 }
 
-EventLog::EventLog(std::string endpoint, Millis deadline) : endpoint_(std::move(endpoint)), deadline_(deadline) {}
+EventLog::EventLog(std::string endpoint, int64_t after, Millis deadline)
+    : endpoint_(std::move(endpoint)), deadline_(deadline), next_(after) {}
 
 void EventLog::ask() {
   socket_.reset();
@@ -157,13 +159,7 @@ const LoggedEvent& EventLog::wait_for(const std::string& what, const Predicate& 
       if (seen_[looked].seq > after && matches(seen_[looked])) return seen_[looked];
     }
     if (receive(deadline)) continue;
-    std::string last;
-    const auto from = seen_.size() > 12 ? seen_.size() - 12 : 0;
-    for (auto i = from; i < seen_.size(); ++i) {
-      last += fmt::format("\n  {} {} run {} {} {}", seen_[i].seq, seen_[i].kind, seen_[i].run, seen_[i].worker,
-                          seen_[i].fields.dump());
-    }
-    throw std::runtime_error(fmt::format("waited in vain for {}; the last events:{}", what, last));
+    throw std::runtime_error(fmt::format("waited in vain for {}{}", what, last_words()));
   }
 }
 
@@ -204,6 +200,17 @@ int64_t EventLog::catch_up() {
     request.number = ++number_;
     if (!answered) ask();
   }
+}
+
+std::string EventLog::last_words() const {
+  std::string text = "; the last events:";
+  const auto from = seen_.size() > kLastWords ? seen_.size() - kLastWords : 0;
+  for (auto i = from; i < seen_.size(); ++i) {
+    const auto& event = seen_[i];
+    text += fmt::format("\n  {} {} run {} {} {} {}", event.seq, event.kind, event.run, event.module, event.worker,
+                        event.fields.dump());
+  }
+  return text;
 }
 
 std::vector<LoggedEvent> EventLog::of_run(int64_t run, const std::string& kind) const {

@@ -63,7 +63,10 @@ class EventLog {
  public:
   using Predicate = std::function<bool(const LoggedEvent&)>;
 
-  explicit EventLog(std::string endpoint, Millis deadline = Millis{20'000});
+  // From the first event after number `after` on.
+  explicit EventLog(std::string endpoint, int64_t after = 0, Millis deadline = Millis{20'000});
+  // The broker was restarted: what was parked there is gone.
+  void reconnect() { asked_ = false; }
 
   // The first event that matches, of those after `after`: already seen, or still to come.
   const LoggedEvent& wait_for(const std::string& what, const Predicate& matches, int64_t after = 0);
@@ -74,6 +77,8 @@ class EventLog {
   int64_t catch_up();
 
   [[nodiscard]] const std::vector<LoggedEvent>& seen() const { return seen_; }
+  // The last events as text, for what a failed test says.
+  [[nodiscard]] std::string last_words() const;
   // 0: none.
   [[nodiscard]] int64_t last_seq() const { return next_; }
   [[nodiscard]] std::vector<LoggedEvent> of_run(int64_t run, const std::string& kind = "") const;
