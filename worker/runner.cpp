@@ -210,12 +210,12 @@ CallResult Runner::query(const Query& query) {
   call.quiet = query.quiet;
   call.max_output = query.max_output;
   call.max_rows = query.max_rows;
-  const auto script = write_script(query.sql);
-  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
   Arguments arguments{{config_.program}, {}};
   if (auto added = add_connection(arguments, query.connection, "s", "PIPEKIT_SOURCE_PASSWORD"); !added) {
     return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};
   }
+  const auto script = write_script(query.sql);
+  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-f", "csv"});
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
@@ -226,8 +226,6 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   Call call(clock_, link_, masker_);
   call.lines_to_log = true;
   call.count = &count;
-  const auto script = write_script(migration.sql);
-  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
   Arguments arguments{{config_.program}, {}};
   for (const auto& [connection, prefix, variable] : {std::tuple{&migration.source, "s", "PIPEKIT_SOURCE_PASSWORD"},
                                                      {&migration.dest, "d", "PIPEKIT_DEST_PASSWORD"}}) {
@@ -235,6 +233,8 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
       return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};
     }
   }
+  const auto script = write_script(migration.sql);
+  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-dt", migration.table});
   auto result = run(arguments, call);
   std::filesystem::remove(*script);

@@ -99,5 +99,35 @@ TEST_F(FlowGuard, a_watermark_without_a_value_says_what_to_do) {
                  "watermark last: its query gave NULL and there is no default_value");
 }
 
+TEST_F(FlowGuard, a_role_without_the_rights_for_the_fence_is_told_what_is_missing_and_helped_by_what_stands) {
+  dst_ = new_postgres();
+  dst_->execute(kOrders);
+  dst_->execute(
+      "CREATE ROLE loader LOGIN PASSWORD 's3cret pass';"
+      "GRANT SELECT, INSERT, DELETE ON orders TO loader");
+  auto limited = dst_->definition("limited");
+  limited.replace(limited.find("username: postgres"), 18, "username: loader");
+  start_worker();
+  apply(
+      "modules:\n  - {name: orders, source_connection: src, dest_connection: limited, dest_table: orders, "
+      "source_query: \"SELECT id, customer, total FROM orders\", merge_strategy: full}\n",
+      limited);
+  const auto refused = run("orders");
+  EXPECT_THAT(refused, Ended("error"));
+  EXPECT_THAT(refused["error"].get<std::string>(),
+              ::testing::AllOf(HasSubstr("cannot claim"), HasSubstr("permission denied for database")));
+  // What an administrator has to make: the schema, and in it the two tables of the fence.
+  dst_->execute(
+      "CREATE SCHEMA pipekit_staging AUTHORIZATION loader; SET ROLE loader;"
+      "CREATE TABLE pipekit_staging.pipekit_fence (module text, dest text, store text NOT NULL, epoch bigint NOT NULL,"
+      " closed smallint NOT NULL, PRIMARY KEY (module, dest));"
+      "CREATE TABLE pipekit_staging.pipekit_merged (store text, module text, run bigint, epoch bigint NOT NULL CHECK"
+      " (epoch > 0), row_count bigint NOT NULL, merged_at timestamptz NOT NULL, PRIMARY KEY (store, module, run));"
+      "RESET ROLE");
+  EXPECT_THAT(run("orders"), Ended("success"));
+  EXPECT_EQ(dst_->rows("SELECT count(*) FROM orders"), "3");
+  EXPECT_EQ(dst_->staging_tables(), "");
+}
+
 }  // namespace
 }  // namespace pipekit::test

@@ -80,5 +80,19 @@ TEST_F(FlowHook, a_cancel_ends_the_one_that_runs_and_leaves_out_the_rest_but_the
   EXPECT_EQ(dst_->staging_tables(), "");
 }
 
+TEST_F(FlowHook, ends_with_the_runs_time_and_the_ones_after_it_still_run) {
+  const auto script = runner("if grep -q slow \"${arguments[@]: -3:1}\"; then exec sleep 1000; else real; fi");
+  start_worker({.jrunner = script});
+  apply(
+      "modules:\n" +
+      orders_module(
+          "full", {"timeout_s: 3", "hooks:", "  - {run_order: 1, connection: dst, sql: SELECT 'slow', run_on: success}",
+                   "  - {run_order: 2, connection: dst, sql: \"INSERT INTO trace VALUES ('next')\", run_on: always}"}));
+  const auto ended = run("orders");
+  EXPECT_THAT(ended, Ended("success"));
+  EXPECT_EQ(ended["hook_log"], "hook 1 on dst: failed: the run's time was over (timeout_s)\nhook 2 on dst: ok\n");
+  EXPECT_EQ(trace(), "next");
+}
+
 }  // namespace
 }  // namespace pipekit::test
