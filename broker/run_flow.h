@@ -60,8 +60,6 @@ class RunFlow {
   void on_fact(Turn& turn, Worker& worker, const Fact& fact);
   // A worker is proven dead (replaced) or has left: its attempts of other incarnations are lost.
   void worker_gone(Turn& turn, const std::string& name, const std::string& new_incarnation);
-  // It has said goodbye, with nothing running: what was on its way to it was never begun.
-  void worker_left(Turn& turn, const Worker& worker);
 
   // Leases that had ended when reading of the worker socket began, and questions that nobody could ask in time.
   void expire(Turn& turn, MonoTime read_began);
@@ -140,8 +138,7 @@ class RunFlow {
   void carry_out(Turn& turn, LiveRun& run, const Verdict& verdict, std::optional<int64_t> row_count);
   void put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Millis delay, Json fields);
   void finish(Turn& turn, RunId run, const store::runs::End& end);
-  RunAtEnd at_end(const LiveRun& run, const LiveAttempt& attempt) const;
-  void ask_before_end(Turn& turn, LiveRun& run);
+  RunAtEnd at_end(const LiveRun& run, bool was_merging, bool reconcile) const;
   void note_ack(const Worker& worker, RunKey key, int64_t seq);
 
   store::Database& db_;

@@ -28,7 +28,7 @@ struct AttemptEnd {
 
 struct RunAtEnd {
   bool was_merging = false;   // the attempt had the acknowledgement of `merging`
-  bool earlier_open = false;  // an attempt before it may have merged, and this one did not come to ask
+  bool outcome_open = false;  // an earlier attempt may have merged, and none has been told since whether it has
   bool reconcile = false;     // the attempt only asked
   bool cancel_requested = false;
   bool fenced = true;  // fence: auto

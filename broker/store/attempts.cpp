@@ -47,6 +47,20 @@ std::vector<Epoch> earlier(Database& db, Epoch newest) {
   return epochs;
 }
 
+bool outcome_open(Database& db, Epoch newest) {
+  for (std::optional<Epoch> at = newest; at;) {
+    auto rows = db.query("SELECT merging, outcome, previous FROM attempt WHERE id = ?", *at);
+    if (!rows.next()) return false;
+    const auto merging = rows.get<bool>(0);
+    const auto outcome = rows.get<std::string>(1);
+    if (outcome == "unknown" || (merging && outcome.empty())) return true;
+    // Who came as far as the merge had claimed, and so knew of those before.
+    if (merging || outcome == "merged" || outcome == "not_merged") return false;
+    at = rows.get<std::optional<Epoch>>(2);
+  }
+  return false;
+}
+
 std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, AttemptEvent event, WallTime now) {
   const auto to = next(from, event);
   if (!to) return std::nullopt;
@@ -58,18 +72,6 @@ std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, 
       to_string(*to), started, ended, epoch, to_string(from));
   if (changed == 0) return std::nullopt;
   return to;
-}
-
-bool outcome_open(Database& db, Epoch newest) {
-  for (std::optional at = newest; at;) {
-    auto rows = db.query("SELECT outcome, merging, previous FROM attempt WHERE id = ?", *at);
-    if (!rows.next()) return false;
-    const auto outcome = rows.get<std::string>(0);
-    if (outcome == "not_merged") return false;
-    if (outcome == "merged" || (rows.get<bool>(1) && outcome != "none")) return true;
-    at = rows.get<std::optional<Epoch>>(2);
-  }
-  return false;
 }
 
 bool advance(Database& db, Epoch epoch, int64_t seq) {

@@ -39,13 +39,11 @@ std::optional<Row> find(Database& db, Epoch epoch);
 // The attempts of a run before `newest`, newest first.
 std::vector<Epoch> earlier(Database& db, Epoch newest);
 
+// Whether this attempt or one before it may have merged, and none since has been told by the destination.
+bool outcome_open(Database& db, Epoch newest);
+
 // The state that `event` leads to, when the row was still in `from` and the table allows it.
 std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, AttemptEvent event, WallTime now);
-
-// Whether a merge of this attempt or of one before it may have been committed although nobody has said so to the run:
-// it is lost, or its late word was kept for a newer attempt that never came to adopt it. An attempt that found nothing
-// merged settles those before it.
-bool outcome_open(Database& db, Epoch newest);
 
 // True when `seq` was the next fact of this attempt.
 bool advance(Database& db, Epoch epoch, int64_t seq);
