@@ -53,9 +53,10 @@ bool outcome_open(Database& db, Epoch newest) {
     if (!rows.next()) return false;
     const auto merging = rows.get<bool>(0);
     const auto outcome = rows.get<std::string>(1);
-    if (outcome == "unknown" || (merging && outcome.empty())) return true;
+    // "merged" on a run that is not over: a late word, kept for the newer attempt to adopt.
+    if (outcome == "unknown" || outcome == "merged" || (merging && outcome.empty())) return true;
     // Who came as far as the merge had claimed, and so knew of those before.
-    if (merging || outcome == "merged" || outcome == "not_merged") return false;
+    if (merging || outcome == "not_merged") return false;
     at = rows.get<std::optional<Epoch>>(2);
   }
   return false;

@@ -90,6 +90,28 @@ TEST_P(StoppedWorker, AMergeThatBeginsWhileAnotherAttemptTransfersFails) {
   EXPECT_EQ(scenario_.expect_truthful_end(run, "orders", before).at("status"), "success");
 }
 
+// Its late word is kept on its attempt for the next one to adopt, but that one never comes to it.
+TEST_P(StoppedWorker, AMergeThatIsToldLateIsNotForgottenWithTheAttemptThatShouldHaveAdoptedIt) {
+  scenario_.add_module("orders", append(1));
+  scenario_.add_module("others", append(1));
+  WorkerOptions options;
+  options.failpoint = "worker.merge.after=stop";
+  auto& stopped = scenario_.start_worker("w1", options);
+  const auto before = scenario_.rows("orders");
+  const auto run = scenario_.submit("orders");
+  stopped.wait_until_stopped();
+  GatedRunner runner(scenario_.system(), "claim");
+  auto gated = runner.options();
+  gated.slots = 1;
+  scenario_.start_worker("w2", gated);
+  runner.wait_reached();
+  stopped.signal(SIGCONT);
+  scenario_.expect_runs_again("others");  // on w1, which sends its late word first
+  scenario_.system().kill_worker("w2");
+  const auto shown = scenario_.expect_truthful_end(run, "orders", before);
+  EXPECT_EQ(shown.at("status"), "success") << shown.dump();
+}
+
 INSTANTIATE_TEST_SUITE_P(On, StoppedWorker, ::testing::Values(Engine::sqlite, Engine::postgresql),
                          [](const auto& each) { return each.param == Engine::sqlite ? "sqlite" : "postgresql"; });
 
