@@ -9,6 +9,7 @@ namespace pipekit::test {
 namespace {
 
 constexpr int kKilled = 128 + 9;
+constexpr int kPasses = 4;  // the command is in one of these turns
 
 ModuleOptions append(int retries) {
   ModuleOptions options;
@@ -18,7 +19,8 @@ ModuleOptions append(int retries) {
 
 class LostReply : public ::testing::Test {
  protected:
-  // Sends it to a broker that dies in its turn number `pass`, and sends it again to the next one.
+  // Sends it to a broker that dies in its turn number `pass`, which a worker's heartbeats bring about, and sends it
+  // again to the next one.
   Json ask_across_kill(const std::string& verb, const Json& args, int pass) {
     auto& system = scenario_.system();
     system.kill_broker();
@@ -59,20 +61,23 @@ TEST_F(LostReply, ARunThatIsSentAgainIsTheSameRun) {
   EXPECT_EQ(count("run.queued", 1), 1);
 }
 
-// A broker without workers makes its first turn by itself and the second for the request.
 TEST_F(LostReply, ARunThatWasCommittedBeforeTheBrokerDiedIsTheSameRun) {
-  for (const int pass : {1, 2}) {
+  scenario_.start_worker();
+  for (int pass = 1; pass <= kPasses; ++pass) {
     const auto module = fmt::format("orders{}", pass);
     scenario_.add_module(module, append(0));
+    const auto before = scenario_.rows(module);
     EXPECT_EQ(ask_across_kill("run", {{"module", module}}, pass).at("run_id"), pass);
+    EXPECT_EQ(scenario_.expect_truthful_end(pass, module, before).at("status"), "success");
     EXPECT_EQ(count("run.queued", pass), 1);
   }
 }
 
 TEST_F(LostReply, AnApplyThatWasCommittedBeforeTheBrokerDiedIsAnsweredAsTheFirstTime) {
-  for (const int pass : {1, 2}) {
-    const Json document = {
-        {"connections", {{{"name", fmt::format("c{}", pass)}, {"driver", "sqlite"}, {"jdbc_url", "jdbc:sqlite:/x"}}}}};
+  scenario_.start_worker();
+  for (int pass = 1; pass <= kPasses; ++pass) {
+    const Json connection = {{"name", fmt::format("c{}", pass)}, {"driver", "sqlite"}, {"jdbc_url", "jdbc:sqlite:/x"}};
+    const Json document = {{"connections", Json::array({connection})}};
     const auto changes = count("definition.changed");
     const auto body = ask_across_kill("apply", {{"document", document}}, pass);
     EXPECT_EQ(body.at("changes").at(0).at("action"), "add") << body.dump();
@@ -81,13 +86,17 @@ TEST_F(LostReply, AnApplyThatWasCommittedBeforeTheBrokerDiedIsAnsweredAsTheFirst
 }
 
 TEST_F(LostReply, ACancelThatWasCommittedBeforeTheBrokerDiedIsAnsweredAsTheFirstTime) {
-  for (const int pass : {1, 2}) {
+  for (int pass = 1; pass <= kPasses; ++pass) {
     const auto module = fmt::format("orders{}", pass);
     scenario_.add_module(module, append(0));
+    GatedRunner runner(scenario_.system(), "load");
+    scenario_.start_worker("w1", runner.options());
     const auto run = scenario_.submit(module);
+    runner.wait_reached();
     EXPECT_EQ(ask_across_kill("cancel", {{"run_id", run}}, pass).at("cancelled"), Json({run}));
     EXPECT_EQ(scenario_.system().finished(run).at("status"), "cancelled");
     EXPECT_EQ(count("run.finished", run), 1);
+    scenario_.system().kill_worker("w1");
   }
 }
 
