@@ -37,9 +37,6 @@ RunFlow::RunFlow(store::Database& db, Modules& modules, Workers& workers, const 
       settings_(settings),
       store_id_(db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")) {}
 
-// --- recovery and submit
-// ----------------------------------------------------------------------------------------------
-
 void RunFlow::recover(MonoTime now, WallTime wall) {
   for (const auto& row : store::runs::load_live(db_)) {
     LiveRun run;
@@ -116,11 +113,16 @@ Waiting RunFlow::waiting_of(const LiveRun& run) {
   Waiting waiting{run.id, definition.dest.required_tags, {}};
   waiting.uses.emplace_back(definition.dest.name, definition.dest.max_sessions);
   if (run.reconcile) return waiting;  // it asks the destination and nobody else
-  waiting.tags.insert(waiting.tags.end(), definition.source.required_tags.begin(),
-                      definition.source.required_tags.end());
-  if (definition.source.name != definition.dest.name) {
-    waiting.uses.emplace_back(definition.source.name, definition.source.max_sessions);
-  }
+  const auto add = [&](const ConnectionSnapshot& connection) {
+    const auto known = std::ranges::find(waiting.uses, connection.name, &std::pair<std::string, int64_t>::first);
+    if (known != waiting.uses.end()) return;
+    const auto& tags = connection.required_tags;
+    waiting.tags.insert(waiting.tags.end(), tags.begin(), tags.end());
+    waiting.uses.emplace_back(connection.name, connection.max_sessions);
+  };
+  add(definition.source);
+  for (const auto& watermark : definition.watermarks) add(watermark.connection);
+  for (const auto& hook : definition.hooks) add(hook.connection);
   return waiting;
 }
 
@@ -134,9 +136,6 @@ Event RunFlow::event(const std::string& kind, const LiveRun& run, const std::str
   event.fields = std::move(fields);
   return event;
 }
-
-// --- dispatch
-// ---------------------------------------------------------------------------------------------------------
 
 std::map<std::string, int64_t> RunFlow::sessions() const {
   std::map<std::string, int64_t> sessions;
@@ -213,9 +212,6 @@ void RunFlow::send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt&
   assignment.module = *run.definition;
   turn.to_worker(worker.peer, std::move(assignment));
 }
-
-// --- what workers say
-// -------------------------------------------------------------------------------------------------
 
 void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& listed, Epoch last_assignment) {
   for (const auto& key : listed) {
@@ -374,7 +370,8 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   if (found == runs_.end()) return;  // final: no event follows run.finished
   auto& run = found->second;
   if (run.attempt || run.last_epoch != row.epoch) return;  // a newer attempt lives, and adopts
-  const bool succeeded = finished.status == "success" || finished.status == "dry_run";
+  // One that was cancelled in its hooks has merged: no attempt may follow it.
+  const bool succeeded = finished.status == "success" || finished.status == "dry_run" || finished.outcome == "merged";
   const bool settles = run.reconcile && finished.outcome != "unknown";
   if (!succeeded && !settles) return;  // the retry goes on
   dequeue(run);
@@ -427,9 +424,6 @@ void RunFlow::lose(Turn& turn, Epoch epoch, AttemptEvent event) {
   end.worker = attempt.worker;
   end_attempt(turn, epoch, end, std::nullopt);
 }
-
-// --- ends
-// -------------------------------------------------------------------------------------------------------------
 
 RunAtEnd RunFlow::at_end(const LiveRun& run, bool was_merging, bool reconcile) const {
   RunAtEnd state;
@@ -553,9 +547,6 @@ std::vector<RunId> RunFlow::live_runs_of(std::optional<ModuleId> module, std::op
   }
   return ids;
 }
-
-// --- time
-// -------------------------------------------------------------------------------------------------------------
 
 void RunFlow::shift(MonoTime::duration stall) {
   for (auto& [epoch, attempt] : attempts_) attempt.deadline += stall;

@@ -46,6 +46,7 @@ class Exchange {
       auto reply = drain();
       if (!reply) return reply.error();
       if (*reply) return std::move(**reply);
+      if (link_.replaced_after_disconnect()) sent_ = false;  // asked again as soon as somebody is connected
     }
   }
 

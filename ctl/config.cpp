@@ -1,29 +1,22 @@
 #include "ctl/config.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <set>
 
-#include "ctl/command_line.h"
-#include "shared/nearest.h"
+#include "shared/config.h"
+#include "shared/endpoint.h"
 
 namespace pipekit::ctl {
 namespace {
 
-constexpr const char* kDefaultEndpoint = "tcp://127.0.0.1:7601";
-constexpr size_t kLongestSocketPath = 107;
-
 // The order is that of `config show`.
 const std::vector<Setting>& defaults() {
-  static const std::vector<Setting> kDefaults = {
-      {"broker", "", "default"},     {"data_dir", "", "default"},      {"output", "table", "default"},
-      {"timeout", "10", "default"},  {"quiet", "false", "default"},    {"verbose", "false", "default"},
-      {"log_level", "warn", "default"}, {"log_file", "", "default"}};
+  static const std::vector<Setting> kDefaults = {{"broker", "", "default"},        {"data_dir", "", "default"},
+                                                 {"output", "table", "default"},   {"timeout", "10", "default"},
+                                                 {"quiet", "false", "default"},    {"verbose", "false", "default"},
+                                                 {"log_level", "warn", "default"}, {"log_file", "", "default"}};
   return kDefaults;
 }
 
@@ -42,28 +35,6 @@ std::string variable_name(std::string_view key) {
   std::string name = "PIPEKIT_";
   for (const char c : key) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
-}
-
-Error at(const std::string& path, const YAML::Mark& mark, const std::string& what, std::string hint = "") {
-  return {ErrorCode::kUsage, fmt::format("{}:{}: {}", path, mark.line + 1, what), std::move(hint)};
-}
-
-Result<std::vector<Setting>> settings_of(const std::string& path, const YAML::Node& root) {
-  std::vector<Setting> settings;
-  if (root.IsNull()) return settings;
-  if (!root.IsMap()) return at(path, root.Mark(), "a configuration file is a map, one \"key: value\" a line");
-  std::set<std::string> seen;
-  for (const auto& entry : root) {
-    const auto key = entry.first.Scalar();
-    const auto keys = known_keys();
-    if (std::ranges::find(keys, key) == keys.end()) {
-      return at(path, entry.first.Mark(), fmt::format("unknown key \"{}\"", key), did_you_mean(key, keys));
-    }
-    if (!seen.insert(key).second) return at(path, entry.first.Mark(), fmt::format("\"{}\" stands here twice", key));
-    if (!entry.second.IsScalar()) return at(path, entry.second.Mark(), fmt::format("{} must be one value", key));
-    settings.push_back({key, entry.second.Scalar(), fmt::format("{}:{}", path, entry.first.Mark().line + 1)});
-  }
-  return settings;
 }
 
 class Layers {
@@ -121,14 +92,14 @@ Result<void> choose_endpoint(const Layers& layers, Config& config) {
       return {};
     }
     if (const auto dir = layers.at_level("data_dir", level)) {
-      auto endpoint = control_endpoint(dir->value);
+      auto endpoint = control_endpoint_in(dir->value);
       if (!endpoint) return endpoint.error();
       config.endpoint = *endpoint;
       config.data_dir = dir->value;
       return {};
     }
   }
-  config.endpoint = kDefaultEndpoint;
+  config.endpoint = kDefaultControlEndpoint;
   return {};
 }
 
@@ -163,26 +134,17 @@ Environment process_environment() {
   };
 }
 
-Result<std::string> control_endpoint(const std::string& data_dir) {
-  const auto path = (std::filesystem::path(data_dir) / "control.sock").string();
-  if (path.size() > kLongestSocketPath) {
-    return Error{ErrorCode::kUsage,
-                 fmt::format("the socket's path is {} bytes long, the system allows {}: {}", path.size(),
-                             kLongestSocketPath, path),
-                 "choose a data directory with a shorter path"};
-  }
-  return "ipc://" + path;
-}
-
 Result<std::vector<Setting>> read_config_file(const std::string& path) {
-  if (!std::ifstream(path)) {
-    return Error{ErrorCode::kUsage, fmt::format("cannot read the configuration file {}", path)};
+  const auto values = read_config(path, known_keys());
+  if (!values) return values.error();
+  std::vector<Setting> settings;
+  for (const auto& [key, list] : *values) {
+    if (list.size() != 1) {
+      return Error{ErrorCode::kUsage, fmt::format("{}: {} must be one value, not a list", path, key)};
+    }
+    settings.push_back({key, list.front(), path});
   }
-  try {
-    return settings_of(path, YAML::LoadFile(path));
-  } catch (const YAML::Exception& error) {
-    return at(path, error.mark, error.msg);
-  }
+  return settings;
 }
 
 Result<Config> resolve_config(const Arguments& global, const Environment& environment) {
@@ -199,7 +161,9 @@ Result<Config> resolve_config(const Arguments& global, const Environment& enviro
   for (const auto& fallback : defaults()) {
     auto setting = layers.value(fallback);
     if (auto applied = apply(setting, config); !applied) return applied.error();
-    if (setting.key == "broker" && setting.value.empty()) setting.value = config.endpoint;
+    if (setting.key == "broker" && setting.value.empty()) {
+      setting = {"broker", config.endpoint, config.data_dir.empty() ? "default" : "data_dir"};
+    }
     config.settings.push_back(std::move(setting));
   }
   return config;

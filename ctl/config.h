@@ -16,9 +16,9 @@ namespace pipekit::ctl {
 
 // One setting with its origin, for `config show`.
 struct Setting {
-  std::string key;     // "data_dir"
+  std::string key;  // "data_dir"
   std::string value;
-  std::string source;  // "--data-dir", "PIPEKIT_DATA_DIR", "FILE:3", "default"
+  std::string source;  // "--data-dir", "PIPEKIT_DATA_DIR", the file, "default"
 };
 
 struct Config {
@@ -41,8 +41,5 @@ Result<Config> resolve_config(const Arguments& global, const Environment& enviro
 
 // The settings of a file: a map of known keys to scalars.
 Result<std::vector<Setting>> read_config_file(const std::string& path);
-
-// "ipc://DIR/control.sock", or kUsage when the kernel would refuse a path that long (107 bytes).
-Result<std::string> control_endpoint(const std::string& data_dir);
 
 }  // namespace pipekit::ctl

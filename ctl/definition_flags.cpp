@@ -55,7 +55,8 @@ void add_flags(const Field& field, std::vector<Flag>& flags) {
   } else {
     flags.push_back({name, Flag::Type::text, about, placeholder(field), "", words_of(field)});
   }
-  if (is_sql(field)) flags.push_back({name + std::string(kFileSuffix), Flag::Type::text, "the same, read from a file", "FILE"});
+  if (is_sql(field))
+    flags.push_back({name + std::string(kFileSuffix), Flag::Type::text, "the same, read from a file", "FILE"});
 }
 
 Error both(const std::string& a, const std::string& b) {

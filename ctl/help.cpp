@@ -108,7 +108,8 @@ std::string program_help(const std::vector<Verb>& verbs) {
   out += "\nUsage: pipekit-ctl [FLAGS] VERB ...\n";
   out += section("Verbs", program_entries(verbs));
   out += section("Flags, before or after the verb", entries_of(global_flags()));
-  out += section("", {{"-h, --help", "of the program, or of the verb that stands before it"}, {"--version", "of this program"}})
+  out += section("", {{"-h, --help", "of the program, or of the verb that stands before it"},
+                      {"--version", "of this program"}})
              .substr(2);
   out +=
       "\nWithout --broker and --data-dir the broker is tcp://127.0.0.1:7601. Each long\n"

@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdlib>
 
 namespace pipekit::ctl {
 namespace {
 
 using std::chrono::days;
-using std::chrono::duration_cast;
 using std::chrono::floor;
 using std::chrono::hours;
 using std::chrono::minutes;
@@ -89,11 +88,16 @@ std::string with_thousands(int64_t number) {
 std::string duration_text(Millis duration) {
   const auto ms = duration.count() < 0 ? 0 : duration.count();
   if (ms < 1000) return fmt::format("{}ms", ms);
-  if (ms < 60'000) return fmt::format("{:.1f}s", static_cast<double>(ms / 100) / 10.0);
+  if (ms < 60'000) return fmt::format("{}.{}s", ms / 1000, ms % 1000 / 100);
   const auto total = ms / 1000;
   if (total < 3600) return fmt::format("{}m{:02}s", total / 60, total % 60);
   if (total < 86'400) return fmt::format("{}h{:02}m", total / 3600, total % 3600 / 60);
   return fmt::format("{}d{:02}h", total / 86'400, total % 86'400 / 3600);
+}
+
+std::string elapsed_text(Millis duration) {
+  const auto whole = floor<seconds>(duration);
+  return whole < minutes{1} ? fmt::format("{}s", std::max<int64_t>(whole.count(), 0)) : duration_text(whole);
 }
 
 std::string ago_text(WallTime then, WallTime now) {

@@ -8,6 +8,8 @@
 namespace pipekit::ctl {
 namespace {
 
+constexpr Millis kPauseAfterDisconnect{50};
+
 long timeout_until(std::optional<MonoTime> deadline, const Clock& clock) {
   if (!deadline) return -1;
   // Rounded up: waking before the deadline would find nothing due and spin.
@@ -32,12 +34,41 @@ Result<void> Link::check(const std::string& endpoint) {
 
 Link::Link(std::string endpoint, const Clock& clock) : endpoint_(std::move(endpoint)), clock_(clock) { reconnect(); }
 
+Link::~Link() { stop_monitor(); }
+
 void Link::reconnect() {
+  stop_monitor();
   socket_.reset();
   socket_.emplace(context_, endpoint_);
+  start_monitor();
 }
 
-bool Link::send(const ClientToBroker& message) { return socket_->send(encode(message)); }
+void Link::start_monitor() {
+  const auto name = fmt::format("inproc://monitor-{}", ++sockets_);
+  if (zmq_socket_monitor(socket_->socket().handle(), name.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) throw zmq::error_t();
+  monitor_.emplace(context_, zmq::socket_type::pair);
+  monitor_->set(zmq::sockopt::linger, 0);
+  monitor_->connect(name);
+}
+
+// The monitored socket must stop telling before its listener goes: ZeroMQ's I/O thread would wait for ever to tell.
+void Link::stop_monitor() {
+  if (!monitor_) return;
+  zmq_socket_monitor(socket_->socket().handle(), nullptr, 0);
+  monitor_.reset();
+}
+
+bool Link::replaced_after_disconnect() {
+  bool disconnected = false;
+  zmq::message_t part;  // each event is two parts; what they say is known, as only one kind was asked for
+  while (monitor_->recv(part, zmq::recv_flags::dontwait)) disconnected = true;
+  if (!disconnected) return false;
+  reconnect();
+  send_from_ = clock_.now() + kPauseAfterDisconnect;
+  return true;
+}
+
+bool Link::send(const ClientToBroker& message) { return clock_.now() >= send_from_ && socket_->send(encode(message)); }
 
 Result<std::optional<BrokerToClient>> Link::receive() {
   const auto received = socket_->try_receive();
@@ -53,8 +84,13 @@ void Link::also_wait_for(int interrupt_fd, int output_fd) {
 }
 
 Link::Woke Link::wait(bool for_sending, std::optional<MonoTime> deadline) {
+  if (for_sending && clock_.now() < send_from_) {
+    for_sending = false;
+    deadline = std::min(deadline.value_or(send_from_), send_from_);
+  }
   const auto wanted = static_cast<short>(for_sending ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
-  std::vector<zmq_pollitem_t> items = {{socket_->socket().handle(), 0, wanted, 0}};
+  std::vector<zmq_pollitem_t> items = {{socket_->socket().handle(), 0, wanted, 0},
+                                       {monitor_->handle(), 0, ZMQ_POLLIN, 0}};
   if (interrupt_fd_ >= 0) items.push_back({nullptr, interrupt_fd_, ZMQ_POLLIN, 0});
   if (output_fd_ >= 0) items.push_back({nullptr, output_fd_, 0, 0});  // only its POLLERR
   const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), timeout_until(deadline, clock_));

@@ -17,12 +17,19 @@ class Link {
   // kUsage when ZeroMQ does not take the endpoint. The broker need not be there yet.
   static Result<void> check(const std::string& endpoint);
   Link(std::string endpoint, const Clock& clock);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   void reconnect();
   // False: nobody is connected (yet); wait with for_sending.
   bool send(const ClientToBroker& message);
   // The next message; nullopt when none waits. kVersionMismatch and kMalformed name what is wrong.
   Result<std::optional<BrokerToClient>> receive();
+
+  // True once after the connection broke: what was sent on it may be lost. The socket was replaced, because a message
+  // may still be put into a dead one after ZeroMQ told of its death.
+  bool replaced_after_disconnect();
 
   // These end a wait too; -1: nothing of the kind.
   void also_wait_for(int interrupt_fd, int output_fd);
@@ -34,10 +41,16 @@ class Link {
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
+  void start_monitor();
+  void stop_monitor();
+
   std::string endpoint_;
   const Clock& clock_;
   zmq::context_t context_{1};
   std::optional<DealerSocket> socket_;
+  std::optional<zmq::socket_t> monitor_;  // tells when the connection breaks
+  int64_t sockets_ = 0;
+  MonoTime send_from_{};  // so that a peer that accepts and hangs up is not asked a thousand times a second
   int interrupt_fd_ = -1;
   int output_fd_ = -1;
 };

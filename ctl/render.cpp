@@ -59,9 +59,7 @@ std::string tinted(std::string_view text, Tint tint, const Style& style) {
   return fmt::format("{}{}\x1b[0m", escape_of(tint), text);
 }
 
-std::string render_json(const Json& value) {
-  return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string render_json(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 std::string render_json_line(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -110,9 +108,7 @@ Column text_column(std::string title, std::string field, int priority) {
 }
 
 Column number_column(std::string title, std::string field, int priority) {
-  auto cell = [field](const Json& row, const Style& style) {
-    return Cell{number_text(field_of(row, field), style)};
-  };
+  auto cell = [field](const Json& row, const Style& style) { return Cell{number_text(field_of(row, field), style)}; };
   return {std::move(title), cell, Align::right, priority};
 }
 

@@ -57,9 +57,9 @@ std::string render_table(const std::vector<Column>& columns, const Json& rows, c
 // come first in their order, the others after them by name; null and empty ones are left out.
 std::string render_object(const std::vector<std::string>& order, const Json& object, const Style& style);
 
-std::string render_json(const Json& value);          // indented by 2
-std::string render_json_line(const Json& value);     // one line
-std::string render_yaml(const Json& value);          // one document
+std::string render_json(const Json& value);       // indented by 2
+std::string render_json_line(const Json& value);  // one line
+std::string render_yaml(const Json& value);       // one document
 // `fields` first, then the other fields that rows have, by name. One object is a table of one row.
 std::string render_csv(const std::vector<std::string>& fields, const Json& value);
 // One record of RFC 4180.

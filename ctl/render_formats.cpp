@@ -37,12 +37,14 @@ std::vector<std::string> all_fields(const std::vector<std::string>& first, const
 }
 
 bool looks_like_another_type(const std::string& text) {
-  static const std::set<std::string, std::less<>> kWords = {"true", "false", "yes", "no",   "on",  "off",
-                                                            "null", "~",     "y",   "n", ""};
+  static const std::set<std::string, std::less<>> kWords = {"true", "false", "yes", "no", "on", "off",
+                                                            "null", "~",     "y",   "n",  ""};
   std::string lower = text;
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (kWords.contains(lower)) return true;
-  return lower.find_first_not_of("0123456789.+-_:xoabcdefinTZtz ") == std::string::npos;  // numbers, times, .inf
+  // Numbers in all their forms, times, .inf and .nan; quoting too much does no harm.
+  if (lower.find_first_of("0123456789") == std::string::npos) return lower.find_first_of(".+-") == 0;
+  return lower.find_first_not_of("0123456789abcdefinxotz.+-_: ") == std::string::npos;
 }
 
 bool is_plain_scalar(const std::string& text) {

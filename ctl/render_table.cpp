@@ -7,8 +7,8 @@ namespace pipekit::ctl {
 namespace {
 
 constexpr size_t kGap = 2;
-constexpr size_t kNarrowest = 8;      // a column is not cut below this; it is left out instead
-constexpr size_t kLongText = 100;     // in render_object: below its name
+constexpr size_t kNarrowest = 8;   // a column is not cut below this; it is left out instead
+constexpr size_t kLongText = 100;  // in render_object: below its name
 constexpr size_t kNameWidth = 24;
 
 struct Laid {
@@ -113,7 +113,13 @@ std::string field_text(const std::string& name, const Json& value, const Style& 
   return name.ends_with("id") ? plain_text(value) : number_text(value, style);
 }
 
+bool is_nested(const Json& value) {
+  return value.is_object() ||
+         (value.is_array() && std::ranges::any_of(value, [](const Json& item) { return item.is_structured(); }));
+}
+
 std::string field_line(const std::string& name, const Json& value, const Style& style) {
+  if (is_nested(value)) return tinted(name, Tint::bold, style) + "\n" + indented(render_yaml(value));
   const auto text = field_text(name, value, style);
   const std::string space(kNameWidth - std::min(kNameWidth - 1, name.size()), ' ');
   if (text.find('\n') != std::string::npos || text.size() > kLongText) {
@@ -129,9 +135,15 @@ std::string render_table(const std::vector<Column>& columns, const Json& rows, c
   std::vector<Laid> laid;
   for (const auto& column : columns) laid.push_back(laid_out(column, rows, style));
   fit(laid, style.width);
-  auto out = line_of(laid, [](const Laid& c) { return Cell{c.column->title, Tint::bold}; }, style);
+  auto out = line_of(
+      laid,
+      [](const Laid& c) {
+        return Cell{c.column->title, Tint::bold};
+      },
+      style);
   for (size_t i = 0; i < rows.size(); ++i) {
-    out += line_of(laid, [i](const Laid& c) { return c.cells[i]; }, style);
+    out += line_of(
+        laid, [i](const Laid& c) { return c.cells[i]; }, style);
   }
   return out;
 }

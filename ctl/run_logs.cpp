@@ -39,8 +39,8 @@ class LogFollower final : public Observer {
                             {"stream", text_in(event.fields, "stream")},
                             {"line", text_in(event.fields, "line")}});
     } else {
-      context_.notice(fmt::format("lines {} to {} were elided", text_in(event.fields, "from"),
-                                  text_in(event.fields, "to")));
+      context_.notice(
+          fmt::format("lines {} to {} were elided", text_in(event.fields, "from"), text_in(event.fields, "to")));
     }
     return std::nullopt;
   }

@@ -72,11 +72,11 @@ std::string watermark_lines(const Json& run) {
 std::string attempt_table(const Json& run, const Style& style) {
   const auto found = run.find("attempts");
   if (found == run.end() || !found->is_array() || found->empty()) return {};
-  return render_table({text_column("ATTEMPT", "number", 0), text_column("WORKER", "worker", 1),
-                       text_column("STATE", "state", 0), status_column("STATUS", "status"),
-                       duration_column("TOOK", "started_at", "ended_at", 2), text_column("MERGE", "outcome", 3),
-                       text_column("ERROR", "error", 4)},
-                      *found, style);
+  return render_table(
+      {text_column("ATTEMPT", "number", 0), text_column("WORKER", "worker", 1), text_column("STATE", "state", 0),
+       status_column("STATUS", "status"), duration_column("TOOK", "started_at", "ended_at", 2),
+       text_column("MERGE", "outcome", 3), text_column("ERROR", "error", 4)},
+      *found, style);
 }
 
 }  // namespace
@@ -104,10 +104,10 @@ std::string group_run_page(const Json& group_run, const Style& style) {
   page += pair_line("by", text_in(group_run, "triggered_by")) + pair_line("note", text_in(group_run, "note"));
   const auto members = group_run.find("members");
   if (members == group_run.end()) return page;
-  const auto table = render_table({text_column("ORDER", "run_order", 3), text_column("MODULE", "module_name", 0),
-                                   text_column("RUN", "run_id", 0), status_column("STATUS", "status"),
-                                   number_column("ROWS", "row_count", 1), text_column("ERROR", "error", 2)},
-                                  *members, style);
+  const auto table = render_table(
+      {text_column("ORDER", "run_order", 3), text_column("MODULE", "module_name", 0), text_column("RUN", "run_id", 0),
+       status_column("STATUS", "status"), number_column("ROWS", "row_count", 1), text_column("ERROR", "error", 2)},
+      *members, style);
   return page + titled("members", table, style);
 }
 

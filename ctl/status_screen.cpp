@@ -70,9 +70,10 @@ std::string endpoints_of(const Json& broker) {
 
 std::string broker_lines(const Json& broker, const Style& style) {
   const auto uptime = duration_text(std::chrono::seconds{integer_in(broker, "uptime_s").value_or(0)});
-  auto text = fmt::format("{} broker {}  up {}  queue {}  live {}  tails {}", tinted("✔", Tint::good, style),
-                          text_in(broker, "version"), uptime, integer_in(broker, "queue_length").value_or(0),
-                          integer_in(broker, "live_attempts").value_or(0), integer_in(broker, "open_tails").value_or(0));
+  auto text =
+      fmt::format("{} broker {}  up {}  queue {}  live {}  tails {}", tinted("✔", Tint::good, style),
+                  text_in(broker, "version"), uptime, integer_in(broker, "queue_length").value_or(0),
+                  integer_in(broker, "live_attempts").value_or(0), integer_in(broker, "open_tails").value_or(0));
   if (const auto p99 = microseconds(broker, "commit_us"); !p99.empty()) text += "  commit p99 " + p99;
   text += "\n";
   if (const auto endpoints = endpoints_of(broker); !endpoints.empty()) {
@@ -86,31 +87,32 @@ std::string titled(std::string_view title, const std::string& table, const Style
 }
 
 std::vector<Column> live_columns() {
-  return {text_column("RUN", "run_id", 0),        text_column("MODULE", "module_name", 0),
-          status_column("STATUS", "status"),      text_column("STEP", "step", 1),
-          number_column("ROWS", "rows", 2),       duration_column("TAKES", "queued_at", "", 3),
+  return {text_column("RUN", "run_id", 0),   text_column("MODULE", "module_name", 0),
+          status_column("STATUS", "status"), text_column("STEP", "step", 1),
+          number_column("ROWS", "rows", 2),  duration_column("TAKES", "queued_at", "", 3),
           text_column("WORKER", "worker", 4)};
 }
 
 }  // namespace
 
 std::vector<Column> worker_columns() {
-  return {text_column("WORKER", "name", 0),
-          {"STATE",
-           [](const Json& row, const Style&) {
-             const auto state = is_on(row, "draining") ? "draining" : text_in(row, "state");
-             return Cell{state, status_tint(state)};
-           },
-           Align::left, 0},
-          {"BUSY",
-           [](const Json& row, const Style&) {
-             return Cell{fmt::format("{}/{}", integer_in(row, "busy").value_or(0), integer_in(row, "slots").value_or(0))};
-           },
-           Align::right, 1},
-          text_column("HOST", "host", 3),
-          text_column("TAGS", "tags", 2),
-          text_column("VERSION", "version", 5),
-          time_column("SEEN", "seen_at", 4)};
+  return {
+      text_column("WORKER", "name", 0),
+      {"STATE",
+       [](const Json& row, const Style&) {
+         const auto state = is_on(row, "draining") ? "draining" : text_in(row, "state");
+         return Cell{state, status_tint(state)};
+       },
+       Align::left, 0},
+      {"BUSY",
+       [](const Json& row, const Style&) {
+         return Cell{fmt::format("{}/{}", integer_in(row, "busy").value_or(0), integer_in(row, "slots").value_or(0))};
+       },
+       Align::right, 1},
+      text_column("HOST", "host", 3),
+      text_column("TAGS", "tags", 2),
+      text_column("VERSION", "version", 5),
+      time_column("SEEN", "seen_at", 4)};
 }
 
 std::vector<Column> group_columns() {
@@ -130,8 +132,8 @@ std::vector<Column> group_columns() {
              std::string text;
              for (const auto& schedule : part(row, "schedules")) {
                const auto every = integer_in(schedule, "every_s").value_or(0);
-               const auto when = every > 0 ? "every " + duration_text(std::chrono::seconds{every})
-                                           : text_in(schedule, "cron_expr");
+               const auto when =
+                   every > 0 ? "every " + duration_text(std::chrono::seconds{every}) : text_in(schedule, "cron_expr");
                text += (text.empty() ? "" : "; ") + when;
              }
              return Cell{text};

@@ -81,7 +81,6 @@ std::optional<MonoTime> Tail::deadline(std::optional<MonoTime> wake) const {
 }
 
 void Tail::lose(std::string_view reason) {
-  link_.reconnect();
   asked_ = false;
   if (!lost_ && heard_once_) notice_(fmt::format("{}; waiting for it at {}", reason, link_.endpoint()));
   lost_ = true;
@@ -95,7 +94,10 @@ void Tail::hear(MonoTime now) {
 }
 
 void Tail::ask_if_due(MonoTime now) {
-  if (asked_ && now >= silent_at_) lose("the broker is silent");
+  if (asked_ && now >= silent_at_) {
+    link_.reconnect();
+    lose("the broker is silent");
+  }
   if (asked_) return;
   if (!link_.send(TailRequest{++number_, cursor_.after(), wish_.follow, wish_.filter})) return;
   spdlog::debug("asked for events after {}", cursor_.after());
@@ -109,6 +111,7 @@ Result<std::optional<Tail::Step>> Tail::drain() {
     if (!message) return message.error();
     if (!*message) return std::optional<Step>{};
     if (std::holds_alternative<BrokerLeaving>(**message)) {
+      link_.reconnect();
       lose("the broker has left");
     } else if (auto* reply = std::get_if<TailReply>(&**message); reply != nullptr && reply->number == number_) {
       hear(link_.clock().now());
@@ -131,6 +134,7 @@ Result<Tail::Step> Tail::next(std::optional<MonoTime> wake) {
     if (woke == Link::Woke::output_closed) return Step{{}, false, End::output_closed};
     auto step = drain();
     if (!step) return step.error();
+    if (link_.replaced_after_disconnect() && asked_) lose("the connection to the broker broke");
     if (*step && (!(*step)->events.empty() || !wish_.follow)) return std::move(**step);
   }
 }

@@ -70,8 +70,8 @@ class Tail {
   bool asked_ = false;
   bool heard_once_ = false;
   bool lost_ = false;
-  MonoTime began_;       // of the wait for an answer that is under way
-  MonoTime silent_at_{}; // when an unanswered request is asked again
+  MonoTime began_;        // of the wait for an answer that is under way
+  MonoTime silent_at_{};  // when an unanswered request is asked again
 };
 
 // The highest number committed, where a tail begins that wants only what is new.

@@ -30,14 +30,17 @@ Listing listing_of(Kind kind) {
   const auto fields = field_names(kind);
   switch (kind) {
     case Kind::driver:
-      return {{text_column("DRIVER", "name", 0), text_column("JAR", "jar_file", 2), text_column("CLASS", "class_name", 3),
-               text_column("URL", "url_template", 1)},
-              fields, none};
+      return {{text_column("DRIVER", "name", 0), text_column("JAR", "jar_file", 2),
+               text_column("CLASS", "class_name", 3), text_column("URL", "url_template", 1)},
+              fields,
+              none};
     case Kind::connection:
-      return {{text_column("CONNECTION", "name", 0), text_column("DRIVER", "driver", 1), text_column("URL", "jdbc_url", 2),
-               text_column("USER", "username", 3), text_column("TAGS", "required_tags", 4),
-               number_column("SESSIONS", "max_sessions", 5), text_column("FENCE", "fence", 6)},
-              fields, none};
+      return {
+          {text_column("CONNECTION", "name", 0), text_column("DRIVER", "driver", 1), text_column("URL", "jdbc_url", 2),
+           text_column("USER", "username", 3), text_column("TAGS", "required_tags", 4),
+           number_column("SESSIONS", "max_sessions", 5), text_column("FENCE", "fence", 6)},
+          fields,
+          none};
     default:
       return {group_columns(), fields, none};
   }
@@ -165,17 +168,33 @@ std::vector<Verb> verbs_of(Kind kind) {
   };
   return {
       {name + " list", fmt::format("All {}s.", name), {}, {}, {fmt::format("pipekit-ctl {} list", name)}, "", list_run},
-      {name + " show", fmt::format("One {} with all its fields.", name), {object}, {},
-       {fmt::format("pipekit-ctl {} show NAME", name)}, "", show_run},
-      {name + " add", fmt::format("Add a {}.", name), {{"NAME", "its name; may stand in the file instead", false}},
+      {name + " show",
+       fmt::format("One {} with all its fields.", name),
+       {object},
+       {},
+       {fmt::format("pipekit-ctl {} show NAME", name)},
+       "",
+       show_run},
+      {name + " add",
+       fmt::format("Add a {}.", name),
+       {{"NAME", "its name; may stand in the file instead", false}},
        with_flags(definition_flags(kind), {kFile}),
-       {add_example(kind), fmt::format("pipekit-ctl {} add -f {}.yaml", name, name)}, "",
+       {add_example(kind), fmt::format("pipekit-ctl {} add -f {}.yaml", name, name)},
+       "",
        [kind](Context& c, const Arguments& args) { return add(c, kind, args); }},
-      {name + " update", fmt::format("Change fields of a {}; the others stay.", name), {object},
-       with_flags(definition_flags(kind), {kFile, kRename, kUnset}), {update_example(kind)}, "",
+      {name + " update",
+       fmt::format("Change fields of a {}; the others stay.", name),
+       {object},
+       with_flags(definition_flags(kind), {kFile, kRename, kUnset}),
+       {update_example(kind)},
+       "",
        [kind](Context& c, const Arguments& args) { return update(c, kind, args); }},
-      {name + " remove", fmt::format("Remove a {} that nothing refers to.", name), {object}, {kYes},
-       {fmt::format("pipekit-ctl {} remove NAME --yes", name)}, "",
+      {name + " remove",
+       fmt::format("Remove a {} that nothing refers to.", name),
+       {object},
+       {kYes},
+       {fmt::format("pipekit-ctl {} remove NAME --yes", name)},
+       "",
        [kind](Context& c, const Arguments& args) { return remove(c, kind, args); }},
   };
 }
@@ -193,6 +212,7 @@ std::vector<Verb> definition_verbs() {
   take(part_verbs());
   take(verbs_of(Kind::group));
   take(member_verbs());
+  take(schedule_verbs());
   return verbs;
 }
 

@@ -106,8 +106,8 @@ Result<int> apply(Context& context, const Arguments& args) {
   if (!answer) return answer.error();
   const auto tally = print_changes(context, *answer);
   if (context.for_people()) {
-    context.notice(fmt::format("{} {}, {} unchanged", tally.changed, dry_run ? "would change" : "changed",
-                               tally.unchanged));
+    context.notice(
+        fmt::format("{} {}, {} unchanged", tally.changed, dry_run ? "would change" : "changed", tally.unchanged));
   }
   return 0;
 }
@@ -139,16 +139,29 @@ Result<int> export_document(Context& context, const Arguments&) {
 
 std::vector<Verb> document_verbs() {
   return {
-      {"apply", "Make the definitions what the files say, all or nothing.", {},
-       {kPath, {"dry-run", Flag::Type::on, "only show what would change"}, kPrune,
+      {"apply",
+       "Make the definitions what the files say, all or nothing.",
+       {},
+       {kPath,
+        {"dry-run", Flag::Type::on, "only show what would change"},
+        kPrune,
         {"yes", Flag::Type::on, "do not ask before --prune removes"}},
        {"pipekit-ctl apply -f jobs.yaml", "pipekit-ctl apply -f definitions/ --dry-run --prune"},
        "Applying twice changes nothing. A file that is wrong in one place changes nothing: exit 3, with file and line.",
        apply},
-      {"diff", "What apply would change.", {},
+      {"diff",
+       "What apply would change.",
+       {},
        {kPath, kPrune, {"exit-code", Flag::Type::on, "exit 1 when there is a difference"}},
-       {"pipekit-ctl diff -f jobs.yaml --exit-code"}, "", diff},
-      {"export", "All definitions as one file that apply takes.", {}, {}, {"pipekit-ctl export > all.yaml"}, "",
+       {"pipekit-ctl diff -f jobs.yaml --exit-code"},
+       "",
+       diff},
+      {"export",
+       "All definitions as one file that apply takes.",
+       {},
+       {},
+       {"pipekit-ctl export > all.yaml"},
+       "",
        export_document},
   };
 }

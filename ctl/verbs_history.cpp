@@ -14,9 +14,9 @@ namespace {
 
 const Flag kLimit = {"limit", Flag::Type::integer, "how many (50)", "N"};
 
-const std::vector<std::string> kRunFields = {"id",         "module_name", "status",      "attempt",   "worker",
-                                             "queued_at",  "started_at",  "finished_at", "row_count", "error",
-                                             "module_id",  "group_run_id", "triggered_by"};
+const std::vector<std::string> kRunFields = {"id",        "module_name",  "status",      "attempt",   "worker",
+                                             "queued_at", "started_at",   "finished_at", "row_count", "error",
+                                             "module_id", "group_run_id", "triggered_by"};
 
 Listing run_listing() {
   return {{text_column("RUN", "id", 0), text_column("MODULE", "module_name", 0), status_column("STATUS", "status"),
@@ -65,12 +65,12 @@ Result<int> group_runs_list(Context& context, const Arguments& args) {
   if (args.has("group")) request["group"] = args.text("group");
   if (const auto limit = args.integer("limit")) request["limit"] = *limit;
   if (const auto before = args.integer("before")) request["before"] = *before;
-  const Listing listing = {{text_column("GROUP RUN", "id", 0), text_column("GROUP", "group_name", 0),
-                            status_column("STATUS", "status"), time_column("STARTED", "started_at", 1),
-                            duration_column("TOOK", "started_at", "finished_at", 2),
-                            text_column("BY", "triggered_by", 3), text_column("NOTE", "note", 4)},
-                           {"id", "group_id", "group_name", "status", "started_at", "finished_at", "triggered_by"},
-                           "no group runs; pipekit-ctl run-group GROUP starts one"};
+  const Listing listing = {
+      {text_column("GROUP RUN", "id", 0), text_column("GROUP", "group_name", 0), status_column("STATUS", "status"),
+       time_column("STARTED", "started_at", 1), duration_column("TOOK", "started_at", "finished_at", 2),
+       text_column("BY", "triggered_by", 3), text_column("NOTE", "note", 4)},
+      {"id", "group_id", "group_name", "status", "started_at", "finished_at", "triggered_by"},
+      "no group runs; pipekit-ctl run-group GROUP starts one"};
   return list(context, "group_runs.list", std::move(request), listing);
 }
 
@@ -137,27 +137,57 @@ std::vector<Verb> history_verbs() {
   using enum Flag::Type;
   const Flag before = {"before", integer, "only those with a smaller number", "ID"};
   return {
-      {"runs list", "Runs, newest first.", {},
+      {"runs list",
+       "Runs, newest first.",
+       {},
        {{"module", text, "only of this module", "NAME"},
         {"status", text, "only those", "STATUS", "", {"queued", "running", "success", "error", "cancelled", "dry_run"}},
-        {"since", text, "queued since: an ISO time (UTC) or 90s, 30m, 24h, 7d", "T"}, kLimit, before},
-       {"pipekit-ctl runs list --module orders --since 24h"}, "", runs_list},
-      {"runs show", "One run: times, watermarks, SQL, error, attempts, log.", {{"ID", "the run's number"}}, {},
-       {"pipekit-ctl runs show 12"}, "", runs_show},
-      {"runs logs", "The log lines of a run.", {{"ID", "the run's number"}},
-       {{"follow", on, "go on until the run ends", "", "f"}}, {"pipekit-ctl runs logs 12 -f"}, "", runs_logs},
-      {"group-runs list", "Group runs, newest first.", {},
-       {{"group", text, "only of this group", "NAME"}, kLimit, before}, {"pipekit-ctl group-runs list --group nightly"},
-       "", group_runs_list},
-      {"group-runs show", "One group run and its members.", {{"ID", "its number"}}, {},
-       {"pipekit-ctl group-runs show 3"}, "", group_runs_show},
-      {"events tail", "What happens, as it happens.", {},
+        {"since", text, "queued since: an ISO time (UTC) or 90s, 30m, 24h, 7d", "T"},
+        kLimit,
+        before},
+       {"pipekit-ctl runs list --module orders --since 24h"},
+       "",
+       runs_list},
+      {"runs show",
+       "One run: times, watermarks, SQL, error, attempts, log.",
+       {{"ID", "the run's number"}},
+       {},
+       {"pipekit-ctl runs show 12"},
+       "",
+       runs_show},
+      {"runs logs",
+       "The log lines of a run.",
+       {{"ID", "the run's number"}},
+       {{"follow", on, "go on until the run ends", "", "f"}},
+       {"pipekit-ctl runs logs 12 -f"},
+       "",
+       runs_logs},
+      {"group-runs list",
+       "Group runs, newest first.",
+       {},
+       {{"group", text, "only of this group", "NAME"}, kLimit, before},
+       {"pipekit-ctl group-runs list --group nightly"},
+       "",
+       group_runs_list},
+      {"group-runs show",
+       "One group run and its members.",
+       {{"ID", "its number"}},
+       {},
+       {"pipekit-ctl group-runs show 3"},
+       "",
+       group_runs_show},
+      {"events tail",
+       "What happens, as it happens.",
+       {},
        {{"since", integer, "what came after number SEQ (0: all that is kept)", "SEQ"},
-        {"no-follow", on, "only what is there, then exit 0"}, {"run", integer, "only of this run", "ID"},
-        {"module", text, "only of this module", "NAME"}, {"kind", Flag::Type::list, "only of this kind: run.finished, worker.lost, ...", "KIND"}},
+        {"no-follow", on, "only what is there, then exit 0"},
+        {"run", integer, "only of this run", "ID"},
+        {"module", text, "only of this module", "NAME"},
+        {"kind", Flag::Type::list, "only of this kind: run.finished, worker.lost, ...", "KIND"}},
        {"pipekit-ctl events tail", "pipekit-ctl -o json events tail --since 0 --no-follow",
         "pipekit-ctl events tail --module orders --kind run.finished"},
-       "Without --since only what is new. With -o json one object a line.", events_tail},
+       "Without --since only what is new. With -o json one object a line.",
+       events_tail},
   };
 }
 

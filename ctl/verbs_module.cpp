@@ -39,7 +39,8 @@ Result<int> test_connection(Context& context, const Arguments& args) {
   return 0;
 }
 
-std::string sql_block(std::string_view title, const std::string& sql, const Style& style) {
+std::string sql_block(std::string_view title, std::string sql, const Style& style) {
+  sql.erase(sql.find_last_not_of('\n') + 1);
   if (sql.empty()) return {};
   std::string out = tinted(title, Tint::bold, style) + "\n";
   for (size_t at = 0; at <= sql.size();) {
@@ -87,21 +88,40 @@ Result<int> preview(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Verb> connection_test_verb() {
-  return {{"connection test", "Ask a worker to connect with it.", {{"NAME", "its name or id"}}, {},
-           {"pipekit-ctl connection test wh"}, "Exit 5 when the database cannot be reached.", test_connection}};
+  return {{"connection test",
+           "Ask a worker to connect with it.",
+           {{"NAME", "its name or id"}},
+           {},
+           {"pipekit-ctl connection test wh"},
+           "Exit 5 when the database cannot be reached.",
+           test_connection}};
 }
 
 std::vector<Verb> module_verbs() {
   const Positional name = {"NAME", "its name or id"};
   return {
-      {"module enable", "Let groups run it again.", {name}, {}, {"pipekit-ctl module enable orders"}, "",
+      {"module enable",
+       "Let groups run it again.",
+       {name},
+       {},
+       {"pipekit-ctl module enable orders"},
+       "",
        [](Context& c, const Arguments& args) { return set_enabled(c, args, true); }},
-      {"module disable", "Let groups leave it out.", {name}, {}, {"pipekit-ctl module disable orders"}, "",
+      {"module disable",
+       "Let groups leave it out.",
+       {name},
+       {},
+       {"pipekit-ctl module disable orders"},
+       "",
        [](Context& c, const Arguments& args) { return set_enabled(c, args, false); }},
-      {"module preview", "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.", {name},
+      {"module preview",
+       "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.",
+       {name},
        {{"rows", Flag::Type::integer, "how many (10)", "N"},
         {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"}},
-       {"pipekit-ctl module preview orders --rows 5"}, "", preview},
+       {"pipekit-ctl module preview orders --rows 5"},
+       "",
+       preview},
   };
 }
 

@@ -1,11 +1,12 @@
-// Watermarks and hooks of a module, members of a group, schedules.
+// Watermarks and hooks of a module, members of a group.
+#include "ctl/verbs_parts.h"
+
 #include <fmt/format.h>
 
 #include "ctl/context.h"
 #include "ctl/definition_flags.h"
 #include "ctl/human.h"
 #include "ctl/status_screen.h"
-#include "ctl/verbs_parts.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -113,17 +114,34 @@ std::vector<Verb> verbs_of(Kind kind) {
     return fmt::format("pipekit-ctl {} {} {} --module orders", name, verb, hook ? "3" : "last_id");
   };
   return {
-      {name + " list", fmt::format("The {}s of a module.", name), {}, {kModule},
-       {fmt::format("pipekit-ctl {} list --module orders", name)}, "",
+      {name + " list",
+       fmt::format("The {}s of a module.", name),
+       {},
+       {kModule},
+       {fmt::format("pipekit-ctl {} list --module orders", name)},
+       "",
        [kind](Context& c, const Arguments& args) { return list_parts(c, kind, args); }},
-      {name + " add", fmt::format("Add a {} to a module.", name), new_name, flags_of(kind, {}), {add_example(kind)}, "",
+      {name + " add",
+       fmt::format("Add a {} to a module.", name),
+       new_name,
+       flags_of(kind, {}),
+       {add_example(kind)},
+       "",
        [kind](Context& c, const Arguments& args) { return add_part(c, kind, args); }},
-      {name + " update", fmt::format("Change a {}.", name), {object},
+      {name + " update",
+       fmt::format("Change a {}.", name),
+       {object},
        flags_of(kind, hook ? std::vector{unset} : std::vector{rename, unset}),
-       {example("update") + (hook ? " --run-on always" : " --default-value 1")}, "",
+       {example("update") + (hook ? " --run-on always" : " --default-value 1")},
+       "",
        [kind](Context& c, const Arguments& args) { return update_part(c, kind, args); }},
-      {name + " remove", fmt::format("Remove a {}.", name), {object}, {kModule, {"yes", Flag::Type::on, "do not ask"}},
-       {example("remove")}, "", [kind](Context& c, const Arguments& args) { return remove_part(c, kind, args); }},
+      {name + " remove",
+       fmt::format("Remove a {}.", name),
+       {object},
+       {kModule, {"yes", Flag::Type::on, "do not ask"}},
+       {example("remove")},
+       "",
+       [kind](Context& c, const Arguments& args) { return remove_part(c, kind, args); }},
   };
 }
 
@@ -148,23 +166,6 @@ Result<int> remove_member(Context& context, const Arguments& args) {
   return show_group(context, "group.remove_member", {{"group", args.text("GROUP")}, {"module", args.text("MODULE")}});
 }
 
-Result<int> schedule_list(Context& context, const Arguments& args) {
-  const Column every = {"EVERY",
-                        [](const Json& row, const Style&) {
-                          const auto seconds = integer_in(row, "every_s").value_or(0);
-                          return Cell{seconds == 0 ? "" : duration_text(std::chrono::seconds{seconds})};
-                        },
-                        Align::left, 1};
-  Json request = Json::object();
-  if (args.has("group")) request["group"] = args.text("group");
-  return list(context, "schedule.list", std::move(request),
-              {{text_column("ID", "id", 0), text_column("GROUP", "group", 0), text_column("CRON", "cron_expr", 0), every,
-                text_column("ZONE", "timezone", 2), text_column("MISFIRE", "misfire", 4),
-                text_column("ENABLED", "enabled", 3), time_column("LAST FIRED", "last_fired_at", 2)},
-               {"id", "group", "kind", "cron_expr", "every_s", "timezone", "misfire", "enabled", "last_fired_at"},
-               "no schedules; groups in a definition file may have some"});
-}
-
 }  // namespace
 
 std::vector<Verb> part_verbs() {
@@ -177,13 +178,20 @@ std::vector<Verb> member_verbs() {
   const Positional group = {"GROUP", "its name or id"};
   const Positional module = {"MODULE", "its name or id"};
   return {
-      {"group add-member", "Add a module to a group.", {group, module},
+      {"group add-member",
+       "Add a module to a group.",
+       {group, module},
        {{"run-order", Flag::Type::integer, "its place; equal ones run side by side (last)", "N"}},
-       {"pipekit-ctl group add-member nightly orders --run-order 2"}, "", add_member},
-      {"group remove-member", "Take a module out of a group.", {group, module}, {},
-       {"pipekit-ctl group remove-member nightly orders"}, "", remove_member},
-      {"schedule list", "When groups run by themselves.", {}, {{"group", Flag::Type::text, "only of this group", "NAME"}},
-       {"pipekit-ctl schedule list --group nightly"}, "", schedule_list},
+       {"pipekit-ctl group add-member nightly orders --run-order 2"},
+       "",
+       add_member},
+      {"group remove-member",
+       "Take a module out of a group.",
+       {group, module},
+       {},
+       {"pipekit-ctl group remove-member nightly orders"},
+       "",
+       remove_member},
   };
 }
 

@@ -29,8 +29,8 @@ int exit_code_of_run(std::string_view status) {
 
 std::string run_end_line(const Event& finished, std::optional<WallTime> began, const Style& style) {
   const auto status = text_in(finished.fields, "status");
-  auto line = fmt::format("{} {}", tinted(status_mark(status), status_tint(status), style),
-                          printable(finished.module_name));
+  auto line =
+      fmt::format("{} {}", tinted(status_mark(status), status_tint(status), style), printable(finished.module_name));
   if (const auto rows = integer_in(finished.fields, "row_count")) line += "  " + rows_text(*rows, style);
   if (status != "success") line += "  " + status;
   if (const auto ms = integer_in(finished.fields, "duration_ms")) {
@@ -80,7 +80,7 @@ void RunWatch::repaint(WallTime now) {
   const auto style = context_.style();
   auto text = fmt::format("{} {}  {}", status_mark("running"), printable(module_), printable(step_));
   if (rows_) text += "  " + rows_text(*rows_, style);
-  if (began_) text += "  " + duration_text(std::chrono::floor<std::chrono::seconds>(now - *began_));
+  if (began_) text += "  " + elapsed_text(now - *began_);
   if (!worker_.empty()) text += "  on " + printable(worker_);
   line_.show(tinted(cut(text, style.width - 1), Tint::live, style));
 }

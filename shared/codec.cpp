@@ -32,9 +32,6 @@ constexpr size_t field_count() {
   return count;
 }
 
-// --- writing
-// ----------------------------------------------------------------------------------------------------------
-
 using Packer = msgpack::packer<msgpack::sbuffer>;
 
 // Everything that is sent can be printed as JSON at the other end, whatever a database or a child process wrote.
@@ -142,9 +139,6 @@ Frames encoded(const Variant& message) {
   const std::string head{static_cast<char>(kProtocolVersion), static_cast<char>(message.index())};
   return {head, std::visit([](const auto& m) { return packed(m); }, message)};
 }
-
-// --- reading
-// ----------------------------------------------------------------------------------------------------------
 
 // Leaves the decoder at the first wrong field; never leaves this file.
 struct Malformed {

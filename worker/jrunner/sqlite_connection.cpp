@@ -99,11 +99,12 @@ SqliteConnection::SqliteConnection(const SqliteTarget& target, Cancellation& can
 }
 
 // SQLite's locks cannot be waited for, only tried again: the interval grows to a tenth of a second, and the wait in
-// between is for the cancellation.
+// between is for the cancellation. Modules that share a file wait for one another for moments; that is no news.
 int SqliteConnection::on_busy(void* self, int attempts) {
   constexpr std::array kIntervalsMs{1, 2, 5, 10, 20, 50, 100};
+  constexpr int kAttemptsInASecond = 15;
   auto& connection = *static_cast<SqliteConnection*>(self);
-  if (!connection.waiting_told_) {
+  if (attempts >= kAttemptsInASecond && !connection.waiting_told_) {
     std::fprintf(stderr, "waiting for a lock on %s\n", connection.path_.c_str());
     connection.waiting_told_ = true;
   }

@@ -1,0 +1,501 @@
+// pipekit-ctl as a program against a broker that the test plays: what is sent, sent again, dropped and printed, and
+// the exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <optional>
+#include <stdexcept>
+
+#include "shared/channel.h"
+#include "shared/clock.h"
+#include "shared/poller.h"
+#include "tests/support/run_program.h"
+#include "tests/support/temp_dir.h"
+
+namespace pipekit {
+namespace {
+
+using test::ProgramResult;
+using test::RunningProgram;
+using test::TempDir;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::chrono::seconds kPatience{20};
+
+// The broker's side of the control socket, one message at a time.
+class FakeBroker {
+ public:
+  explicit FakeBroker(const TempDir& dir) : endpoint_("ipc://" + dir.file("control.sock")) { start(); }
+
+  void start() { socket_.emplace(context_.emplace(1), endpoint_); }
+  // Until nothing of it is left, as after a process has ended: a socket that closes later would remove the file of the
+  // next one.
+  void stop() {
+    socket_.reset();
+    context_.reset();
+  }
+
+  Request expect_request(const std::string& verb) {
+    auto message = expect();
+    auto* request = std::get_if<Request>(&message);
+    if (request == nullptr || request->verb != verb) throw std::runtime_error("not the request " + verb);
+    return std::move(*request);
+  }
+
+  TailRequest expect_tail() {
+    auto message = expect();
+    auto* request = std::get_if<TailRequest>(&message);
+    if (request == nullptr) throw std::runtime_error("not a tail request");
+    return std::move(*request);
+  }
+
+  void answer(const BrokerToClient& message) { socket_->send(peer_, encode(message)); }
+  void answer(int64_t number, Json body) { answer(Reply{number, std::nullopt, std::move(body)}); }
+  void refuse(int64_t number, WireError error, Json body = Json()) {
+    answer(Reply{number, std::move(error), std::move(body)});
+  }
+  void answer_raw(const Frames& frames) { socket_->send(peer_, frames); }
+
+  [[nodiscard]] const std::string& peer() const { return peer_; }
+
+ private:
+  ClientToBroker expect() {
+    const auto until = clock_.now() + kPatience;
+    while (clock_.now() < until) {
+      if (auto received = socket_->try_receive()) {
+        peer_ = received->peer;
+        auto message = decode_client_to_broker(received->frames.head, received->frames.body);
+        if (!message) throw std::runtime_error(message.error().message);
+        return std::move(*message);
+      }
+      Poller poller;
+      poller.add(socket_->socket());
+      poller.wait_until(until, clock_);
+    }
+    throw std::runtime_error("nothing was sent");
+  }
+
+  SystemClock clock_;
+  std::optional<zmq::context_t> context_;
+  std::string endpoint_;
+  std::optional<RouterSocket> socket_;
+  std::string peer_;
+};
+
+class CtlClient : public testing::Test {
+ protected:
+  [[nodiscard]] std::vector<std::string> with_dir(std::vector<std::string> args) const {
+    args.insert(args.begin(), {"--data-dir", dir_.path().string()});
+    return args;
+  }
+  [[nodiscard]] RunningProgram ctl(std::vector<std::string> args) const {
+    return {test::program_path("pipekit-ctl"), with_dir(std::move(args)), clean()};
+  }
+  [[nodiscard]] ProgramResult run(std::vector<std::string> args) const {
+    return test::run_program(test::program_path("pipekit-ctl"), with_dir(std::move(args)), clean());
+  }
+  [[nodiscard]] static test::ProgramOptions clean() {
+    return {
+        {"PIPEKIT_OUTPUT", "PIPEKIT_BROKER", "PIPEKIT_CONFIG", "PIPEKIT_TIMEOUT", "PIPEKIT_QUIET"}, "", {}, kPatience};
+  }
+
+  TempDir dir_;
+};
+
+Event event(int64_t seq, const std::string& kind, Json fields = Json::object(), int64_t run = 7) {
+  Event made;
+  made.seq = seq;
+  made.ts = 1'700'000'000'000 + seq;
+  made.kind = kind;
+  made.run_id = run;
+  made.module_name = "orders";
+  made.fields = std::move(fields);
+  return made;
+}
+
+TailReply tail_reply(const TailRequest& request, std::vector<Event> events) {
+  TailReply reply;
+  reply.number = request.number;
+  reply.next = events.empty() ? request.after : events.back().seq;
+  reply.last = reply.next;
+  reply.events = std::move(events);
+  return reply;
+}
+
+std::vector<int64_t> numbers_in(const std::string& json_lines) {
+  std::vector<int64_t> numbers;
+  std::istringstream lines(json_lines);
+  for (std::string line; std::getline(lines, line);) numbers.push_back(Json::parse(line)["seq"]);
+  return numbers;
+}
+
+// --- requests
+
+TEST_F(CtlClient, a_lost_reply_is_asked_for_again_under_the_same_number_from_a_new_socket) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"run", "orders"});
+  const auto first = broker.expect_request("run");
+  const auto first_peer = broker.peer();
+  EXPECT_EQ(first.age_ms < 1000, true);
+  const auto second = broker.expect_request("run");
+  EXPECT_EQ(second.client, first.client);
+  EXPECT_EQ(second.number, first.number);
+  EXPECT_EQ(second.args, first.args);
+  EXPECT_GE(second.age_ms, 2000);
+  EXPECT_NE(broker.peer(), first_peer);
+  broker.answer(second.number, {{"run_id", 7}, {"seq", 1}});
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "7\n");
+}
+
+TEST_F(CtlClient, answers_to_other_numbers_are_dropped) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "run", "orders"});
+  const auto request = broker.expect_request("run");
+  broker.answer(request.number - 1, {{"run_id", 1}});
+  broker.answer(request.number + 1, {{"run_id", 2}});
+  broker.answer(tail_reply({}, {}));
+  broker.answer(request.number, {{"run_id", 7}, {"seq", 1}});
+  const auto result = ctl.wait();
+  EXPECT_EQ(Json::parse(result.out), (Json{{"run_id", 7}}));
+}
+
+TEST_F(CtlClient, a_broker_that_leaves_is_waited_for_and_asked_the_same) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"run", "orders"});
+  const auto first = broker.expect_request("run");
+  broker.answer(BrokerLeaving{});
+  broker.stop();
+  broker.start();
+  const auto second = broker.expect_request("run");
+  EXPECT_EQ(second.client, first.client);
+  EXPECT_EQ(second.number, first.number);
+  broker.answer(second.number, {{"run_id", 7}, {"seq", 1}});
+  EXPECT_EQ(ctl.wait().out, "7\n");
+}
+
+TEST_F(CtlClient, a_broker_that_starts_within_the_timeout_is_found) {
+  auto ctl = this->ctl({"-v", "module", "list", "-o", "json"});
+  FakeBroker broker(dir_);
+  broker.answer(broker.expect_request("module.list").number, Json::array());
+  EXPECT_EQ(ctl.wait().out, "[]\n");
+}
+
+TEST_F(CtlClient, no_broker_is_exit_5_and_says_where_it_was_looked_for) {
+  const auto result = run({"--timeout", "1", "status"});
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err,
+              HasSubstr("error: no answer from the broker at ipc://" + dir_.file("control.sock") + " within 1 s"));
+  EXPECT_THAT(result.err, HasSubstr("hint: is it running? pipekit-ctl up --data-dir"));
+  const auto json = run({"--timeout", "1", "-o", "json", "events", "tail"});
+  EXPECT_EQ(json.exit_code, 5);
+  EXPECT_EQ(Json::parse(json.err)["error"]["code"], "unavailable");
+}
+
+TEST_F(CtlClient, a_request_that_was_sent_and_not_answered_may_have_been_executed) {
+  FakeBroker broker(dir_);
+  const auto result = run({"--timeout", "1", "run", "orders"});
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_THAT(result.err, HasSubstr("may have been executed"));
+}
+
+TEST_F(CtlClient, a_data_directory_that_does_not_exist_is_not_waited_for) {
+  const auto result = test::run_program(test::program_path("pipekit-ctl"),
+                                        {"--data-dir", dir_.file("absent"), "--timeout", "60", "status"}, clean());
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_THAT(result.err, HasSubstr("there is no data directory"));
+}
+
+TEST_F(CtlClient, another_protocol_version_is_told_at_once) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"status"});
+  broker.expect_request("status");
+  broker.answer_raw({std::string("\x09\x00", 2), "\x80"});
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_THAT(result.err, HasSubstr("protocol version 9"));
+}
+
+TEST_F(CtlClient, a_frame_that_is_no_message_ends_in_an_error) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"status"});
+  broker.expect_request("status");
+  broker.answer_raw({std::string("\x01\x00", 2), "\xC1"});
+  EXPECT_EQ(ctl.wait().exit_code, 3);
+}
+
+// --- exit codes
+
+struct Refusal {
+  const char* code;
+  int exit;
+};
+
+class CtlRefusal : public CtlClient, public testing::WithParamInterface<Refusal> {};
+
+TEST_P(CtlRefusal, has_its_exit_code_and_its_json_form) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "run", "orders"});
+  const auto request = broker.expect_request("run");
+  broker.refuse(request.number, {GetParam().code, "no", "do that"});
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, GetParam().exit);
+  EXPECT_EQ(Json::parse(result.err),
+            (Json{{"error", {{"code", GetParam().code}, {"message", "no"}, {"hint", "do that"}}}}));
+  EXPECT_EQ(result.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes, CtlRefusal,
+                         testing::Values(Refusal{"invalid", 3}, Refusal{"not_found", 3}, Refusal{"exists", 3},
+                                         Refusal{"in_use", 3}, Refusal{"already_running", 4}, Refusal{"unavailable", 5},
+                                         Refusal{"refused", 6}, Refusal{"stale_request", 5}, Refusal{"unexpected", 1}),
+                         [](const auto& test) { return test.param.code; });
+
+TEST_F(CtlClient, what_the_command_line_has_wrong_is_exit_2) {
+  EXPECT_EQ(run({"statsu"}).exit_code, 2);
+  EXPECT_EQ(run({"run"}).exit_code, 2);
+  EXPECT_EQ(run({"-o", "xml", "status"}).exit_code, 2);
+  EXPECT_EQ(run({"--config", dir_.write("c.yaml", "brokre: x\n"), "status"}).exit_code, 2);
+  EXPECT_EQ(Json::parse(run({"-o", "json", "statsu"}).err)["error"]["code"], "usage");
+  EXPECT_EQ(run({"--help"}).exit_code, 0);
+}
+
+TEST_F(CtlClient, a_refused_file_is_told_by_file_and_line) {
+  const auto file = dir_.write("jobs.yaml", "connections:\n  - name: erp\n    driver: sqlte\n    jdbc_url: x\n");
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"apply", "-f", file});
+  const auto request = broker.expect_request("apply");
+  EXPECT_EQ(request.args["document"]["connections"][0]["driver"], "sqlte");
+  broker.refuse(
+      request.number, {"invalid", "1 problem", ""},
+      {{"problems", {{{"path", "connections[0].driver"}, {"message", "there is no driver sqlte"}, {"hint", ""}}}}});
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr(file + ":3: "));
+}
+
+TEST_F(CtlClient, diff_exits_with_1_when_asked_to_and_different) {
+  const auto file = dir_.write("jobs.yaml", "groups:\n  - name: nightly\n");
+  const Json changes = {{{"action", "update"},
+                         {"kind", "group"},
+                         {"name", "nightly"},
+                         {"fields", {{"stop_on_failure", {{"from", true}, {"to", false}}}}}}};
+  FakeBroker broker(dir_);
+  for (const bool asked : {false, true}) {
+    auto ctl = this->ctl(asked ? std::vector<std::string>{"diff", "-f", file, "--exit-code"}
+                               : std::vector<std::string>{"diff", "-f", file});
+    broker.answer(broker.expect_request("diff").number, {{"changes", changes}, {"applied", false}});
+    const auto result = ctl.wait();
+    EXPECT_EQ(result.exit_code, asked ? 1 : 0);
+    EXPECT_EQ(result.out, "~ group nightly\n    stop_on_failure: true -> false\n");
+  }
+}
+
+// --- run --watch
+
+ProgramResult watched(FakeBroker& broker, RunningProgram& ctl, const std::string& status) {
+  const auto request = broker.expect_request("run");
+  broker.answer(request.number, {{"run_id", 7}, {"seq", 10}});
+  const auto tail = broker.expect_tail();
+  EXPECT_EQ(tail.after, 9);
+  EXPECT_EQ(tail.filter.run_id, 7);
+  auto reply =
+      tail_reply(tail, {event(10, "run.queued"), event(13, "run.finished", {{"status", status}, {"row_count", 5}})});
+  LogChunk chunk;
+  chunk.first_seq = 11;
+  chunk.run_id = 7;
+  chunk.module_name = "orders";
+  chunk.lines = {{false, "5 rows"}, {true, "a warning"}};
+  reply.logs = {chunk};
+  broker.answer(reply);
+  return ctl.wait();
+}
+
+TEST_F(CtlClient, watch_prints_the_events_and_exits_by_how_the_run_ended) {
+  for (const auto& [status, exit] : std::vector<std::pair<std::string, int>>{
+           {"success", 0}, {"dry_run", 0}, {"error", 4}, {"cancelled", 4}, {"a later word", 4}}) {
+    FakeBroker broker(dir_);
+    auto ctl = this->ctl({"-o", "json", "run", "orders", "--watch"});
+    const auto result = watched(broker, ctl, status);
+    EXPECT_EQ(result.exit_code, exit) << status;
+    EXPECT_THAT(numbers_in(result.out), testing::ElementsAre(10, 11, 12, 13)) << result.out;
+    EXPECT_THAT(result.out, testing::EndsWith("\n"));
+    EXPECT_EQ(Json::parse(result.out.substr(result.out.rfind('\n', result.out.size() - 2) + 1))["kind"],
+              "run.finished");
+  }
+}
+
+TEST_F(CtlClient, watch_in_a_pipe_is_plain_lines) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"run", "orders", "--watch"});
+  const auto result = watched(broker, ctl, "success");
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(result.out, HasSubstr("orders #7  | 5 rows\n"));
+  EXPECT_THAT(result.out, testing::EndsWith("✔ orders  5 rows  3ms\n"));
+}
+
+TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_goes_on) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"run", "orders", "--watch"});
+  broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 10}});
+  broker.expect_tail();
+  ctl.signal(SIGINT);
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_THAT(result.err, HasSubstr("run 7 goes on"));
+}
+
+// --- events tail
+
+TEST_F(CtlClient, a_tail_without_since_begins_at_the_end) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "events", "tail"});
+  auto probe = broker.expect_tail();
+  EXPECT_FALSE(probe.follow);
+  TailReply end;
+  end.number = probe.number;
+  end.next = end.last = 41;
+  broker.answer(end);
+  const auto tail = broker.expect_tail();
+  EXPECT_TRUE(tail.follow);
+  EXPECT_EQ(tail.after, 41);
+  ctl.signal(SIGTERM);
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 143);
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(CtlClient, a_tail_goes_on_across_a_restart_without_gap_or_duplicate) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "events", "tail", "--since", "0"});
+  broker.answer(tail_reply(broker.expect_tail(), {event(1, "run.queued"), event(2, "run.assigned")}));
+  auto asked = broker.expect_tail();
+  EXPECT_EQ(asked.after, 2);
+  broker.answer(BrokerLeaving{});
+  ctl.wait_for_err("the broker has left");
+  broker.stop();
+  broker.start();
+  asked = broker.expect_tail();
+  EXPECT_EQ(asked.after, 2);
+  broker.answer(tail_reply(asked, {event(2, "run.assigned"), event(3, "run.started"), event(4, "run.finished")}));
+  ctl.wait_for_err("the broker is back");
+  EXPECT_EQ(broker.expect_tail().after, 4);
+  ctl.signal(SIGINT);
+  EXPECT_THAT(numbers_in(ctl.wait().out), testing::ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(CtlClient, a_tail_asks_again_as_soon_as_a_killed_broker_is_back) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "events", "tail", "--since", "0"});
+  broker.answer(tail_reply(broker.expect_tail(), {event(1, "run.queued")}));
+  broker.expect_tail();
+  const auto killed = SystemClock().now();
+  broker.stop();
+  broker.start();
+  const auto asked = broker.expect_tail();
+  EXPECT_LT(SystemClock().now() - killed, std::chrono::seconds{5}) << "it waited for the silence of two beats";
+  EXPECT_EQ(asked.after, 1);
+  broker.answer(tail_reply(asked, {event(2, "run.finished")}));
+  ctl.wait_for_err("the broker is back");
+  ctl.signal(SIGINT);
+  EXPECT_THAT(numbers_in(ctl.wait().out), testing::ElementsAre(1, 2));
+}
+
+TEST_F(CtlClient, a_silent_broker_is_asked_again_on_a_new_socket) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "events", "tail", "--since", "5"});
+  broker.answer(tail_reply(broker.expect_tail(), {event(6, "run.queued")}));
+  const auto unanswered = broker.expect_tail();
+  const auto silent_peer = broker.peer();
+  const auto again = broker.expect_tail();
+  EXPECT_NE(broker.peer(), silent_peer);
+  EXPECT_EQ(again.after, unanswered.after);
+  EXPECT_GT(again.number, unanswered.number);
+  broker.answer(tail_reply(unanswered, {event(7, "run.assigned")}));  // too late: the new one will be answered
+  broker.answer(tail_reply(again, {event(7, "run.assigned")}));
+  broker.expect_tail();
+  ctl.signal(SIGINT);
+  EXPECT_THAT(numbers_in(ctl.wait().out), testing::ElementsAre(6, 7));
+}
+
+TEST_F(CtlClient, without_follow_it_ends_at_what_is_committed) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "events", "tail", "--since", "0", "--no-follow", "--run", "7", "--kind",
+                        "run.log", "--kind", "run.finished", "--module", "orders"});
+  const auto first = broker.expect_tail();
+  EXPECT_FALSE(first.follow);
+  EXPECT_EQ(first.filter.run_id, 7);
+  EXPECT_EQ(first.filter.module_name, "orders");
+  EXPECT_THAT(first.filter.kinds, testing::ElementsAre("run.log", "run.finished"));
+  auto reply = tail_reply(first, {event(1, "run.queued")});
+  reply.last = 9;
+  broker.answer(reply);
+  const auto second = broker.expect_tail();
+  EXPECT_EQ(second.after, 1);
+  TailReply rest;  // a range in which nothing matched
+  rest.number = second.number;
+  rest.next = 5;
+  rest.last = 9;
+  broker.answer(rest);
+  const auto third = broker.expect_tail();
+  EXPECT_EQ(third.after, 5);
+  broker.answer(tail_reply(third, {event(9, "run.finished")}));
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(numbers_in(result.out), testing::ElementsAre(1, 9));
+}
+
+TEST_F(CtlClient, a_reader_that_is_gone_ends_a_waiting_tail_quietly) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"events", "tail", "--since", "0"});
+  broker.answer(tail_reply(broker.expect_tail(), {event(1, "run.queued")}));
+  ctl.wait_for_out("run.queued");
+  broker.expect_tail();
+  ctl.close_out();
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(CtlClient, a_reader_that_is_gone_ends_a_list_quietly) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "module", "list"});
+  const auto request = broker.expect_request("module.list");
+  ctl.close_out();
+  broker.answer(request.number, Json::array());
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(CtlClient, logs_are_followed_from_where_the_stored_ones_end) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"runs", "logs", "7", "-f"});
+  auto page = broker.expect_request("runs.logs");
+  EXPECT_EQ(page.args["after"], 0);
+  broker.answer(page.number, {{"lines", {{{"seq", 3}, {"ts", nullptr}, {"stream", "stdout"}, {"line", "one"}}}},
+                              {"next", 3},
+                              {"done", false}});
+  page = broker.expect_request("runs.logs");
+  EXPECT_EQ(page.args["after"], 3);
+  broker.answer(page.number, {{"lines", Json::array()}, {"next", 3}, {"done", false}});
+  const auto tail = broker.expect_tail();
+  EXPECT_EQ(tail.after, 3);
+  auto reply = tail_reply(tail, {event(6, "run.finished", {{"status", "error"}})});
+  LogChunk chunk;
+  chunk.first_seq = 4;
+  chunk.run_id = 7;
+  chunk.lines = {{false, "two"}, {true, "three"}};
+  reply.logs = {chunk};
+  broker.answer(reply);
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "one\ntwo\nthree\n");
+}
+
+}  // namespace
+}  // namespace pipekit

@@ -1,0 +1,98 @@
+// The files that are installed beside the programs: unit files, configuration, manual pages.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "tests/support/run_program.h"
+#include "tests/support/temp_dir.h"
+
+namespace pipekit::test {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const fs::path kSource = PIPEKIT_SOURCE_DIR;
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// As installed, but with the programs where they were built: systemd wants to see them.
+std::string unit_text(const std::string& name) {
+  const auto text = text_of(kSource / "systemd" / (name + ".in"));
+  return std::regex_replace(text, std::regex("@CMAKE_INSTALL_FULL_BINDIR@"), PIPEKIT_BIN_DIR);
+}
+
+class UnitFile : public testing::TestWithParam<const char*> {};
+
+// systemd-analyze exits 0 on keys that it does not know, and names them on stderr.
+TEST_P(UnitFile, is_without_complaints) {
+  if (!fs::exists("/usr/bin/systemd-analyze")) GTEST_SKIP() << "systemd is not installed";
+  const TempDir dir;
+  const auto file = dir.write(GetParam(), unit_text(GetParam()));
+  const auto result = run_program("systemd-analyze", {"verify", "--man=no", "--recursive-errors=no", file});
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.exit_code, 0);
+}
+
+TEST_P(UnitFile, a_key_that_systemd_does_not_know_is_noticed) {
+  if (!fs::exists("/usr/bin/systemd-analyze")) GTEST_SKIP() << "systemd is not installed";
+  const TempDir dir;
+  const auto text = std::regex_replace(unit_text(GetParam()), std::regex("KillMode="), "KilMode=");
+  const auto result =
+      run_program("systemd-analyze", {"verify", "--man=no", "--recursive-errors=no", dir.write(GetParam(), text)});
+  EXPECT_THAT(result.err, HasSubstr("KilMode"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Installed, UnitFile, testing::Values("pipekit-broker.service", "pipekit-worker@.service"));
+
+// The examples name only keys that the programs know. An unusable endpoint ends them before they serve.
+TEST(Configuration, the_brokers_example_is_read) {
+  const auto file = (kSource / "config/broker.yaml").string();
+  const auto result = run_program(program_path("pipekit-broker"), {"--config", file, "--worker-endpoint", "tcp://*:1"});
+  EXPECT_EQ(result.exit_code, 6);
+  EXPECT_THAT(result.err, HasSubstr("tcp://*:1 can be reached from other hosts"));
+}
+
+TEST(Configuration, the_workers_example_is_read) {
+  const auto file = (kSource / "config/worker.yaml").string();
+  const auto result =
+      run_program(program_path("pipekit-worker"), {"--config", file, "--jrunner", "/nowhere", "--name", "w"});
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_THAT(result.err, HasSubstr("there is no runner /nowhere"));
+}
+
+// Every flag of --help stands in the manual page, and no other.
+std::vector<std::string> flags_in(const std::string& text) {
+  const std::regex flag("--[a-z][a-z-]+");
+  std::vector<std::string> flags;
+  for (std::sregex_iterator found(text.begin(), text.end(), flag), end; found != end; ++found) {
+    flags.push_back(found->str());
+  }
+  std::ranges::sort(flags);
+  flags.erase(std::unique(flags.begin(), flags.end()), flags.end());
+  return flags;
+}
+
+class ManualPage : public testing::TestWithParam<const char*> {};
+
+TEST_P(ManualPage, has_the_flags_of_the_program) {
+  const std::string program = GetParam();
+  auto page = text_of(kSource / "docs/man" / (program + ".1"));
+  page = std::regex_replace(page, std::regex(R"(\\-)"), "-");
+  const auto help = run_program(program_path(program), {"--help"});
+  EXPECT_EQ(flags_in(page), flags_in(help.out));
+}
+
+INSTANTIATE_TEST_SUITE_P(Installed, ManualPage, testing::Values("pipekit-broker", "pipekit-worker"));
+
+}  // namespace
+}  // namespace pipekit::test
