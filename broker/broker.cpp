@@ -37,6 +37,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       workers_(config.lease),
       runs_(db, modules_, workers_, settings_),
       groups_(db, modules_, runs_),
+      scheduler_(db, groups_),
       tails_(store::events::last_seq(db)),
       tasks_(to_ms(wall)),
       started_at_(wall),
@@ -44,6 +45,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
   runs_.on_final([this](Turn& turn, RunId run, GroupRunId group_run, const store::runs::End& end) {
     groups_.member_ended(turn, run, group_run, end);
   });
+  groups_.on_ended([this](int64_t group) { scheduler_.group_ended(group); });
   for (auto& worker : store::workers::load_connected(db)) workers_.expect(std::move(worker), now);
   runs_.recover(now, wall);
   for (const auto& run : store::runs::accepted_since(db, wall - kRunMemory)) {
@@ -64,7 +66,7 @@ TurnOutput Broker::turn(TurnInput input) {
   tick(turn, input);
   commit(turn);
   answer_tails(turn);
-  return {std::move(turn.sends), std::move(turn.reads), next_wake(input.now)};
+  return {std::move(turn.sends), std::move(turn.reads), next_wake(input)};
 }
 
 void Broker::on_worker_frame(Turn& turn, const Received& received) {
@@ -85,9 +87,6 @@ void Broker::on_client_frame(Turn& turn, const Received& received) {
   }
   std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
 }
-
-// --- workers
-// ----------------------------------------------------------------------------------------------------------
 
 void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
   if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1) {
@@ -113,6 +112,9 @@ void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
     event.fields = {{"host", hello.host}, {"slots", hello.slots}, {"tags", hello.tags}, {"version", hello.version}};
     turn.emit(std::move(event));
     runs_.worker_gone(turn, hello.name, hello.incarnation);
+    for (const auto& asker : tasks_.worker_gone(hello.name)) {
+      task_failed(turn, asker, "worker " + hello.name + " was restarted");
+    }
   }
   turn.to_worker(peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
   runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
@@ -143,8 +145,11 @@ void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
-  const auto* worker = workers_.by_peer(peer);
-  if (worker != nullptr) drop_worker(turn, worker->name, "left", "worker.left");
+  auto* worker = workers_.by_peer(peer);
+  if (worker == nullptr) return;
+  // It leaves with nothing running: what was on its way to it has not been begun.
+  runs_.on_listing(turn, *worker, {}, Epoch{INT64_MAX});
+  drop_worker(turn, worker->name, "left", "worker.left");
 }
 
 void Broker::drop_worker(Turn& turn, const std::string& name, const char* state, const char* kind) {
@@ -157,9 +162,6 @@ void Broker::drop_worker(Turn& turn, const std::string& name, const char* state,
   workers_.remove(name);
 }
 
-// --- clients
-// ----------------------------------------------------------------------------------------------------------
-
 void Broker::refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body) {
   turn.to_client(peer, Reply{number, to_wire(error), std::move(body)});
 }
@@ -171,7 +173,7 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
                   {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
   }
   if (queries::knows(request.verb)) {
-    turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json()});
+    turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json(), to_ms(turn.wall)});
     return;
   }
   if (request.verb == "connection.test" || request.verb == "module.preview") return ask_worker(turn, peer, request);
@@ -230,6 +232,7 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
   remember(turn, request, *body);
   savepoint.release();
   modules_.settle();
+  if (context.schedules_changed) scheduler_.reload(turn.wall);
   turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
 }
 
@@ -250,11 +253,8 @@ void Broker::remember(Turn& turn, const Request& request, const Json& body) {
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
-  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store) turn.reads.push_back({peer, request, {}});
+  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store) turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
 }
-
-// --- questions to workers
-// ---------------------------------------------------------------------------------------------
 
 Result<Task> Broker::task_for(const Request& request) {
   Task task;
@@ -286,10 +286,16 @@ Result<Task> Broker::task_for(const Request& request) {
 void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& request) {
   auto task = task_for(request);
   if (!task) return refuse(turn, peer, request.number, task.error());
-  auto tags = task->connection ? task->connection->required_tags : task->module->source.required_tags;
-  if (task->module) {
-    const auto& more = task->module->dest.required_tags;
+  std::vector<std::string> tags;
+  const auto add = [&](const ConnectionSnapshot& connection) {
+    const auto& more = connection.required_tags;
     tags.insert(tags.end(), more.begin(), more.end());
+  };
+  if (task->connection) add(*task->connection);
+  if (task->module) {
+    add(task->module->source);
+    add(task->module->dest);
+    for (const auto& watermark : task->module->watermarks) add(watermark.connection);
   }
   for (const auto& [name, worker] : workers_.all()) {
     const bool able = std::ranges::all_of(
@@ -311,9 +317,6 @@ void Broker::task_failed(Turn& turn, const Tasks::Asker& asker, const std::strin
   refuse(turn, asker.peer, asker.number, {ErrorCode::kUnavailable, message, "try again"});
 }
 
-// --- time
-// -------------------------------------------------------------------------------------------------------------
-
 void Broker::tick(Turn& turn, const TurnInput& input) {
   if (input.drained_since) {
     runs_.expire(turn, *input.drained_since);
@@ -322,6 +325,7 @@ void Broker::tick(Turn& turn, const TurnInput& input) {
   for (const auto& asker : tasks_.overdue(turn.now)) {
     task_failed(turn, asker, fmt::format("worker {} did not answer in time", asker.worker));
   }
+  scheduler_.fire(turn);
   runs_.dispatch(turn);
   runs_.acknowledge(turn);
 }
@@ -339,11 +343,13 @@ void Broker::commit(Turn& turn) {
 void Broker::answer_tails(Turn& turn) {
   auto due = tails_.due(turn.now);
   for (auto& answer : due.answers) turn.to_client(answer.peer, std::move(answer.reply));
-  for (auto& [peer, request] : due.from_store) turn.reads.push_back({peer, request, {}});
+  for (auto& [peer, request] : due.from_store) turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
 }
 
-std::optional<MonoTime> Broker::next_wake(MonoTime now) const {
-  auto wake = earlier(workers_.next_deadline(), runs_.next_deadline(now));
+std::optional<MonoTime> Broker::next_wake(const TurnInput& input) const {
+  auto wake = earlier(workers_.next_deadline(), runs_.next_deadline(input.now));
+  // Right as long as the wall clock is not set; the loop begins a turn when it is.
+  if (const auto due = scheduler_.next_due()) wake = earlier(wake, input.now + (*due - input.wall));
   wake = earlier(wake, tails_.next_due());
   return earlier(wake, tasks_.next_deadline());
 }

@@ -12,6 +12,7 @@
 #include "broker/metrics.h"
 #include "broker/modules.h"
 #include "broker/run_flow.h"
+#include "broker/scheduler.h"
 #include "broker/settings.h"
 #include "broker/tails.h"
 #include "broker/tasks.h"
@@ -82,7 +83,7 @@ class Broker {
   void tick(Turn& turn, const TurnInput& input);
   void commit(Turn& turn);
   void answer_tails(Turn& turn);
-  [[nodiscard]] std::optional<MonoTime> next_wake(MonoTime now) const;
+  [[nodiscard]] std::optional<MonoTime> next_wake(const TurnInput& input) const;
   [[nodiscard]] Json live(const Turn& turn) const;
 
   store::Database& db_;
@@ -92,6 +93,7 @@ class Broker {
   Workers workers_;
   RunFlow runs_;
   GroupFlow groups_;
+  Scheduler scheduler_;
   Tails tails_;
   Tasks tasks_;
   Durations turn_time_;

@@ -25,11 +25,9 @@ std::string text(const Context& c, const char* name, const char* otherwise = "")
   return value.is_string() ? value.get<std::string>() : otherwise;
 }
 
-// --- definitions
-// ------------------------------------------------------------------------------------------------------
-
 void changed(Context& c, Kind kind, const std::string& name, const char* action) {
   c.modules.invalidate();
+  c.schedules_changed = c.schedules_changed || kind == Kind::group;
   Event event;
   event.kind = "definition.changed";
   event.fields = {{"object", to_string(kind)}, {"name", name}, {"action", action}, {"by", c.request.user}};
@@ -134,6 +132,53 @@ Result<Json> remove_member(Context& c) {
   return group_changed(c, definitions::remove_member(c.db, argument(c, "group"), argument(c, "module")));
 }
 
+// A schedule is named by its id alone.
+Result<int64_t> group_of_schedule(Context& c) {
+  const auto id = argument(c, "id");
+  const auto group = id.is_number_integer()
+                         ? c.db.value<int64_t>("SELECT group_id FROM schedule WHERE id = ?", id.get<int64_t>())
+                         : std::nullopt;
+  if (group) return *group;
+  return Error{ErrorCode::kNotFound, fmt::format("there is no schedule {}", id.dump()),
+               "list them with: pipekit-ctl schedule list"};
+}
+
+Result<Json> schedule_changed(Context& c, const Json& group, Result<Json> schedule) {
+  if (!schedule) return schedule;
+  const auto parent = definitions::show(c.db, Kind::group, group);
+  const auto name = parent ? name_in(*parent) : "";
+  changed(c, Kind::group, name, "update");
+  audit(c, name, nullptr, *schedule);
+  return schedule;
+}
+
+Result<Json> schedule_add(Context& c) {
+  const auto group = argument(c, "group");
+  return schedule_changed(
+      c, group, definitions::add_part(c.db, Kind::schedule, group, without(args(c), "group"), c.turn.wall));
+}
+
+Result<Json> schedule_set(Context& c, const Json& set) {
+  const auto group = group_of_schedule(c);
+  if (!group) return group.error();
+  return schedule_changed(
+      c, *group, definitions::update_part(c.db, Kind::schedule, *group, argument(c, "id"), set, c.turn.wall));
+}
+
+Result<Json> schedule_update(Context& c) { return schedule_set(c, argument(c, "set")); }
+
+template <bool on>
+Result<Json> schedule_set_enabled(Context& c) {
+  return schedule_set(c, {{"enabled", on}});
+}
+
+Result<Json> schedule_remove(Context& c) {
+  const auto group = group_of_schedule(c);
+  if (!group) return group.error();
+  return schedule_changed(
+      c, *group, definitions::remove_part(c.db, Kind::schedule, *group, argument(c, "id"), c.turn.wall));
+}
+
 Result<Json> apply_document(Context& c, bool discard) {
   const auto outcome = definitions::apply(c.db, argument(c, "document"), {discard, flag(c, "prune")}, c.turn.wall);
   if (!outcome.problems.empty()) {
@@ -163,9 +208,6 @@ Result<Json> settings_set(Context& c) {
   audit(c, text(c, "key"), nullptr, *setting);
   return setting;
 }
-
-// --- runs
-// -------------------------------------------------------------------------------------------------------------
 
 Result<std::map<std::string, std::string>> overrides(const Context& c, const ModuleSnapshot& definition) {
   std::map<std::string, std::string> set;
@@ -306,6 +348,11 @@ const std::map<std::string, Handler>& table() {
       {"hook.add", add_part<Kind::hook>},
       {"hook.update", update_part<Kind::hook>},
       {"hook.remove", remove_part<Kind::hook>},
+      {"schedule.add", schedule_add},
+      {"schedule.update", schedule_update},
+      {"schedule.remove", schedule_remove},
+      {"schedule.enable", schedule_set_enabled<true>},
+      {"schedule.disable", schedule_set_enabled<false>},
       {"apply", apply},
       {"diff", diff},
       {"settings.set", settings_set},

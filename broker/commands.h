@@ -23,6 +23,7 @@ struct Context {
   const Request& request;
   // Set by the handler:
   bool discard = false;     // roll back although it succeeded (diff, dry runs, questions)
+  bool schedules_changed = false;
   Json problems = nullptr;  // body of a refusal
 };
 

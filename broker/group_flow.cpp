@@ -56,13 +56,13 @@ std::optional<GroupRunId> GroupFlow::live_run_of(const Json& group) const {
 
 std::optional<GroupFlow::GroupRun> GroupFlow::load_live(GroupRunId id) const {
   auto rows = db_.query(
-      "SELECT group_name, stop_on_failure, dry_run, cancel_requested, triggered_by FROM group_run"
+      "SELECT group_id, group_name, stop_on_failure, dry_run, cancel_requested, triggered_by FROM group_run"
       " WHERE id = ? AND status IN ('queued', 'running')",
       id);
   if (!rows.next()) return std::nullopt;
   GroupRun group_run{
-      id, rows.get<std::string>(0), rows.get<bool>(1), rows.get<bool>(2), rows.get<bool>(3), rows.get<std::string>(4),
-      {}};
+      id, rows.get<int64_t>(0), rows.get<std::string>(1), rows.get<bool>(2), rows.get<bool>(3), rows.get<bool>(4),
+      rows.get<std::string>(5), {}};
   auto members = db_.query(
       "SELECT position, run_order, module_id, module_name, run_id, coalesce(status, '') FROM group_run_member"
       " WHERE group_run_id = ? ORDER BY position",
@@ -154,6 +154,7 @@ void GroupFlow::finish(Turn& turn, const GroupRun& group_run) {
   db_.run("UPDATE group_run SET status = ?, finished_at = ?, note = ? WHERE id = ? AND status IN ('queued', 'running')",
           status, to_ms(turn.wall), note, group_run.id);
   turn.emit(event("group_run.finished", group_run, {{"status", status}, {"members", statuses.size()}}));
+  if (on_ended_) on_ended_(group_run.group);
 }
 
 bool GroupFlow::cancel(Turn& turn, GroupRunId id) {

@@ -10,7 +10,11 @@ namespace pipekit {
 
 class GroupFlow {
  public:
+  using OnEnded = std::function<void(int64_t group)>;
+
   GroupFlow(store::Database& db, Modules& modules, RunFlow& runs) : db_(db), modules_(modules), runs_(runs) {}
+  // Called when a group run has got its final status, in the same turn.
+  void on_ended(OnEnded callback) { on_ended_ = std::move(callback); }
 
   struct Started {
     GroupRunId group_run;
@@ -36,6 +40,7 @@ class GroupFlow {
   };
   struct GroupRun {
     GroupRunId id;
+    int64_t group = 0;
     std::string name;
     bool stop_on_failure = false;
     bool dry_run = false;
@@ -57,6 +62,7 @@ class GroupFlow {
   store::Database& db_;
   Modules& modules_;
   RunFlow& runs_;
+  OnEnded on_ended_;
 };
 
 // The worst of them: error, cancelled, success, dry_run.

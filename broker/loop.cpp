@@ -51,6 +51,7 @@ void BrokerLoop::run() {
   const auto on_signal = poller.add(signals_.fd());
   poller.add(workers_.socket());
   poller.add(control_.socket());
+  const auto on_clock_set = poller.add(clock_set_.fd());
   const auto on_answer = poller.add(reads_.socket());
 
   std::optional<MonoTime> wake = clock_.now();
@@ -58,6 +59,7 @@ void BrokerLoop::run() {
   for (;;) {
     poller.wait_until(wake, clock_);
     if (poller.readable(on_signal) && signals_.take() > 0) break;
+    if (poller.readable(on_clock_set)) clock_set_.rearm();  // the turn looks at the schedules anew
     const auto woken = clock_.now();
     // What this process slept too long or worked too long is nobody else's delay.
     if (wake && woken > *wake) late += woken - *wake;

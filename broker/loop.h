@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "broker/read_thread.h"
+#include "shared/clock_set_fd.h"
 #include "shared/poller.h"
 #include "shared/signals.h"
 
@@ -24,6 +25,7 @@ class BrokerLoop {
   void forward_answers();
 
   SystemClock clock_;
+  ClockSetFd clock_set_;
   SignalFd& signals_;
   zmq::context_t context_;
   RouterSocket control_;

@@ -1,11 +1,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "broker/loop.h"
@@ -36,20 +39,28 @@ Result<void> add_config(Options& options, const CLI::App& app) {
   const auto values =
       read_config(options.config, {"data_dir", "control_endpoint", "worker_endpoint", "lease_s", "log_level"});
   if (!values) return values.error();
+  Result<void> wrong;
   const auto take = [&](const char* key, const char* flag, auto& into) {
     const auto found = values->find(key);
     if (found == values->end() || app.count(flag) > 0 || found->second.empty()) return;
-    CLI::detail::lexical_cast(found->second.front(), into);
+    if (CLI::detail::lexical_cast(found->second.front(), into)) return;
+    wrong = Error{ErrorCode::kUsage,
+                  fmt::format("{}: {}: \"{}\" is not a number", options.config, key, found->second.front())};
   };
   take("data_dir", "--data-dir", options.data_dir);
   take("control_endpoint", "--control-endpoint", options.control_endpoint);
   take("worker_endpoint", "--worker-endpoint", options.worker_endpoint);
   take("lease_s", "--lease", options.lease_s);
   take("log_level", "--log-level", options.log_level);
-  return {};
+  return wrong;
 }
 
 Result<BrokerConfig> resolve(Options& options) {
+  constexpr auto kLevels = std::to_array<std::string_view>({"trace", "debug", "info", "warning", "error", "off"});
+  if (std::ranges::find(kLevels, options.log_level) == kLevels.end()) {
+    return Error{ErrorCode::kUsage, fmt::format("--log-level {}: there is no such level", options.log_level),
+                 fmt::format("one of {}", fmt::join(kLevels, ", "))};
+  }
   if (options.data_dir.empty()) {
     if (options.control_endpoint.empty()) options.control_endpoint = kDefaultControlEndpoint;
     if (options.worker_endpoint.empty()) options.worker_endpoint = kDefaultWorkerEndpoint;
@@ -134,14 +145,15 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_code(ErrorCode::kUsage);
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return report({ErrorCode::kUsage, error.what(), "pipekit-broker --help lists the options"});
   }
   if (auto added = add_config(options, app); !added) return report(added.error());
   spdlog::set_default_logger(spdlog::stderr_logger_mt("broker"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
   auto config = resolve(options);
   if (!config) return report(config.error());
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
   return serve(options.data_dir, *config);
 }
 

@@ -5,9 +5,11 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
+#include "broker/schedule.h"
 #include "broker/settings.h"
 #include "broker/store/events.h"
 #include "shared/clock.h"
@@ -18,15 +20,14 @@ namespace {
 using store::Database;
 using store::Rows;
 
-constexpr int64_t kScanBytes = 1024 * 1024;
+constexpr int64_t kScanBytes = int64_t{1024} * 1024;
 constexpr int64_t kMaxRows = 1000;
+constexpr size_t kLiveLogHead = size_t{512} * 1024;
+constexpr size_t kLiveLogTail = size_t{4} << 20U;  // what the default settings keep of a log fits whole
 
 constexpr auto kRunColumns =
     "r.id, r.module_id, r.module_name, r.group_run_id, r.attempts AS attempt, a.worker, r.queued_at, r.started_at,"
     " r.finished_at, r.row_count, r.status, r.error, r.error_code, r.dry_run, r.watermark_values_json, r.triggered_by";
-
-// --- rows as JSON
-// -----------------------------------------------------------------------------------------------------
 
 bool is_time(const std::string& name) { return name.ends_with("_at"); }
 bool is_bool(const std::string& name) {
@@ -59,9 +60,6 @@ Json all(Rows rows) {
   return list;
 }
 
-// --- arguments
-// --------------------------------------------------------------------------------------------------------
-
 std::optional<int64_t> integer(const Json& args, const char* name) {
   const auto found = args.find(name);
   if (found == args.end() || !found->is_number_integer()) return std::nullopt;
@@ -85,9 +83,6 @@ Result<int64_t> required_id(const Json& args) {
   if (!id) return Error{ErrorCode::kInvalid, "an id is needed: a whole number"};
   return *id;
 }
-
-// --- runs
-// -------------------------------------------------------------------------------------------------------------
 
 Result<Json> runs_list(Database& db, const ReadJob&, const Json& args) {
   std::optional<int64_t> module;
@@ -147,6 +142,25 @@ Json log_lines(Database& db, int64_t run, int64_t after, int64_t bytes, int64_t&
   return lines;
 }
 
+// Of a log too long for one answer: its beginning and its end.
+std::string live_log(Database& db, int64_t run) {
+  std::string head;
+  std::string tail;
+  bool cut = false;
+  for (int64_t after = 0, next = 0;; after = next) {
+    for (const auto& line : log_lines(db, run, after, kScanBytes, next)) {
+      auto& text = tail.empty() && head.size() < kLiveLogHead ? head : tail;
+      text.append(line["line"].get_ref<const std::string&>()).append("\n");
+    }
+    if (next == after) break;
+    if (tail.size() <= kLiveLogTail) continue;
+    tail.erase(0, tail.find('\n', tail.size() - kLiveLogTail) + 1);
+    cut = true;
+  }
+  if (cut) head += fmt::format("… left out: pipekit-ctl runs logs {} shows it …\n", run);
+  return head + tail;
+}
+
 Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
   const auto id = required_id(args);
   if (!id) return id.error();
@@ -164,13 +178,7 @@ Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
   run["attempts"] =
       attempts_of(db, run["last_epoch"].is_null() ? std::nullopt : std::optional(run["last_epoch"].get<int64_t>()));
   run.erase("last_epoch");
-  int64_t next = 0;
-  std::string live_log;
-  for (const auto& line : log_lines(db, *id, 0, kScanBytes, next)) {
-    live_log += line["line"].get_ref<const std::string&>();
-    live_log += '\n';
-  }
-  run["live_log"] = live_log;
+  run["live_log"] = live_log(db, *id);
   return run;
 }
 
@@ -220,8 +228,93 @@ Result<Json> group_runs_show(Database& db, const ReadJob&, const Json& args) {
   return group_run;
 }
 
-// --- the rest
-// ---------------------------------------------------------------------------------------------------------
+FireTime now_of(const ReadJob& job) { return std::chrono::floor<std::chrono::seconds>(from_ms(job.wall_ms)); }
+
+Result<Schedule> schedule_from(const Json& row) {
+  if (row.value("kind", "cron") == "interval") return Schedule::interval(std::chrono::seconds{row.value("every_s", 0)});
+  return Schedule::cron(row.value("cron_expr", ""), row.value("timezone", "UTC"));
+}
+
+// next_fire_at of each, null where it is disabled.
+void add_next(Json& schedules, FireTime now) {
+  for (auto& row : schedules) {
+    row["next_fire_at"] = nullptr;
+    const auto schedule = schedule_from(row);
+    if (!row.value("enabled", false) || !schedule) continue;
+    if (const auto next = schedule->next(now)) row["next_fire_at"] = to_iso(WallTime{*next});
+  }
+}
+
+void add_next_of_group(Json& group, FireTime now) {
+  add_next(group["schedules"], now);
+  group["next_fire_at"] = nullptr;
+  for (const auto& row : group["schedules"]) {
+    const auto& next = row["next_fire_at"];
+    if (next.is_null()) continue;
+    if (group["next_fire_at"].is_null() || next < group["next_fire_at"]) group["next_fire_at"] = next;
+  }
+}
+
+Result<Json> schedule_list(Database& db, const ReadJob& job, const Json& args) {
+  const auto group = ref(args, "group");
+  auto schedules =
+      group.is_null() ? definitions::list_schedules(db) : definitions::list_parts(db, Kind::schedule, group);
+  if (schedules) add_next(*schedules, now_of(job));
+  return schedules;
+}
+
+Result<std::vector<Schedule>> schedules_asked_for(Database& db, const Json& args) {
+  std::vector<Schedule> schedules;
+  const auto group = ref(args, "group");
+  if (group.is_null()) {
+    const auto zone = text(args, "timezone");
+    auto schedule = Schedule::cron(text(args, "cron"), zone.empty() ? "UTC" : zone);
+    if (!schedule) return schedule.error();
+    schedules.push_back(std::move(*schedule));
+    return schedules;
+  }
+  const auto rows = definitions::list_parts(db, Kind::schedule, group);
+  if (!rows) return rows.error();
+  for (const auto& row : *rows) {
+    if (!row.value("enabled", false)) continue;
+    auto schedule = schedule_from(row);
+    if (!schedule) return schedule.error();
+    schedules.push_back(std::move(*schedule));
+  }
+  return schedules;
+}
+
+Result<Json> schedule_next(Database& db, const ReadJob& job, const Json& args) {
+  const auto schedules = schedules_asked_for(db, args);
+  if (!schedules) return schedules.error();
+  const auto from_ms_given = integer(args, "from_ms");
+  const auto from = from_ms_given ? std::chrono::floor<std::chrono::seconds>(from_ms(*from_ms_given)) : now_of(job);
+  const auto count = static_cast<size_t>(std::clamp<int64_t>(integer(args, "count").value_or(5), 1, kMaxRows));
+  std::set<FireTime> times;  // two schedules at one instant start one group run
+  for (const auto& schedule : *schedules) {
+    for (const auto time : schedule.upcoming(from, count)) times.insert(time);
+  }
+  auto list = Json::array();
+  for (const auto time : times) {
+    if (list.size() == count) break;
+    list.push_back(to_iso(WallTime{time}));
+  }
+  return list;
+}
+
+Result<Json> schedule_audit(Database& db, const ReadJob&, const Json& args) {
+  std::optional<int64_t> group;
+  if (args.contains("group") && !args["group"].is_null()) {
+    const auto found = definitions::resolve(db, Kind::group, args["group"]);
+    if (!found) return found.error();
+    group = *found;
+  }
+  return all(db.query("SELECT f.schedule_id, g.name AS group_name, f.nominal_at, f.until_at, f.count, f.outcome, f.reason,"
+                      " f.group_run_id FROM schedule_fire f LEFT JOIN schedule s ON s.id = f.schedule_id"
+                      " LEFT JOIN grp g ON g.id = s.group_id WHERE (?1 IS NULL OR s.group_id = ?1)"
+                      " AND (?2 IS NULL OR f.schedule_id = ?2) ORDER BY f.nominal_at DESC LIMIT ?3",
+                      group, integer(args, "id"), limit(args)));
+}
 
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
   auto workers = job.live["workers"];
@@ -247,11 +340,24 @@ Result<Json> status(Database& db, const ReadJob& job, const Json& args) {
   body["modules"] = *modules;
   auto groups = definitions::list(db, Kind::group);
   if (!groups) return groups.error();
+  for (auto& group : *groups) add_next_of_group(group, now_of(job));
   body["groups"] = *groups;
   return body;
 }
 
-Result<Json> list_of(Database& db, Kind kind) { return definitions::list(db, kind); }
+Result<Json> list_of(Database& db, Kind kind, const ReadJob& job) {
+  auto list = definitions::list(db, kind);
+  if (list && kind == Kind::group) {
+    for (auto& group : *list) add_next_of_group(group, now_of(job));
+  }
+  return list;
+}
+
+Result<Json> show_of(Database& db, Kind kind, const ReadJob& job, const Json& args) {
+  auto object = definitions::show(db, kind, ref(args, "name"));
+  if (object && kind == Kind::group) add_next_of_group(*object, now_of(job));
+  return object;
+}
 
 using Query = std::function<Result<Json>(Database&, const ReadJob&, const Json&)>;
 
@@ -260,9 +366,9 @@ const std::map<std::string, Query>& table() {
     std::map<std::string, Query> t;
     for (const auto kind : {Kind::driver, Kind::connection, Kind::module, Kind::group}) {
       const std::string name(to_string(kind));
-      t[name + ".list"] = [kind](Database& db, const ReadJob&, const Json&) { return list_of(db, kind); };
-      t[name + ".show"] = [kind](Database& db, const ReadJob&, const Json& args) {
-        return definitions::show(db, kind, ref(args, "name"));
+      t[name + ".list"] = [kind](Database& db, const ReadJob& job, const Json&) { return list_of(db, kind, job); };
+      t[name + ".show"] = [kind](Database& db, const ReadJob& job, const Json& args) {
+        return show_of(db, kind, job, args);
       };
     }
     for (const auto kind : {Kind::watermark, Kind::hook}) {
@@ -270,10 +376,9 @@ const std::map<std::string, Query>& table() {
         return definitions::list_parts(db, kind, ref(args, "module"));
       };
     }
-    t["schedule.list"] = [](Database& db, const ReadJob&, const Json& args) {
-      const auto group = ref(args, "group");
-      return group.is_null() ? definitions::list_schedules(db) : definitions::list_parts(db, Kind::schedule, group);
-    };
+    t["schedule.list"] = schedule_list;
+    t["schedule.next"] = schedule_next;
+    t["schedule.audit"] = schedule_audit;
     t["export"] = [](Database& db, const ReadJob&, const Json&) -> Result<Json> {
       return definitions::export_document(db);
     };

@@ -29,12 +29,13 @@ std::optional<Parts> receive(zmq::socket_t& socket, zmq::recv_flags flags) {
   return parts;
 }
 
-// A job is {peer, head, body, live}; no parts but one ends the thread.
+// A job is {peer, head, body, [live, wall_ms]}; one part alone ends the thread.
 ReadJob job_from(const Parts& parts) {
   auto request = decode_client_to_broker(parts[1], parts[2]);
   if (!request)
     throw std::logic_error("the read thread was given what the broker did not read: " + request.error().message);
-  return {parts[0], std::move(*request), Json::from_msgpack(parts[3])};
+  auto more = Json::from_msgpack(parts[3]);
+  return {parts[0], std::move(*request), std::move(more[0]), more[1].get<int64_t>()};
 }
 
 void serve(zmq::socket_t& socket, const std::filesystem::path& store) {
@@ -76,7 +77,7 @@ ReadThread::~ReadThread() {
 
 void ReadThread::submit(const ReadJob& job) {
   const auto frames = encode(job.request);
-  const auto live = Json::to_msgpack(job.live);
+  const auto live = Json::to_msgpack(Json::array({job.live, job.wall_ms}));
   send(socket_, {job.peer, frames.head, frames.body, std::string(live.begin(), live.end())});
 }
 

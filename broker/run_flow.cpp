@@ -37,9 +37,6 @@ RunFlow::RunFlow(store::Database& db, Modules& modules, Workers& workers, const 
       settings_(settings),
       store_id_(db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")) {}
 
-// --- recovery and submit
-// ----------------------------------------------------------------------------------------------
-
 void RunFlow::recover(MonoTime now, WallTime wall) {
   for (const auto& row : store::runs::load_live(db_)) {
     LiveRun run;
@@ -116,11 +113,16 @@ Waiting RunFlow::waiting_of(const LiveRun& run) {
   Waiting waiting{run.id, definition.dest.required_tags, {}};
   waiting.uses.emplace_back(definition.dest.name, definition.dest.max_sessions);
   if (run.reconcile) return waiting;  // it asks the destination and nobody else
-  waiting.tags.insert(waiting.tags.end(), definition.source.required_tags.begin(),
-                      definition.source.required_tags.end());
-  if (definition.source.name != definition.dest.name) {
-    waiting.uses.emplace_back(definition.source.name, definition.source.max_sessions);
-  }
+  const auto add = [&](const ConnectionSnapshot& connection) {
+    const auto known = std::ranges::find(waiting.uses, connection.name, &std::pair<std::string, int64_t>::first);
+    if (known != waiting.uses.end()) return;
+    const auto& tags = connection.required_tags;
+    waiting.tags.insert(waiting.tags.end(), tags.begin(), tags.end());
+    waiting.uses.emplace_back(connection.name, connection.max_sessions);
+  };
+  add(definition.source);
+  for (const auto& watermark : definition.watermarks) add(watermark.connection);
+  for (const auto& hook : definition.hooks) add(hook.connection);
   return waiting;
 }
 
@@ -134,9 +136,6 @@ Event RunFlow::event(const std::string& kind, const LiveRun& run, const std::str
   event.fields = std::move(fields);
   return event;
 }
-
-// --- dispatch
-// ---------------------------------------------------------------------------------------------------------
 
 std::map<std::string, int64_t> RunFlow::sessions() const {
   std::map<std::string, int64_t> sessions;
@@ -214,9 +213,6 @@ void RunFlow::send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt&
   turn.to_worker(worker.peer, std::move(assignment));
 }
 
-// --- what workers say
-// -------------------------------------------------------------------------------------------------
-
 void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& listed, Epoch last_assignment) {
   for (const auto& key : listed) {
     const auto found = attempts_.find(key.epoch);
@@ -230,12 +226,14 @@ void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& 
     }
   }
   std::vector<Epoch> gone;
-  for (const auto& [epoch, attempt] : attempts_) {
+  for (auto& [epoch, attempt] : attempts_) {
     if (attempt.worker != worker.name || attempt.incarnation != worker.incarnation) continue;
     if (std::ranges::find(listed, RunKey{attempt.run, epoch}) != listed.end()) continue;
     if (epoch <= last_assignment) {
       gone.push_back(epoch);
     } else if (worker.heartbeat > 0) {
+      // It names this heartbeat now, and the worker counts its lease from it.
+      attempt.deadline = worker.heard + workers_.lease();
       send_assignment(turn, runs_.at(attempt.run), attempt, worker);
     }
   }
@@ -341,7 +339,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
 void RunFlow::elide_log(LiveRun& run) {
   const store::events::Limits limits{settings_.log_head_bytes, settings_.log_tail_bytes};
   if (run.log_bytes < limits.head_bytes + limits.tail_bytes * 3 / 2) return;
-  run.log_bytes = store::events::elide(db_, run.id, run.definition->name, limits);
+  run.log_bytes = store::events::elide(db_, run.id, limits);
 }
 
 void RunFlow::transit(Turn& turn, LiveAttempt& attempt, AttemptEvent event) {
@@ -349,12 +347,16 @@ void RunFlow::transit(Turn& turn, LiveAttempt& attempt, AttemptEvent event) {
   if (to) attempt.state = *to;  // else: this event says nothing in this state (a second `started`)
 }
 
-// A fact of an attempt that is not live: given up, ended, or of a store that was put back. It is always acknowledged,
-// or the worker would keep it for ever.
+// A fact of an attempt that is not live: given up, ended, or of a store that was put back. It is acknowledged, or the
+// worker would keep it for ever; all but `merging`: that would let it merge, and what was lost before counts as not
+// merged. The final fact, acknowledged, takes that one with it.
 void RunFlow::late_fact(Turn& turn, Worker& worker, const Fact& fact) {
-  note_ack(worker, fact.key, fact.seq);
   const auto row = store::attempts::find(db_, fact.key.epoch);
-  if (!row || row->run != fact.key.run || row->state != AttemptState::lost) return;
+  const bool known = row && row->run == fact.key.run;
+  const bool durable = known && fact.seq <= row->fact_seq;
+  if (std::holds_alternative<fact::Merging>(fact.body) && !durable) return;
+  note_ack(worker, fact.key, fact.seq);
+  if (!known || row->state != AttemptState::lost) return;
   if (const auto* finished = std::get_if<fact::Finished>(&fact.body)) late_end(turn, *row, *finished);
 }
 
@@ -368,11 +370,12 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   if (found == runs_.end()) return;  // final: no event follows run.finished
   auto& run = found->second;
   if (run.attempt || run.last_epoch != row.epoch) return;  // a newer attempt lives, and adopts
-  const bool succeeded = finished.status == "success" || finished.status == "dry_run";
+  // One that was cancelled in its hooks has merged: no attempt may follow it.
+  const bool succeeded = finished.status == "success" || finished.status == "dry_run" || finished.outcome == "merged";
   const bool settles = run.reconcile && finished.outcome != "unknown";
   if (!succeeded && !settles) return;  // the retry goes on
   dequeue(run);
-  store::runs::record_details(db_, run.id, finished);
+  if (!row.reconcile) store::runs::record_details(db_, run.id, finished);
   if (succeeded) {
     finish(turn, run.id, {finished.status, error.code, error.message, finished.row_count});
   } else {
@@ -422,12 +425,11 @@ void RunFlow::lose(Turn& turn, Epoch epoch, AttemptEvent event) {
   end_attempt(turn, epoch, end, std::nullopt);
 }
 
-// --- ends
-// -------------------------------------------------------------------------------------------------------------
-
 RunAtEnd RunFlow::at_end(const LiveRun& run, bool was_merging, bool reconcile) const {
   RunAtEnd state;
   state.was_merging = was_merging;
+  const bool has_earlier = run.attempts > 1 || !run.attempt;
+  state.outcome_open = has_earlier && run.last_epoch && store::attempts::outcome_open(db_, *run.last_epoch);
   state.reconcile = reconcile;
   state.cancel_requested = run.cancel_requested;
   state.fenced = run.definition->dest.fence != "none";
@@ -524,7 +526,9 @@ bool RunFlow::cancel(Turn& turn, RunId id) {
   if (!run.attempt) {
     if (run.reconcile) return true;  // first the destination is asked whether it has merged
     dequeue(run);
-    finish(turn, id, {"cancelled", "", "", std::nullopt});
+    AttemptEnd end;
+    end.how = AttemptEnd::How::not_begun;
+    carry_out(turn, run, judge(end, at_end(run, false, false)), std::nullopt);
     return true;
   }
   auto& attempt = attempts_.at(*run.attempt);
@@ -543,9 +547,6 @@ std::vector<RunId> RunFlow::live_runs_of(std::optional<ModuleId> module, std::op
   }
   return ids;
 }
-
-// --- time
-// -------------------------------------------------------------------------------------------------------------
 
 void RunFlow::shift(MonoTime::duration stall) {
   for (auto& [epoch, attempt] : attempts_) attempt.deadline += stall;

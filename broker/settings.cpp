@@ -1,7 +1,9 @@
 #include "broker/settings.h"
 
 #include <fmt/format.h>
+#include <regex.h>
 
+#include <array>
 #include <charconv>
 
 namespace pipekit {
@@ -45,10 +47,30 @@ Result<const Setting*> find(const std::string& key) {
   return Error{ErrorCode::kNotFound, fmt::format("there is no setting \"{}\"", key), "settings are: " + known};
 }
 
+// What prevents the use of a row count pattern, in the dialect in which the workers use it; empty when nothing does.
+std::string trouble_of_pattern(const std::string& text) {
+  regex_t compiled{};
+  if (const int failed = regcomp(&compiled, text.c_str(), REG_EXTENDED); failed != 0) {
+    std::array<char, 256> words{};
+    regerror(failed, &compiled, words.data(), words.size());
+    return words.data();
+  }
+  const auto groups = compiled.re_nsub;
+  regfree(&compiled);
+  return groups == 1 ? "" : fmt::format("it has {} groups", groups);
+}
+
+Result<std::string> checked_pattern(const Setting& setting, const std::string& text) {
+  const auto trouble = text.empty() ? "" : trouble_of_pattern(text);
+  if (trouble.empty()) return text;
+  return Error{ErrorCode::kInvalid, fmt::format("setting {}: \"{}\" cannot be used: {}", setting.key, text, trouble),
+               "write a POSIX extended regular expression with one group around the number, as ([0-9,]+) rows"};
+}
+
 // The value as text, checked.
 Result<std::string> checked(const Setting& setting, const Json& value) {
   const auto text = value.is_string() ? value.get<std::string>() : value.dump();
-  if (setting.number == nullptr) return text;
+  if (setting.number == nullptr) return checked_pattern(setting, text);
   int64_t number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool whole = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();

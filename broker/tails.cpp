@@ -5,7 +5,7 @@
 namespace pipekit {
 namespace {
 
-constexpr int64_t kBudgetBytes = 4 * 1024 * 1024;
+constexpr int64_t kBudgetBytes = int64_t{4} * 1024 * 1024;
 
 int64_t size_of(const store::events::Numbered& numbered) {
   int64_t bytes = 0;

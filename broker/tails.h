@@ -19,7 +19,7 @@ class Tails {
  public:
   static constexpr Millis kBeat{3000};
   static constexpr Millis kMinGap{50};
-  static constexpr int64_t kAnswerBytes = 256 * 1024;
+  static constexpr int64_t kAnswerBytes = int64_t{256} * 1024;
 
   explicit Tails(int64_t last_seq) : last_(last_seq), kept_after_(last_seq) {}
 

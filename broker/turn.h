@@ -27,6 +27,7 @@ struct ReadJob {
   std::string peer;
   ClientToBroker request;
   Json live;
+  int64_t wall_ms = 0;  // of the turn
 };
 
 class Turn {

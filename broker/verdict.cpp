@@ -26,19 +26,21 @@ Verdict not_merged(const RunAtEnd& run, const std::string& code, const std::stri
   return Final{"error", code, error};
 }
 
-Verdict unknown(const RunAtEnd& run, const std::string& code, const std::string& error) {
+Verdict unknown(const RunAtEnd& run, const std::string& code, const std::string& error, bool retryable) {
+  const bool again = retryable && may_retry(run);
   if (run.fenced) {
     // The next attempt's claim asks the destination first, so a retry is as safe as a question.
-    if (may_retry(run)) return Retry{code, error};
+    if (again) return Retry{code, error};
     return Reconcile{code, error};
   }
-  if (!run.append && may_retry(run)) return Retry{code, error};
+  if (!run.append && again) return Retry{code, error};
   return outcome_unknown(error);
 }
 
 Verdict after_loss(const AttemptEnd& end, const RunAtEnd& run) {
   const auto lost = fmt::format("worker {} was lost", end.worker);
-  if (run.was_merging) return unknown(run, "worker_lost", lost + " while it merged");
+  if (run.was_merging) return unknown(run, "worker_lost", lost + " while it merged", true);
+  if (run.outcome_open) return unknown(run, "worker_lost", lost, true);
   if (run.cancel_requested) {
     return Final{"cancelled", "unconfirmed", lost + " before it could confirm that its processes are gone"};
   }
@@ -47,7 +49,10 @@ Verdict after_loss(const AttemptEnd& end, const RunAtEnd& run) {
 
 Verdict after_last_word(const AttemptEnd& end, const RunAtEnd& run) {
   if (end.status == "success" || end.status == "dry_run") return Final{end.status, end.error_code, end.error};
-  if (end.outcome == "unknown") return unknown(run, end.error_code, end.error);
+  const bool asked = end.outcome == "merged" || end.outcome == "not_merged";
+  if (end.outcome == "unknown" || (run.outcome_open && !asked)) {
+    return unknown(run, end.error_code, end.error, end.retryable);
+  }
   if (end.status == "cancelled") return Final{"cancelled", end.error_code, end.error};
   return not_merged(run, end.error_code, end.error, end.retryable);
 }
@@ -68,8 +73,9 @@ Verdict judge(const AttemptEnd& end, const RunAtEnd& run) {
   if (run.reconcile) return after_question(end, run);
   switch (end.how) {
     case AttemptEnd::How::not_begun:
-      if (run.cancel_requested) return Final{"cancelled", "", ""};
-      return Again{};
+      if (!run.cancel_requested) return Again{};
+      if (run.outcome_open) return unknown(run, "", "cancelled between two attempts", false);
+      return Final{"cancelled", "", ""};
     case AttemptEnd::How::lost:
       return after_loss(end, run);
     case AttemptEnd::How::told:

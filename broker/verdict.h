@@ -27,8 +27,9 @@ struct AttemptEnd {
 };
 
 struct RunAtEnd {
-  bool was_merging = false;  // the attempt had the acknowledgement of `merging`
-  bool reconcile = false;    // the attempt only asked
+  bool was_merging = false;   // the attempt had the acknowledgement of `merging`
+  bool outcome_open = false;  // an earlier attempt may have merged, and none has been told since whether it has
+  bool reconcile = false;     // the attempt only asked
   bool cancel_requested = false;
   bool fenced = true;  // fence: auto
   bool append = false;

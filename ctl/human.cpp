@@ -88,7 +88,7 @@ std::string with_thousands(int64_t number) {
 std::string duration_text(Millis duration) {
   const auto ms = duration.count() < 0 ? 0 : duration.count();
   if (ms < 1000) return fmt::format("{}ms", ms);
-  if (ms < 60'000) return fmt::format("{:.1f}s", static_cast<double>(ms / 100) / 10.0);
+  if (ms < 60'000) return fmt::format("{}.{}s", ms / 1000, ms % 1000 / 100);
   const auto total = ms / 1000;
   if (total < 3600) return fmt::format("{}m{:02}s", total / 60, total % 60);
   if (total < 86'400) return fmt::format("{}h{:02}m", total / 3600, total % 3600 / 60);

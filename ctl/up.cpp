@@ -4,11 +4,13 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "ctl/children.h"
 #include "ctl/context.h"
 #include "ctl/interrupt.h"
+#include "ctl/tail.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -42,6 +44,30 @@ class System {
       if (reply) return {};
     }
     return no_answer(context.config.endpoint, kStartLimit, false);
+  }
+
+  // Until that many workers are connected, a child ends, or a signal comes.
+  Result<void> wait_for_workers(Context& context, int64_t wanted) {
+    auto client = context.client();
+    if (!client) return client.error();
+    // First the number, then the list: who joins in between is in both, and none is missed.
+    const auto last = last_event((*client)->link(), kStartLimit);
+    if (!last) return last.error();
+    const auto known = (*client)->call("workers.list", Json::object());
+    if (!known) return known.error();
+    int64_t here = std::ranges::count_if(*known, [](const Json& row) { return row.value("state", "") == "connected"; });
+    TailWish wish;
+    wish.after = *last;
+    wish.filter.kinds = {"worker.joined"};
+    Tail tail((*client)->link(), std::move(wish), kStartLimit, [](std::string_view) {});
+    while (here < wanted) {
+      if (auto lost = first_lost()) return *lost;
+      if (interrupt_.exit_code()) return {};
+      const auto step = tail.next(context.clock.now() + std::chrono::seconds{1});
+      if (!step) return step.error();
+      here += static_cast<int64_t>(step->events.size());
+    }
+    return {};
   }
 
   // Until a signal comes (then all are asked to end, and waited for) or a child ends by itself.
@@ -131,6 +157,9 @@ Result<int> up(Context& context, const Arguments& args) {
   System system(interrupt);
   if (auto started = start_all(system, context, args); !started) return started.error();
   if (auto ready = system.wait_until_ready(context); !ready) return ready.error();
+  if (!interrupt.exit_code()) {
+    if (auto here = system.wait_for_workers(context, args.integer("workers").value_or(1)); !here) return here.error();
+  }
   if (!interrupt.exit_code()) {
     context.out.write(
         fmt::format("ready: {0}\n  pipekit-ctl --data-dir {0} status\n  Ctrl-C ends it\n", context.config.data_dir));

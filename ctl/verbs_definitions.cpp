@@ -212,6 +212,7 @@ std::vector<Verb> definition_verbs() {
   take(part_verbs());
   take(verbs_of(Kind::group));
   take(member_verbs());
+  take(schedule_verbs());
   return verbs;
 }
 

@@ -1,4 +1,4 @@
-// Watermarks and hooks of a module, members of a group, schedules.
+// Watermarks and hooks of a module, members of a group.
 #include "ctl/verbs_parts.h"
 
 #include <fmt/format.h>
@@ -166,23 +166,6 @@ Result<int> remove_member(Context& context, const Arguments& args) {
   return show_group(context, "group.remove_member", {{"group", args.text("GROUP")}, {"module", args.text("MODULE")}});
 }
 
-Result<int> schedule_list(Context& context, const Arguments& args) {
-  const Column every = {"EVERY",
-                        [](const Json& row, const Style&) {
-                          const auto seconds = integer_in(row, "every_s").value_or(0);
-                          return Cell{seconds == 0 ? "" : duration_text(std::chrono::seconds{seconds})};
-                        },
-                        Align::left, 1};
-  Json request = Json::object();
-  if (args.has("group")) request["group"] = args.text("group");
-  return list(context, "schedule.list", std::move(request),
-              {{text_column("ID", "id", 0), text_column("GROUP", "group", 0), text_column("CRON", "cron_expr", 0),
-                every, text_column("ZONE", "timezone", 2), text_column("MISFIRE", "misfire", 4),
-                text_column("ENABLED", "enabled", 3), time_column("LAST FIRED", "last_fired_at", 2)},
-               {"id", "group", "kind", "cron_expr", "every_s", "timezone", "misfire", "enabled", "last_fired_at"},
-               "no schedules; groups in a definition file may have some"});
-}
-
 }  // namespace
 
 std::vector<Verb> part_verbs() {
@@ -209,13 +192,6 @@ std::vector<Verb> member_verbs() {
        {"pipekit-ctl group remove-member nightly orders"},
        "",
        remove_member},
-      {"schedule list",
-       "When groups run by themselves.",
-       {},
-       {{"group", Flag::Type::text, "only of this group", "NAME"}},
-       {"pipekit-ctl schedule list --group nightly"},
-       "",
-       schedule_list},
   };
 }
 

@@ -65,6 +65,12 @@ constexpr std::string_view to_string(AttemptState s) {
   return kWords[static_cast<size_t>(s)];
 }
 
+constexpr std::string_view to_string(AttemptEvent e) {
+  constexpr std::array<std::string_view, 6> kWords = {"started",  "refused", "never_begun",
+                                                      "finished", "cancel",  "lease_ended"};
+  return kWords[static_cast<size_t>(e)];
+}
+
 constexpr std::optional<AttemptState> attempt_state_from(std::string_view word) {
   for (auto s : {AttemptState::assigned, AttemptState::running, AttemptState::cancelling, AttemptState::lost,
                  AttemptState::ended}) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <msgpack.hpp>
 #include <type_traits>
 
@@ -11,7 +12,7 @@ namespace pipekit {
 namespace {
 
 constexpr size_t kMaxDepth = 32;
-constexpr size_t kMaxItems = 1U << 20U;
+constexpr size_t kMaxItems = 1U << 22U;  // of a message, all levels together
 
 template <class T>
 concept Visitable = requires(T& value) {
@@ -30,9 +31,6 @@ constexpr size_t field_count() {
   T::visit(value, [&](auto&&...) { ++count; });
   return count;
 }
-
-// --- writing
-// ----------------------------------------------------------------------------------------------------------
 
 using Packer = msgpack::packer<msgpack::sbuffer>;
 
@@ -59,7 +57,7 @@ void write(Packer& out, const Json& json) {
       for (const auto& value : json) write(out, value);
       break;
     case Json::value_t::string:
-      out.pack(json.get_ref<const std::string&>());
+      write_text(out, json.get_ref<const std::string&>());
       break;
     case Json::value_t::boolean:
       out.pack(json.get<bool>());
@@ -141,9 +139,6 @@ Frames encoded(const Variant& message) {
   const std::string head{static_cast<char>(kProtocolVersion), static_cast<char>(message.index())};
   return {head, std::visit([](const auto& m) { return packed(m); }, message)};
 }
-
-// --- reading
-// ----------------------------------------------------------------------------------------------------------
 
 // Leaves the decoder at the first wrong field; never leaves this file.
 struct Malformed {
@@ -313,9 +308,36 @@ void read(const msgpack::object& in, T& out) {
   }
 }
 
+// Adds up the items that a message claims to have, before any room is made for them. Each takes a byte at least, so an
+// honest message never claims more than it is long.
+struct ItemCount : msgpack::null_visitor {
+  explicit ItemCount(size_t bytes) : left(std::min(bytes, kMaxItems)) {}
+  bool claim(size_t items) {
+    exceeded = exceeded || items > left;
+    left -= std::min(items, left);
+    return !exceeded;
+  }
+  bool start_array(uint32_t items) { return claim(items); }
+  bool start_map(uint32_t pairs) { return claim(2 * static_cast<size_t>(pairs)); }
+
+  size_t left;
+  bool exceeded = false;
+};
+
+bool claims_too_much(std::string_view bytes) {
+  ItemCount count(bytes.size());
+  size_t offset = 0;
+  msgpack::parse(bytes.data(), bytes.size(), offset, count);  // what else is wrong the unpacking tells
+  return count.exceeded;
+}
+
 template <class T>
 Result<T> unpacked(std::string_view bytes) {
   if (bytes.size() > kMaxFrameBytes) return Error{ErrorCode::kMalformed, "the message is larger than 16 MiB"};
+  if (claims_too_much(bytes)) {
+    return Error{ErrorCode::kMalformed,
+                 fmt::format("it claims more items than it has bytes for, or more than {}", kMaxItems)};
+  }
   try {
     const msgpack::unpack_limit limit(kMaxItems, kMaxItems, kMaxFrameBytes, kMaxFrameBytes, 0, kMaxDepth);
     size_t offset = 0;

@@ -28,10 +28,13 @@ Result<std::string> worker_endpoint_in(const std::filesystem::path& data_dir) {
 }
 
 bool is_local(const std::string& endpoint) {
-  for (const auto* prefix : {"ipc://", "inproc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"}) {
+  for (const auto* prefix : {"ipc://", "inproc://", "tcp://localhost:", "tcp://[::1]:"}) {
     if (endpoint.starts_with(prefix)) return true;
   }
-  return false;
+  // 127.0.0.0/8 in digits: a name that only begins like it may be anywhere.
+  constexpr std::string_view kLoopback = "tcp://127.";
+  const auto end = endpoint.find_first_not_of("0123456789.", kLoopback.size());
+  return endpoint.starts_with(kLoopback) && end != std::string::npos && endpoint[end] == ':';
 }
 
 }  // namespace pipekit

@@ -66,8 +66,7 @@ struct WireError {
   }
 };
 
-// --- events
-// -----------------------------------------------------------------------------------------------------------
+// --- events ---
 
 struct Event {
   int64_t seq = 0;
@@ -119,8 +118,7 @@ struct LogChunk {
   }
 };
 
-// --- client -> broker (control socket)
-// --------------------------------------------------------------------------------
+// --- client -> broker (control socket) ---
 
 // One command. Sent again with the same (client, number) after a lost reply it is answered again, not executed again.
 struct Request {
@@ -169,8 +167,7 @@ struct TailRequest {
   }
 };
 
-// --- broker -> client
-// -------------------------------------------------------------------------------------------------
+// --- broker -> client ---
 
 struct Reply {
   int64_t number = 0;
@@ -205,8 +202,7 @@ struct BrokerLeaving {
   static void visit(auto&, auto&&) {}
 };
 
-// --- worker -> broker (worker socket)
-// ---------------------------------------------------------------------------------
+// --- worker -> broker (worker socket) ---
 
 // First message on every new socket, and the answer to HelloWanted. A duplicate changes nothing.
 struct Hello {
@@ -363,8 +359,7 @@ struct Goodbye {
   static void visit(auto&, auto&&) {}
 };
 
-// --- broker -> worker
-// -------------------------------------------------------------------------------------------------
+// --- broker -> worker ---
 
 struct Welcome {
   int64_t lease_ms = 60'000;

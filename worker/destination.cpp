@@ -86,26 +86,26 @@ Step<FenceRow> Destination::read(const CallResult& result) const {
 // FENCE.md rule 3. Setup is not part of the claim: it may need rights that the role has not, where an administrator
 // made the tables.
 CallResult Destination::claim_with_setup() {
-  const auto missing = [&](const std::string& complaint) { return dialect_->is_missing_fence(complaint); };
-  const auto claim_once = [&](std::function<bool(const std::string&)> expected) {
-    const Runner::Query query{.connection = assignment_->module.dest,
-                              .sql = dialect_->claim_script(key_, limit()),
-                              .expected = std::move(expected)};
-    auto result = runner_->query(query);
+  Runner::Query script{assignment_->module.dest, dialect_->claim_script(key_, limit())};
+  script.quiet = true;  // what the first claim of a destination meets (no tables yet) is no news for the log
+  const auto claim_once = [&] {
+    auto result = runner_->query(script);
     for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
-      result = runner_->query(query);
+      result = runner_->query(script);
     }
     return result;
   };
-  auto result = claim_once(missing);
+  auto result = claim_once();
   const auto setup = dialect_->setup_script();
   const bool helpless = result.ok() || result.interruption != Interruption::none || setup.empty() ||
                         dialect_->is_lock_timeout(result.complaint);
   if (helpless) return result;
-  const auto made = call(setup);
-  auto again = claim_once({});
+  script.sql = setup;
+  const auto made = runner_->query(script);
+  script.sql = dialect_->claim_script(key_, limit());
+  auto again = claim_once();
   // Without the tables the second claim only says that they are missing; why they could not be made says more.
-  if (!again.ok() && !made.ok() && missing(again.complaint)) again.complaint = made.describe();
+  if (!again.ok() && !made.ok() && dialect_->is_missing_fence(again.complaint)) again.complaint = made.describe();
   return again;
 }
 

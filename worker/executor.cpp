@@ -13,7 +13,7 @@
 namespace pipekit::worker {
 namespace {
 
-constexpr size_t kHookLogBytes = 64 * 1024;
+constexpr size_t kHookLogBytes = size_t{64} * 1024;
 
 template <class T>
 const StepError* error_in(const Step<T>& step) {
@@ -22,15 +22,19 @@ const StepError* error_in(const Step<T>& step) {
 
 }  // namespace
 
-std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
-  std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
-  for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
-  for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections) {
   std::vector<std::string> secrets;
   for (const auto* connection : connections) {
     if (auto secret = resolve_secret(connection->password, environment_variable)) secrets.push_back(std::move(*secret));
   }
   return secrets;
+}
+
+std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
+  std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
+  for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
+  for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
+  return secrets_of(connections);
 }
 
 Executor::Executor(const Assignment& assignment, const RunnerConfig& config, const Clock& clock, Link& link)
@@ -67,7 +71,7 @@ Executor::Done Executor::flow() {
   auto done = work(destination);
   const bool not_ours = done && done->code == "stale_epoch";  // a newer attempt is at it: touch nothing
   if (assignment_.dry_run || not_ours) return done;
-  run_hooks(!done);
+  done = run_hooks(done);
   if (staging_made_) {
     step("drop");
     result_.staging_dropped = destination.drop_staging() && result_.staging_dropped;
@@ -103,7 +107,10 @@ Executor::Done Executor::claim(Destination& destination) {
   if (const auto* error = error_in(claimed)) return *error;
   result_.staging_dropped = destination.drop_leftovers();
   const auto& claim = std::get<Claim>(claimed);
-  if (!claim.adopted) return std::nullopt;
+  if (!claim.adopted) {
+    if (!assignment_.earlier.empty()) result_.outcome = "not_merged";  // those before: the broker need not ask
+    return std::nullopt;
+  }
   step("adopt", "an earlier attempt of this run has merged");
   result_.outcome = "merged";
   result_.row_count = claim.row_count;
@@ -163,7 +170,7 @@ Executor::Done Executor::transfer(Destination& destination) {
       runner_.migrate({module_.source, module_.dest, source_sql_, destination.staging().sql}, std::move(*count));
   FAILPOINT("worker.transfer.after");
   result_.jrunner_stdout = call.output;
-  result_.jrunner_stderr = call.complaint;
+  result_.jrunner_stderr = call.errors;
   if (!call.ok()) {
     StepError error{"transfer_failed",
                     fmt::format("transfer from {} failed: {}", module_.source.name, call.describe())};
@@ -260,26 +267,41 @@ Executor::Done Executor::after_failed_merge(Destination& destination, const Call
   return error;
 }
 
-void Executor::run_hooks(bool succeeded) {
-  if (module_.hooks.empty() || link_.killed()) return;
+// What they do to the run: nothing, unless a cancel ends one of them. Of those after it only the ones that run always
+// do.
+Executor::Done Executor::run_hooks(const Done& error) {
+  if (module_.hooks.empty() || link_.killed()) return error;
   step("hooks");
+  auto done = error;
   for (const auto& hook : module_.hooks) {
-    const bool wanted = hook.run_on == "always" || (hook.run_on == "success") == succeeded;
-    if (wanted) run_hook(hook);
+    const bool wanted = hook.run_on == "always" || (hook.run_on == "failure" ? error.has_value() : !done);
+    if (!wanted) continue;
+    const auto call = run_hook(hook);
+    record(hook, call);
+    if (call.interruption != Interruption::cancelled || done) continue;
+    done = StepError{"cancelled", "cancelled while its hooks ran: the merge stands"};
+    done->interruption = Interruption::cancelled;
   }
+  return done;
 }
 
-void Executor::run_hook(const HookSnapshot& hook) {
+CallResult Executor::run_hook(const HookSnapshot& hook) {
   FAILPOINT("worker.hook.before");
   Runner::Query query{hook.connection, hook.sql};
   query.kind = Runner::Kind::hook;
   query.stream_output = true;
-  const auto call = runner_.query(query);
+  auto call = runner_.query(query);
   FAILPOINT("worker.hook.after");
-  if (result_.hook_log.size() > kHookLogBytes) return;
-  result_.hook_log += fmt::format("hook {} on {}: {}\n", hook.run_order, hook.connection.name,
-                                  call.ok() ? "ok" : "failed: " + call.describe());
-  if (!call.output.empty()) result_.hook_log += call.output + (call.output.ends_with('\n') ? "" : "\n");
+  return call;
+}
+
+void Executor::record(const HookSnapshot& hook, const CallResult& call) {
+  const auto name = fmt::format("hook {} on {}", hook.run_order, hook.connection.name);
+  const auto how = call.ok() ? "ok" : "failed: " + call.describe();
+  if (!call.ok()) step("hooks", masker_.mask(fmt::format("{} {}", name, how)));
+  result_.hook_log += fmt::format("{}: {}\n", name, how);
+  if (call.output.empty() || result_.hook_log.size() + call.output.size() > kHookLogBytes) return;
+  result_.hook_log += call.output + (call.output.ends_with('\n') ? "" : "\n");
 }
 
 void Executor::conclude(const Done& error) {
@@ -293,7 +315,7 @@ void Executor::conclude(const Done& error) {
     std::string code = error->code;
     if (error->interruption == Interruption::timed_out) code = "timeout";
     if (error->interruption == Interruption::killed) code = "lease_ended";
-    if (!cancelled || result_.outcome == "unknown") {
+    if (!cancelled || result_.outcome == "unknown" || result_.outcome == "merged") {
       result_.error = WireError{code, masker_.mask(error->message), masker_.mask(error->hint)};
     }
   }

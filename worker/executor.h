@@ -30,8 +30,9 @@ class Executor {
   Done verify(Destination& destination);
   Done merge(Destination& destination);
   Done after_failed_merge(Destination& destination, const CallResult& call);
-  void run_hooks(bool succeeded);
-  void run_hook(const HookSnapshot& hook);
+  Done run_hooks(const Done& error);
+  CallResult run_hook(const HookSnapshot& hook);
+  void record(const HookSnapshot& hook, const CallResult& call);
 
   void step(const char* name, std::string detail = "");
   void conclude(const Done& error);
@@ -51,7 +52,8 @@ class Executor {
   bool staging_made_ = false;
 };
 
-// The passwords of all connections that the module touches, where they can be resolved.
+// The passwords of these connections, or of all that the module touches, where they can be resolved.
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections);
 std::vector<std::string> secrets_of(const ModuleSnapshot& module);
 
 }  // namespace pipekit::worker

@@ -44,7 +44,7 @@ class Link {
   [[nodiscard]] bool congested() const { return open_bytes_ > kWindowBytes; }
 
  private:
-  static constexpr int64_t kWindowBytes = 1024 * 1024;
+  static constexpr int64_t kWindowBytes = int64_t{1024} * 1024;
 
   bool take(zmq::recv_flags flags);
 

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <random>
 
@@ -41,13 +44,16 @@ Result<void> add_config(Options& options, const CLI::App& app) {
   const auto values = read_config(options.config, {"name", "slots", "tags", "broker", "data_dir", "state_dir",
                                                    "jrunner", "drain_timeout_s", "kill_grace_s", "log_level"});
   if (!values) return values.error();
+  Result<void> wrong;
   const auto take = [&](const char* key, const char* flag, auto& into) {
     const auto found = values->find(key);
     if (found == values->end() || app.count(flag) > 0) return;
     if constexpr (std::is_same_v<std::decay_t<decltype(into)>, std::vector<std::string>>) {
       into = found->second;
     } else if (!found->second.empty()) {
-      CLI::detail::lexical_cast(found->second.front(), into);
+      if (CLI::detail::lexical_cast(found->second.front(), into)) return;
+      wrong = Error{ErrorCode::kUsage,
+                    fmt::format("{}: {}: \"{}\" is not a number", options.config, key, found->second.front())};
     }
   };
   take("name", "--name", options.name);
@@ -60,7 +66,7 @@ Result<void> add_config(Options& options, const CLI::App& app) {
   take("drain_timeout_s", "--drain-timeout", options.drain_timeout_s);
   take("kill_grace_s", "--kill-grace", options.kill_grace_s);
   take("log_level", "--log-level", options.log_level);
-  return {};
+  return wrong;
 }
 
 std::string host_name() {
@@ -77,6 +83,16 @@ std::string random_id() {
 Result<WorkerConfig> resolve(const Options& options) {
   if (options.name.empty()) {
     return Error{ErrorCode::kUsage, "a worker needs a name", "pipekit-worker --name NAME, unique among the workers"};
+  }
+  constexpr auto kLevels = std::to_array<std::string_view>({"trace", "debug", "info", "warning", "error", "off"});
+  if (std::ranges::find(kLevels, options.log_level) == kLevels.end()) {
+    return Error{ErrorCode::kUsage, fmt::format("--log-level {}: there is no such level", options.log_level),
+                 fmt::format("one of {}", fmt::join(kLevels, ", "))};
+  }
+  if (options.name == "." || options.name == ".." || options.name.find('/') != std::string::npos) {
+    return Error{ErrorCode::kUsage,
+                 fmt::format("--name {}: a worker's name is the name of its directory, too", options.name),
+                 "leave out the slashes"};
   }
   if (options.slots < 1 || options.slots > 1000) {
     return Error{ErrorCode::kUsage, fmt::format("--slots {}: expected 1 to 1000", options.slots)};
@@ -114,6 +130,7 @@ std::filesystem::path state_dir_of(const Options& options) {
 int serve(const Options& options) {
   auto config = resolve(options);
   if (!config) return report(config.error());
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
   std::error_code ignored;
   const auto dir = state_dir_of(options);
   std::filesystem::create_directories(dir.parent_path(), ignored);
@@ -155,12 +172,12 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_code(ErrorCode::kUsage);
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return report({ErrorCode::kUsage, error.what(), "pipekit-worker --help lists the options"});
   }
   if (auto added = add_config(options, app); !added) return report(added.error());
   spdlog::set_default_logger(spdlog::stderr_logger_mt(options.name.empty() ? "worker" : options.name));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
   return serve(options);
 }
 

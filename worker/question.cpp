@@ -87,7 +87,9 @@ TaskResult preview(const Task& task, Runner& runner) {
 }  // namespace
 
 TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clock, Link& link) {
-  const auto secrets = task.module ? secrets_of(*task.module) : std::vector<std::string>{};
+  const auto secrets = task.module       ? secrets_of(*task.module)
+                       : task.connection ? secrets_of({&*task.connection})
+                                         : std::vector<std::string>{};
   Runner runner(config, fmt::format("task-{}", task.id), clock, link, secrets);
   runner.set_deadline(clock.now() + std::chrono::seconds{110});
   if (task.kind == "test" && task.connection) return test(task, runner, clock);

@@ -18,9 +18,9 @@ namespace pipekit::worker {
 namespace {
 
 constexpr Millis kBatchAge{50};
-constexpr size_t kBatchBytes = 64 * 1024;
-constexpr size_t kHeadBytes = 16 * 1024;
-constexpr size_t kTailBytes = 48 * 1024;
+constexpr size_t kBatchBytes = size_t{64} * 1024;
+constexpr size_t kHeadBytes = size_t{16} * 1024;
+constexpr size_t kTailBytes = size_t{48} * 1024;
 constexpr size_t kComplaintBytes = 4096;
 
 // "progress: 12000 rows so far", as the bundled runner prints it now and then.
@@ -54,6 +54,9 @@ std::string CallResult::describe() const {
       return "the worker's lease on the run ended";
     case Interruption::timed_out:
       return "the run's time was over (timeout_s)";
+    case Interruption::overran:
+      return fmt::format("it took longer than the {} s that are left to a run which has ended",
+                         std::chrono::floor<std::chrono::seconds>(Runner::kCleanUpLimit).count());
     case Interruption::not_started:
       return complaint;
     case Interruption::none:
@@ -73,9 +76,9 @@ struct Runner::Call {
   Link& link;
   Kind kind = Kind::work;
   bool lines_to_log = false;  // stdout is for people; else it is data and kept whole
+  bool quiet = false;
   size_t max_output = 0;
   std::optional<int64_t> max_rows;
-  std::function<bool(const std::string&)> expected;
   RowCount* count = nullptr;
 
   Masker out_mask;
@@ -96,7 +99,7 @@ struct Runner::Call {
   void add_line(bool err, std::string line) {
     (err ? err_kept : out_kept).add_line(line);
     if (!err && count != nullptr) count->feed(line);
-    if (err && expected && expected(line)) return;
+    if (err && quiet) return;
     if (const auto rows = err || count == nullptr ? std::nullopt : progress_rows(line)) {
       flush();
       link.send(fact::Progress{to_ms(clock.wall()), *rows});
@@ -141,7 +144,8 @@ struct Runner::Call {
     err_lines.feed(err_mask.finish(), sink);
     err_lines.finish(sink);
     flush();
-    result.complaint = trimmed(last_lines(err_kept.text()));
+    result.errors = err_kept.text();
+    result.complaint = trimmed(last_lines(result.errors));
     if (count != nullptr) result.rows = count->result();
   }
 
@@ -203,15 +207,15 @@ CallResult Runner::query(const Query& query) {
   Call call(clock_, link_, masker_);
   call.kind = query.kind;
   call.lines_to_log = query.stream_output;
+  call.quiet = query.quiet;
   call.max_output = query.max_output;
   call.max_rows = query.max_rows;
-  call.expected = query.expected;
-  const auto script = write_script(query.sql);
-  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}};
   Arguments arguments{{config_.program}, {}};
   if (auto added = add_connection(arguments, query.connection, "s", "PIPEKIT_SOURCE_PASSWORD"); !added) {
-    return {Interruption::not_started, {}, {}, false, added.error().message, {}};
+    return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};
   }
+  const auto script = write_script(query.sql);
+  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-f", "csv"});
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
@@ -222,15 +226,15 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   Call call(clock_, link_, masker_);
   call.lines_to_log = true;
   call.count = &count;
-  const auto script = write_script(migration.sql);
-  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}};
   Arguments arguments{{config_.program}, {}};
   for (const auto& [connection, prefix, variable] : {std::tuple{&migration.source, "s", "PIPEKIT_SOURCE_PASSWORD"},
                                                      {&migration.dest, "d", "PIPEKIT_DEST_PASSWORD"}}) {
     if (auto added = add_connection(arguments, *connection, prefix, variable); !added) {
-      return {Interruption::not_started, {}, {}, false, added.error().message, {}};
+      return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};
     }
   }
+  const auto script = write_script(migration.sql);
+  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-dt", migration.table});
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
@@ -325,7 +329,7 @@ void Runner::check_interruption(Process& process, Call& call) {
   } else if (call.heeds_cancel && link_.cancelled()) {
     why = Interruption::cancelled;
   } else if (call.limit && *call.limit <= now) {
-    why = Interruption::timed_out;
+    why = call.heeds_cancel ? Interruption::timed_out : Interruption::overran;
   }
   if (why == Interruption::none) return;
   process.terminate();

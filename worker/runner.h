@@ -28,7 +28,7 @@ struct RunnerConfig {
   Millis kill_grace{10'000};  // between SIGTERM and SIGKILL
 };
 
-enum class Interruption { none, cancelled, killed, timed_out, not_started };
+enum class Interruption { none, cancelled, killed, timed_out, overran, not_started };
 
 struct CallResult {
   Interruption interruption = Interruption::none;
@@ -37,6 +37,7 @@ struct CallResult {
   bool overflow = false;
   std::string complaint;        // the end of stderr, or why it was not started
   std::optional<int64_t> rows;  // migration: what the runner reported
+  std::string errors{};         // stderr, head and tail
 
   [[nodiscard]] bool ok() const { return interruption == Interruption::none && exit && exit->success() && !overflow; }
   // For people: the complaint, or how it ended.
@@ -63,8 +64,8 @@ class Runner {
     std::string sql;
     Kind kind = Kind::work;
     size_t max_output = size_t{4} << 20U;
-    bool stream_output = false;  // stdout is for people (hooks): goes to the log and, head and tail, to `output`
-    std::function<bool(const std::string&)> expected{};  // of stderr: what the caller deals with is no news for the log
+    bool stream_output = false;         // stdout is for people (hooks): goes to the log and, head and tail, to `output`
+    bool quiet = false;                 // a failure is expected: stderr is for the caller alone, not for the log
     std::optional<int64_t> max_rows{};  // enough: the runner is ended after that many lines, and that is a success
   };
   CallResult query(const Query& query);

@@ -57,6 +57,7 @@ void Session::on(Actions& actions, const HelloRefused& refused, MonoTime now) {
     actions.fatal = Error{error_code_from(refused.error.code), refused.error.message, refused.error.hint};
     return;
   }
+  actions.not_yet = Error{ErrorCode::kUnavailable, refused.error.message, refused.error.hint};
   state_ = State::waiting;
   hello_again_ = now + interval_;
 }

@@ -35,7 +35,8 @@ struct Actions {
   std::vector<FactAck> acknowledged;
   std::vector<Assignment> start;
   std::vector<Task> tasks;
-  std::optional<Error> fatal;  // the broker will never take this worker
+  std::optional<Error> fatal;    // the broker will never take this worker
+  std::optional<Error> not_yet;  // the broker does not take it now: it asks again
 };
 
 class Session {

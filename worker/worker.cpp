@@ -89,6 +89,7 @@ void Worker::on_broker() {
 
 void Worker::carry_out(Actions actions) {
   if (actions.fatal) fatal_ = std::move(actions.fatal);
+  if (actions.not_yet) spdlog::warn("waiting: {}; {}", actions.not_yet->message, actions.not_yet->hint);
   if (actions.replace_socket) {
     if (!searching_) spdlog::info("no word from the broker at {}: connecting anew until it answers", config_.broker);
     searching_ = true;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "broker/definitions/check.h"
+#include "broker/schedule.h"
 #include "shared/nearest.h"
 #include "shared/placeholder.h"
 
@@ -124,7 +125,16 @@ void Rules::schedule() {
     fail("every_s", "belongs to kind: interval; a schedule has either cron_expr or every_s");
   if (!cron && interval && expression)
     fail("cron_expr", "belongs to kind: cron; a schedule has either cron_expr or every_s");
-  if (text("timezone").empty()) fail("timezone", "must not be empty", "UTC, or a name such as America/New_York");
+  if (cron && expression) {
+    if (auto parsed = CronExpression::parse(text("cron_expr")); !parsed) {
+      fail("cron_expr", parsed.error().message, parsed.error().hint);
+    }
+  }
+  if (!cron && interval) {
+    const std::chrono::seconds every{definition_["every_s"].get<int64_t>()};
+    if (auto checked = Schedule::interval(every); !checked) fail("every_s", checked.error().message);
+  }
+  if (auto zone = TimeZone::find(text("timezone")); !zone) fail("timezone", zone.error().message, zone.error().hint);
 }
 
 void Rules::no_duplicates(Kind kind, const char* list) {

@@ -42,6 +42,20 @@ std::vector<Epoch> earlier(Database& db, Epoch newest) {
   return epochs;
 }
 
+bool outcome_open(Database& db, Epoch newest) {
+  for (std::optional<Epoch> at = newest; at;) {
+    auto rows = db.query("SELECT merging, outcome, previous FROM attempt WHERE id = ?", *at);
+    if (!rows.next()) return false;
+    const auto merging = rows.get<bool>(0);
+    const auto outcome = rows.get<std::string>(1);
+    if (outcome == "unknown" || (merging && outcome.empty())) return true;
+    // Who came as far as the merge had claimed, and so knew of those before.
+    if (merging || outcome == "merged" || outcome == "not_merged") return false;
+    at = rows.get<std::optional<Epoch>>(2);
+  }
+  return false;
+}
+
 std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, AttemptEvent event, WallTime now) {
   const auto to = next(from, event);
   if (!to) return std::nullopt;

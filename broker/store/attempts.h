@@ -39,6 +39,9 @@ std::optional<Row> find(Database& db, Epoch epoch);
 // The attempts of a run before `newest`, newest first.
 std::vector<Epoch> earlier(Database& db, Epoch newest);
 
+// Whether this attempt or one before it may have merged, and none since has been told by the destination.
+bool outcome_open(Database& db, Epoch newest);
+
 // The state that `event` leads to, when the row was still in `from` and the table allows it.
 std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, AttemptEvent event, WallTime now);
 

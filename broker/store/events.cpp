@@ -63,12 +63,16 @@ std::vector<Stored> middle(const std::vector<Stored>& stored, const Limits& limi
   return from < to ? std::vector<Stored>(from, to) : std::vector<Stored>{};
 }
 
-void replace_by_elided(Database& db, RunId run, const std::string& module_name, int64_t first, int64_t last) {
-  Event event;
-  event.seq = first;
-  event.kind = "run.elided";
-  event.run_id = run.value;
-  event.module_name = module_name;
+// Stands for all the lines from `first` on: when they began, and whose they are.
+Event elided_event(Database& db, int64_t first) {
+  const auto found = scan(db, first - 1, 1);
+  if (const auto* before = std::get_if<std::vector<Event>>(&found.at(0).chunk)) return before->at(0);
+  const auto& log = std::get<LogChunk>(found.at(0).chunk);
+  return {first, log.ts, "run.elided", log.run_id, log.group_run_id, log.module_name, log.worker, Json::object()};
+}
+
+void replace_by_elided(Database& db, RunId run, int64_t first, int64_t last) {
+  auto event = elided_event(db, first);
   event.fields = {{"from", first}, {"to", last}};
   db.run("DELETE FROM event_chunk WHERE run_id = ? AND first_seq BETWEEN ? AND ?", run, first, last);
   db.run("INSERT INTO event_chunk (first_seq, last_seq, run_id, bytes, body) VALUES (?, ?, ?, 0, ?)", first, last, run,
@@ -107,7 +111,7 @@ std::vector<Numbered> scan_log(Database& db, RunId run, int64_t after, int64_t l
               limit_bytes);
 }
 
-int64_t elide(Database& db, RunId run, const std::string& module_name, const Limits& limits) {
+int64_t elide(Database& db, RunId run, const Limits& limits) {
   const auto stored = log_rows(db, run);
   int64_t total = 0;
   for (const auto& row : stored) total += row.bytes;
@@ -119,7 +123,7 @@ int64_t elide(Database& db, RunId run, const std::string& module_name, const Lim
     size_t end = i + 1;  // neighbours without another event between them become one range
     while (end < gone.size() && gone[end].first == gone[end - 1].last + 1) ++end;
     const bool as_before = end == i + 1 && gone[i].bytes == 0;
-    if (!as_before) replace_by_elided(db, run, module_name, gone[i].first, gone[end - 1].last);
+    if (!as_before) replace_by_elided(db, run, gone[i].first, gone[end - 1].last);
     i = end;
   }
   return total - freed;

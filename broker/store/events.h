@@ -37,7 +37,7 @@ struct Limits {
   int64_t tail_bytes;
 };
 // Returns the bytes that remain.
-int64_t elide(Database& db, RunId run, const std::string& module_name, const Limits& limits);
+int64_t elide(Database& db, RunId run, const Limits& limits);
 int64_t log_bytes(Database& db, RunId run);
 
 // Whether the event passes a tail's filter.

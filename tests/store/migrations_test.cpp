@@ -36,7 +36,7 @@ TEST(Migrations, have_a_way_up_and_down_for_every_number) {
 }
 
 TEST(Migrations, make_an_empty_store_new_enough) {
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
   ASSERT_TRUE(migrate(db).ok());
   EXPECT_EQ(schema_of(db), newest_schema());
@@ -49,7 +49,7 @@ TEST(Migrations, make_an_empty_store_new_enough) {
 }
 
 TEST(Migrations, applied_again_change_nothing) {
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
   ASSERT_TRUE(migrate(db).ok());
   const auto id = db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'");
@@ -60,7 +60,7 @@ TEST(Migrations, applied_again_change_nothing) {
 }
 
 TEST(Migrations, go_down_to_nothing_and_up_again) {
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
   ASSERT_TRUE(migrate(db).ok());
   const auto before = tables(db);
@@ -72,7 +72,7 @@ TEST(Migrations, go_down_to_nothing_and_up_again) {
 }
 
 TEST(Migrations, every_single_step_goes_down_and_up) {
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
   ASSERT_TRUE(migrate(db).ok());
   const auto before = tables(db);
@@ -87,7 +87,7 @@ TEST(Migrations, every_single_step_goes_down_and_up) {
 // Schema 1 of 1 has no older one that holds data; a store that only says so shows the copy and the failing step.
 TEST(Migrations, copy_an_older_store_first) {
   if (newest_schema() < 2) GTEST_SKIP() << "there is no older schema yet";
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
   ASSERT_TRUE(migrate(db).ok());
   migrate_down(db, newest_schema() - 1);
@@ -101,7 +101,7 @@ TEST(Migrations, copy_an_older_store_first) {
 }
 
 TEST(Migrations, refuse_a_newer_store_and_leave_it_alone) {
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   {
     Database db(dir.file("p.db"), Database::Mode::read_write);
     ASSERT_TRUE(migrate(db).ok());
@@ -120,7 +120,7 @@ TEST(Migrations, refuse_a_newer_store_and_leave_it_alone) {
 }
 
 TEST(Migrations, a_step_that_fails_leaves_the_store_as_it_was) {
-  const TempDir dir;
+  const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
   db.execute_script("CREATE TABLE hook (mine TEXT) STRICT; INSERT INTO hook VALUES ('kept')");
   EXPECT_THROW(static_cast<void>(migrate(db)), StoreError);

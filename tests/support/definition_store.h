@@ -38,7 +38,7 @@ class DefinitionStore {
     if (const auto made = store::migrate(db); !made) throw std::runtime_error(made.error().message);
   }
 
-  TempDir dir;
+  TempDir dir{memory_directory()};
   store::Database db;
   WallTime now = from_ms(1'772'330'400'000);  // 2026-03-01T02:00:00Z
 };

@@ -1,5 +1,7 @@
 #include "tests/support/temp_dir.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -28,6 +30,13 @@ std::string TempDir::write(std::string_view name, std::string_view content) cons
   out << content;
   if (!out.flush()) throw std::runtime_error("cannot write " + target);
   return target;
+}
+
+std::filesystem::path memory_directory() {
+  std::error_code error;
+  const auto space = std::filesystem::space("/dev/shm", error);
+  const bool room = !error && space.available >= 16U << 20U && ::access("/dev/shm", W_OK) == 0;
+  return room ? "/dev/shm" : std::filesystem::temp_directory_path();
 }
 
 std::string read_file(const std::filesystem::path& path) {

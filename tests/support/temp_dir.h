@@ -24,6 +24,9 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+// In memory where there is such a place: for stores, which would wait for a busy disk. Nothing large goes there.
+std::filesystem::path memory_directory();
+
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace pipekit::test

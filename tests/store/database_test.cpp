@@ -1,0 +1,163 @@
+#include "broker/store/database.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/support/temp_dir.h"
+
+namespace pipekit::store {
+namespace {
+
+using testing::HasSubstr;
+
+class DatabaseTest : public testing::Test {
+ protected:
+  DatabaseTest() {
+    db.execute_script("PRAGMA synchronous=OFF; CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT UNIQUE) STRICT");
+  }
+  int64_t rows() { return db.value<int64_t>("SELECT count(*) FROM t").value_or(-1); }
+  void add(const char* x) { db.run("INSERT INTO t (x) VALUES (?)", x); }
+
+  test::TempDir dir{test::memory_directory()};
+  Database db{dir.file("store.db"), Database::Mode::read_write};
+};
+
+TEST_F(DatabaseTest, belongs_to_its_user_alone_and_survives_a_power_cut) {
+  struct stat info {};
+  ASSERT_EQ(::stat(db.file().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  EXPECT_EQ(db.value<std::string>("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(db.value<int64_t>("PRAGMA auto_vacuum"), 2);
+  EXPECT_EQ(db.value<int64_t>("PRAGMA foreign_keys"), 1);
+  Database fresh(dir.file("fresh.db"), Database::Mode::read_write);
+  EXPECT_EQ(fresh.value<int64_t>("PRAGMA synchronous"), 2) << "FULL";
+}
+
+TEST_F(DatabaseTest, gives_back_what_was_bound) {
+  const std::string bytes("a\0\xff", 3);
+  auto row = db.query("SELECT ?, ?, ?, ?, ?, ?, ?", int64_t{INT64_MIN}, 0.5, "text", Blob{bytes}, nullptr,
+                      std::optional<int64_t>(), Epoch{9});
+  ASSERT_TRUE(row.next());
+  EXPECT_EQ(row.get<int64_t>(0), INT64_MIN);
+  EXPECT_EQ(row.get<double>(1), 0.5);
+  EXPECT_EQ(row.get<std::string>(2), "text");
+  EXPECT_EQ(row.get<std::string>(3), bytes);
+  EXPECT_TRUE(row.is_null(4));
+  EXPECT_EQ(row.get<std::optional<std::string>>(5), std::nullopt);
+  EXPECT_EQ(row.get<Epoch>(6), Epoch{9});
+  EXPECT_EQ(row.json(1), 0.5);
+  EXPECT_EQ(row.json(4), nullptr);
+  EXPECT_FALSE(row.next());
+}
+
+TEST_F(DatabaseTest, keeps_empty_text_apart_from_null) {
+  EXPECT_EQ(db.value<std::string>("SELECT ?", std::string_view()), "");
+  EXPECT_EQ(db.value<std::string>("SELECT ?", Blob{}), "");
+  EXPECT_EQ(db.value<std::string>("SELECT NULL"), std::nullopt);
+  EXPECT_EQ(db.value<std::string>("SELECT x FROM t"), std::nullopt) << "no row";
+}
+
+TEST_F(DatabaseTest, forgets_the_parameters_of_the_last_time) {
+  constexpr auto kSql = "INSERT INTO t (x) VALUES (?)";
+  db.run(kSql, "a");
+  db.run(kSql);
+  EXPECT_EQ(db.value<int64_t>("SELECT count(*) FROM t WHERE x IS NULL"), 1);
+}
+
+TEST_F(DatabaseTest, counts_what_was_changed) {
+  add("a");
+  add("b");
+  EXPECT_EQ(db.run("UPDATE t SET x = x || '!'"), 2);
+  EXPECT_EQ(db.run("UPDATE t SET x = 'c' WHERE id = 99"), 0);
+  EXPECT_EQ(db.last_insert_id(), 2);
+}
+
+TEST_F(DatabaseTest, tells_a_violated_constraint_from_everything_else) {
+  add("a");
+  EXPECT_THROW(add("a"), ConstraintError);
+  EXPECT_THROW(db.run("INSERT INTO t (x) VALUES (x'ff')"), ConstraintError) << "STRICT";
+  try {
+    db.run("SELECT x FROM nowhere");
+    FAIL();
+  } catch (const ConstraintError&) {
+    FAIL();
+  } catch (const StoreError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no such table: nowhere"));
+    EXPECT_THAT(error.what(), HasSubstr("store.db"));
+    EXPECT_NE(error.code(), 0);
+  }
+  EXPECT_THROW(db.query("SELECT 1", 5), StoreError) << "a parameter too many";
+  EXPECT_THROW(db.execute_script("CREATE TABLE broken"), StoreError);
+  add("b");  // and goes on
+  EXPECT_EQ(rows(), 2);
+}
+
+TEST_F(DatabaseTest, does_not_let_a_reader_write) {
+  add("a");
+  Database reader(db.file(), Database::Mode::read_only);
+  EXPECT_EQ(reader.value<int64_t>("SELECT count(*) FROM t"), 1);
+  EXPECT_THROW(reader.run("INSERT INTO t (x) VALUES ('b')"), StoreError);
+  EXPECT_THROW(reader.run("PRAGMA user_version = 5"), StoreError);
+  db.run("BEGIN IMMEDIATE");
+  add("c");
+  EXPECT_EQ(reader.value<int64_t>("SELECT count(*) FROM t"), 1) << "sees what is committed";
+  db.run("COMMIT");
+  EXPECT_EQ(reader.value<int64_t>("SELECT count(*) FROM t"), 2);
+}
+
+TEST_F(DatabaseTest, says_which_file_cannot_be_opened) {
+  const auto missing = dir.file("no/such/dir.db");
+  for (const auto mode : {Database::Mode::read_write, Database::Mode::read_only}) {
+    try {
+      Database broken(missing, mode);
+      FAIL();
+    } catch (const StoreError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(missing));
+    }
+  }
+  EXPECT_THROW(Database(dir.write("text.db", std::string(5000, 'x')), Database::Mode::read_write), StoreError);
+}
+
+TEST_F(DatabaseTest, nests_savepoints_in_a_transaction) {
+  db.run("BEGIN IMMEDIATE");
+  add("kept");
+  {
+    Savepoint refused(db);
+    add("gone");
+    {
+      Savepoint inner(db);
+      add("gone with the outer one");
+      inner.release();
+    }
+  }
+  {
+    Savepoint accepted(db);
+    add("kept too");
+    {
+      Savepoint inner(db);
+      add("gone alone");
+    }
+    accepted.release();
+  }
+  db.run("COMMIT");
+  EXPECT_EQ(rows(), 2);
+  EXPECT_EQ(db.value<int64_t>("SELECT count(*) FROM t WHERE x LIKE 'kept%'"), 2);
+}
+
+TEST_F(DatabaseTest, rolls_a_savepoint_back_after_a_violated_constraint) {
+  db.run("BEGIN IMMEDIATE");
+  try {
+    Savepoint refused(db);
+    add("a");
+    add("a");
+    FAIL();
+  } catch (const ConstraintError&) {
+  }
+  add("a");
+  db.run("COMMIT");
+  EXPECT_EQ(rows(), 1);
+}
+
+}  // namespace
+}  // namespace pipekit::store

@@ -1,0 +1,84 @@
+// A whole Pipekit in a directory of the test's own: broker, workers and the databases they serve, driven by pipekit-ctl
+// as a person or a script would. Nothing here waits for time to pass: ends and steps of runs are awaited as events.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/local_system.h"
+#include "tests/support/postgres_cluster.h"
+
+namespace pipekit::test {
+
+using Words = std::vector<std::string>;
+
+// A user's database, of either engine.
+class UserDatabase {
+ public:
+  virtual ~UserDatabase() = default;
+  // An item of `connections:` in a definition file; `more`: further fields, as ", max_sessions: 2".
+  [[nodiscard]] virtual std::string definition(const std::string& name, const std::string& more = {}) const = 0;
+  virtual void execute(const std::string& sql) = 0;
+  // "1|a|NULL" a line.
+  virtual std::string rows(const std::string& sql) = 0;
+  // Names of the staging tables of attempts that stand.
+  virtual std::string staging_tables() = 0;
+};
+
+std::unique_ptr<UserDatabase> new_sqlite(const std::string& file);
+// With the password in $TEST_PG_PASSWORD.
+std::unique_ptr<UserDatabase> new_postgres();
+
+class FlowTest : public ::testing::Test {
+ protected:
+  // Leases are long, so that a slow machine loses none.
+  FlowTest() : FlowTest(BrokerOptions{.lease_s = 60}) {}
+  explicit FlowTest(const BrokerOptions& options);
+
+  // w1, with $TEST_PG_PASSWORD and $JRUNNER, the bundled runner, in its environment.
+  RunningProgram& start_worker(WorkerOptions options = {}, const std::string& name = "w1");
+
+  [[nodiscard]] Words ctl_args(const Words& args) const;
+  ProgramResult ctl(const Words& args) const;
+  // What -o json printed; the command has to succeed.
+  Json json(Words args) const;
+  // `modules`: the text of a definition file after its connections src and dst.
+  void apply(const std::string& modules, const std::string& more_connections = {});
+
+  int64_t submit(const std::string& module, const Json& more = Json::object()) {
+    return system_.client().run(module, more);
+  }
+  // To its end; answers `runs show`.
+  Json run(const std::string& module, const Json& more = Json::object()) { return wait(submit(module, more)); }
+  Json wait(int64_t run) { return system_.finished(run); }
+  Json cancel(int64_t run) { return system_.client().ask("cancel", {{"run_id", run}}); }
+  EventLog& events() { return system_.events(); }
+  // A line of the run's log that contains `text`.
+  void wait_for_line(int64_t run, const std::string& text);
+
+  // Writes an executable shell script that stands in for the runner. Sourced by it: MIGRATION is set when it is called
+  // in migration mode, and `real` calls the bundled runner with the same arguments.
+  [[nodiscard]] std::string runner(const std::string& body) const;
+  [[nodiscard]] std::string file(std::string_view name) const { return system_.file(name); }
+
+  LocalSystem system_;
+  std::unique_ptr<UserDatabase> src_;
+  std::unique_ptr<UserDatabase> dst_;
+};
+
+// orders(id, customer, total) in both; rows 1, 2, 3 in the source. A module of that shape.
+inline constexpr auto kOrders = "CREATE TABLE orders (id integer PRIMARY KEY, customer text, total numeric)";
+inline constexpr auto kThreeOrders = "INSERT INTO orders VALUES (1, 'ann', 10), (2, 'bob', 20), (3, NULL, 30)";
+// `more`: further fields of the module, each on a line of its own.
+std::string orders_module(const std::string& strategy, const Words& more = {}, const std::string& name = "orders");
+
+MATCHER_P(Ended, status, "") {
+  *result_listener << arg.dump(1);
+  return arg.at("status") == status;
+}
+
+}  // namespace pipekit::test

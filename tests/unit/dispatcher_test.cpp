@@ -1,0 +1,68 @@
+#include "broker/dispatcher.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pipekit {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Waiting run(int64_t id, std::vector<std::pair<std::string, int64_t>> uses = {}, std::vector<std::string> tags = {}) {
+  return {RunId{id}, std::move(tags), std::move(uses)};
+}
+
+std::vector<std::string> placed(const std::vector<Waiting>& waiting, const std::vector<Vacancy>& vacancies,
+                                const std::map<std::string, int64_t>& sessions = {}) {
+  std::vector<std::string> lines;
+  for (const auto& placement : place(waiting, vacancies, sessions)) {
+    lines.push_back(fmt::format("{} on {}", placement.run.value, placement.worker));
+  }
+  return lines;
+}
+
+TEST(Place, keeps_the_order_and_fills_every_slot) {
+  EXPECT_THAT(placed({run(1), run(2), run(3)}, {{"a", 2, {}}}), ElementsAre("1 on a", "2 on a"));
+  EXPECT_THAT(placed({run(1)}, {}), IsEmpty());
+  EXPECT_THAT(placed({run(1)}, {{"a", 0, {}}, {"b", -1, {}}}), IsEmpty()) << "more busy than it has slots by now";
+  EXPECT_THAT(placed({}, {{"a", 2, {}}}), IsEmpty());
+}
+
+TEST(Place, spreads_over_workers) {
+  EXPECT_THAT(placed({run(1), run(2), run(3), run(4)}, {{"a", 1, {}}, {"b", 3, {}}}),
+              ElementsAre("1 on b", "2 on b", "3 on a", "4 on b"));
+}
+
+TEST(Place, wants_every_tag) {
+  const std::vector<Vacancy> workers = {{"plain", 9, {}}, {"one", 9, {"site:a"}}, {"both", 1, {"gpu", "site:a"}}};
+  EXPECT_THAT(placed({run(1, {}, {"site:a", "gpu"}), run(2, {}, {"site:a", "gpu"}), run(3, {}, {"site:a"})}, workers),
+              ElementsAre("1 on both", "3 on one"));
+  EXPECT_THAT(placed({run(1, {}, {"site"})}, workers), IsEmpty()) << "a tag is no prefix";
+}
+
+TEST(Place, keeps_connections_within_their_sessions_and_does_not_hold_up_others) {
+  const std::vector<Waiting> waiting = {run(1, {{"erp", 2}}), run(2, {{"erp", 2}, {"wh", 0}}), run(3, {{"erp", 2}}),
+                                        run(4, {{"wh", 0}})};
+  EXPECT_THAT(placed(waiting, {{"a", 9, {}}}), ElementsAre("1 on a", "2 on a", "4 on a"));
+  EXPECT_THAT(placed(waiting, {{"a", 9, {}}}, {{"erp", 1}}), ElementsAre("1 on a", "4 on a"));
+  EXPECT_THAT(placed(waiting, {{"a", 9, {}}}, {{"erp", 5}, {"wh", 1000}}), ElementsAre("4 on a"));
+}
+
+TEST(Place, does_not_count_a_run_that_found_no_worker) {
+  EXPECT_THAT(placed({run(1, {{"erp", 1}}, {"gone"}), run(2, {{"erp", 1}})}, {{"a", 9, {}}}), ElementsAre("2 on a"));
+}
+
+TEST(Blocker, names_the_first_reason_that_matters) {
+  EXPECT_EQ(blocker(run(1), {}, {}), "no worker is connected");
+  EXPECT_EQ(blocker(run(1, {{"erp", 1}}, {"x", "y"}), {{"a", 9, {"x"}}}, {{"erp", 1}}), "no worker has the tags x, y");
+  EXPECT_EQ(blocker(run(1, {{"wh", 0}, {"erp", 2}}), {{"a", 0, {}}}, {{"erp", 2}, {"wh", 7}}),
+            "connection erp is full (2 of 2 sessions)");
+  EXPECT_EQ(blocker(run(1, {{"erp", 2}}, {"x"}), {{"a", 0, {"x"}}, {"b", 5, {}}}, {{"erp", 1}}),
+            "no free slot on a worker that may run it");
+  EXPECT_EQ(blocker(run(1, {{"erp", 2}}), {{"a", 1, {}}}, {{"erp", 1}}), "");
+}
+
+}  // namespace
+}  // namespace pipekit

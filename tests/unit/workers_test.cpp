@@ -1,0 +1,140 @@
+#include "broker/workers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pipekit {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Admission = Workers::Admission;
+using std::chrono::seconds;
+
+MonoTime at(int64_t s) { return MonoTime{seconds{s}}; }
+
+Hello hello(const std::string& name, const std::string& incarnation, const std::string& state_id = "") {
+  Hello hello;
+  hello.name = name;
+  hello.incarnation = incarnation;
+  hello.state_id = state_id;
+  hello.slots = 4;
+  return hello;
+}
+
+class WorkersTest : public testing::Test {
+ protected:
+  Admission admit(const Hello& hello, const std::string& peer, int64_t s) {
+    return workers_.admit(hello, peer, at(s), from_ms(s * 1000));
+  }
+  void beat(const std::string& name, int64_t number, int64_t s, bool draining = false) {
+    Heartbeat heartbeat;
+    heartbeat.number = number;
+    heartbeat.draining = draining;
+    workers_.heard(*workers_.by_name(name), heartbeat, at(s));
+  }
+  [[nodiscard]] bool assignable(const std::string& name, int64_t s) {
+    return workers_.assignable(*workers_.by_name(name), at(s));
+  }
+  Workers workers_{seconds{60}};
+};
+
+TEST_F(WorkersTest, admits_a_new_name_and_knows_it_by_its_peer) {
+  EXPECT_EQ(admit(hello("w1", "i1"), "p1", 0), Admission::joined);
+  EXPECT_EQ(workers_.by_peer("p1")->name, "w1");
+  EXPECT_EQ(workers_.by_peer("p2"), nullptr);
+  EXPECT_EQ(workers_.by_name("w2"), nullptr);
+  EXPECT_EQ(workers_.by_name("w1")->joined_at, from_ms(0));
+}
+
+TEST_F(WorkersTest, takes_the_same_incarnation_on_a_new_socket_for_the_same_worker) {
+  admit(hello("w1", "i1"), "p1", 0);
+  beat("w1", 7, 10);
+  EXPECT_EQ(admit(hello("w1", "i1"), "p2", 20), Admission::reattached);
+  EXPECT_EQ(workers_.by_peer("p1"), nullptr) << "what still comes from the old socket is a stranger's";
+  EXPECT_EQ(workers_.by_peer("p2")->name, "w1");
+  EXPECT_EQ(workers_.by_peer("p2")->joined_at, from_ms(0));
+  EXPECT_FALSE(assignable("w1", 20)) << "nothing is assigned before a heartbeat on this socket";
+}
+
+TEST_F(WorkersTest, takes_a_hello_that_comes_twice_on_one_socket_for_one) {
+  admit(hello("w1", "i1"), "p1", 0);
+  EXPECT_EQ(admit(hello("w1", "i1"), "p1", 0), Admission::reattached);
+  EXPECT_EQ(workers_.by_peer("p1")->name, "w1");
+  EXPECT_EQ(workers_.all().size(), 1U);
+}
+
+TEST_F(WorkersTest, refuses_another_incarnation_while_the_first_may_be_alive) {
+  admit(hello("w1", "i1", "s1"), "p1", 0);
+  EXPECT_EQ(admit(hello("w1", "i2", "s2"), "p2", 59), Admission::name_in_use);
+  EXPECT_EQ(workers_.by_peer("p1")->incarnation, "i1");
+  EXPECT_EQ(workers_.by_peer("p2"), nullptr);
+  EXPECT_THAT(workers_.overdue(at(60)), ElementsAre("w1")) << "a refused hello renews nothing";
+}
+
+TEST_F(WorkersTest, lets_who_holds_the_state_directory_replace_the_one_before) {
+  admit(hello("w1", "i1", "s1"), "p1", 0);
+  beat("w1", 7, 1);
+  EXPECT_EQ(admit(hello("w1", "i2", "s1"), "p2", 2), Admission::replaced);
+  EXPECT_EQ(workers_.by_name("w1")->incarnation, "i2");
+  EXPECT_EQ(workers_.by_name("w1")->joined_at, from_ms(2000));
+  EXPECT_FALSE(assignable("w1", 2)) << "the heartbeat was the old one's";
+  EXPECT_EQ(workers_.by_peer("p1"), nullptr);
+}
+
+TEST_F(WorkersTest, takes_no_state_id_for_no_proof) {
+  admit(hello("w1", "i1", ""), "p1", 0);
+  EXPECT_EQ(admit(hello("w1", "i2", ""), "p2", 2), Admission::name_in_use);
+}
+
+TEST_F(WorkersTest, expects_those_of_the_store_for_one_lease) {
+  Worker known;
+  known.name = "w1";
+  known.incarnation = "i1";
+  known.peer = "of the broker before";
+  workers_.expect(known, at(100));
+  EXPECT_TRUE(workers_.by_name("w1")->peer.empty());
+  EXPECT_FALSE(assignable("w1", 100));
+  EXPECT_THAT(workers_.overdue(at(159)), IsEmpty());
+  EXPECT_THAT(workers_.overdue(at(160)), ElementsAre("w1"));
+  EXPECT_EQ(admit(hello("w1", "i2"), "p", 101), Admission::name_in_use);
+  EXPECT_EQ(admit(hello("w1", "i1"), "p", 101), Admission::reattached);
+  EXPECT_THAT(workers_.overdue(at(160)), IsEmpty());
+}
+
+TEST_F(WorkersTest, counts_a_lease_from_the_last_heartbeat) {
+  admit(hello("w1", "i1"), "p1", 0);
+  admit(hello("w2", "i1"), "p2", 5);
+  EXPECT_EQ(workers_.next_deadline(), at(60));
+  beat("w1", 1, 30);
+  EXPECT_EQ(workers_.next_deadline(), at(65));
+  EXPECT_THAT(workers_.overdue(at(89)), ElementsAre("w2"));
+  EXPECT_THAT(workers_.overdue(at(90)), ElementsAre("w1", "w2"));
+  workers_.remove("w1");
+  workers_.remove("w2");
+  workers_.remove("w2");
+  EXPECT_EQ(workers_.next_deadline(), std::nullopt);
+  EXPECT_EQ(workers_.by_peer("p1"), nullptr);
+}
+
+TEST_F(WorkersTest, lets_nobody_be_late_for_a_stall_of_the_broker) {
+  admit(hello("w1", "i1"), "p1", 0);
+  workers_.shift(seconds{30});
+  EXPECT_THAT(workers_.overdue(at(89)), IsEmpty());
+  EXPECT_THAT(workers_.overdue(at(90)), ElementsAre("w1"));
+}
+
+TEST_F(WorkersTest, assigns_only_to_who_was_heard_of_lately_and_does_not_drain) {
+  admit(hello("w1", "i1"), "p1", 0);
+  EXPECT_FALSE(assignable("w1", 0));
+  beat("w1", 1, 10);
+  EXPECT_TRUE(assignable("w1", 39));
+  EXPECT_FALSE(assignable("w1", 40)) << "half of the lease is over: it would begin with too little";
+  beat("w1", 2, 40, true);
+  EXPECT_FALSE(assignable("w1", 40));
+  beat("w1", 3, 41);
+  EXPECT_TRUE(assignable("w1", 41));
+}
+
+}  // namespace
+}  // namespace pipekit
