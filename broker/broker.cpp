@@ -253,7 +253,8 @@ void Broker::remember(Turn& turn, const Request& request, const Json& body) {
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
-  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store) turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
+  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store)
+    turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
 }
 
 Result<Task> Broker::task_for(const Request& request) {

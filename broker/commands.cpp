@@ -154,15 +154,15 @@ Result<Json> schedule_changed(Context& c, const Json& group, Result<Json> schedu
 
 Result<Json> schedule_add(Context& c) {
   const auto group = argument(c, "group");
-  return schedule_changed(
-      c, group, definitions::add_part(c.db, Kind::schedule, group, without(args(c), "group"), c.turn.wall));
+  return schedule_changed(c, group,
+                          definitions::add_part(c.db, Kind::schedule, group, without(args(c), "group"), c.turn.wall));
 }
 
 Result<Json> schedule_set(Context& c, const Json& set) {
   const auto group = group_of_schedule(c);
   if (!group) return group.error();
-  return schedule_changed(
-      c, *group, definitions::update_part(c.db, Kind::schedule, *group, argument(c, "id"), set, c.turn.wall));
+  return schedule_changed(c, *group,
+                          definitions::update_part(c.db, Kind::schedule, *group, argument(c, "id"), set, c.turn.wall));
 }
 
 Result<Json> schedule_update(Context& c) { return schedule_set(c, argument(c, "set")); }
@@ -175,8 +175,8 @@ Result<Json> schedule_set_enabled(Context& c) {
 Result<Json> schedule_remove(Context& c) {
   const auto group = group_of_schedule(c);
   if (!group) return group.error();
-  return schedule_changed(
-      c, *group, definitions::remove_part(c.db, Kind::schedule, *group, argument(c, "id"), c.turn.wall));
+  return schedule_changed(c, *group,
+                          definitions::remove_part(c.db, Kind::schedule, *group, argument(c, "id"), c.turn.wall));
 }
 
 Result<Json> apply_document(Context& c, bool discard) {

@@ -22,7 +22,7 @@ struct Context {
   Settings& settings;
   const Request& request;
   // Set by the handler:
-  bool discard = false;     // roll back although it succeeded (diff, dry runs, questions)
+  bool discard = false;  // roll back although it succeeded (diff, dry runs, questions)
   bool schedules_changed = false;
   Json problems = nullptr;  // body of a refusal
 };

@@ -60,9 +60,14 @@ std::optional<GroupFlow::GroupRun> GroupFlow::load_live(GroupRunId id) const {
       " WHERE id = ? AND status IN ('queued', 'running')",
       id);
   if (!rows.next()) return std::nullopt;
-  GroupRun group_run{
-      id, rows.get<int64_t>(0), rows.get<std::string>(1), rows.get<bool>(2), rows.get<bool>(3), rows.get<bool>(4),
-      rows.get<std::string>(5), {}};
+  GroupRun group_run{id,
+                     rows.get<int64_t>(0),
+                     rows.get<std::string>(1),
+                     rows.get<bool>(2),
+                     rows.get<bool>(3),
+                     rows.get<bool>(4),
+                     rows.get<std::string>(5),
+                     {}};
   auto members = db_.query(
       "SELECT position, run_order, module_id, module_name, run_id, coalesce(status, '') FROM group_run_member"
       " WHERE group_run_id = ? ORDER BY position",

@@ -309,11 +309,12 @@ Result<Json> schedule_audit(Database& db, const ReadJob&, const Json& args) {
     if (!found) return found.error();
     group = *found;
   }
-  return all(db.query("SELECT f.schedule_id, g.name AS group_name, f.nominal_at, f.until_at, f.count, f.outcome, f.reason,"
-                      " f.group_run_id FROM schedule_fire f LEFT JOIN schedule s ON s.id = f.schedule_id"
-                      " LEFT JOIN grp g ON g.id = s.group_id WHERE (?1 IS NULL OR s.group_id = ?1)"
-                      " AND (?2 IS NULL OR f.schedule_id = ?2) ORDER BY f.nominal_at DESC LIMIT ?3",
-                      group, integer(args, "id"), limit(args)));
+  return all(
+      db.query("SELECT f.schedule_id, g.name AS group_name, f.nominal_at, f.until_at, f.count, f.outcome, f.reason,"
+               " f.group_run_id FROM schedule_fire f LEFT JOIN schedule s ON s.id = f.schedule_id"
+               " LEFT JOIN grp g ON g.id = s.group_id WHERE (?1 IS NULL OR s.group_id = ?1)"
+               " AND (?2 IS NULL OR f.schedule_id = ?2) ORDER BY f.nominal_at DESC LIMIT ?3",
+               group, integer(args, "id"), limit(args)));
 }
 
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {

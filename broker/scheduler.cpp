@@ -41,7 +41,8 @@ void Scheduler::read_all(std::optional<WallTime> edited_at) {
     auto schedule = rows.get<std::string>(3) == "cron" ? Schedule::cron(cron, zone)
                                                        : Schedule::interval(std::chrono::seconds{every});
     if (!schedule) {  // checked when it was defined; the host's time zones may have changed since
-      spdlog::error("schedule {} of group {} does not fire: {}", id, rows.get<std::string>(2), schedule.error().message);
+      spdlog::error("schedule {} of group {} does not fire: {}", id, rows.get<std::string>(2),
+                    schedule.error().message);
       continue;
     }
     Entry entry{rows.get<int64_t>(1),
@@ -131,8 +132,7 @@ void Scheduler::record(Turn& turn, int64_t id, const Entry& entry, const Outcome
       "INSERT INTO schedule_fire (schedule_id, nominal_at, until_at, count, outcome, reason, group_run_id)"
       " VALUES (?, ?, ?, ?, ?, ?, ?)",
       id, to_store(outcome.nominal_at), to_store(outcome.until_at), outcome.count, word, reason, group_run);
-  auto event =
-      schedule_event(group_run ? "schedule.fired" : "schedule.skipped", id, entry.group_name, outcome);
+  auto event = schedule_event(group_run ? "schedule.fired" : "schedule.skipped", id, entry.group_name, outcome);
   event.fields["outcome"] = word;
   if (outcome.count > 1) event.fields["count"] = outcome.count;
   if (!reason.empty()) event.fields["reason"] = reason;

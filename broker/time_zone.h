@@ -1,7 +1,7 @@
 // A time zone of the system's database: on which offset from UTC its clocks stand, and when that changes.
 //
-// Reads the TZif files of tzdata itself (RFC 8536). date-tz 3.0 and Debian's libraries around it ignore the rule that
-// ends each file: with them DST stops for ever after 2037, and at once where tzdata is packed "slim". Here the rule is
+// Reads the TZif files of tzdata itself (RFC 8536). date-tz 3.0, which Debian packages, ignores the rule that
+// ends each file: with it DST stops for ever after 2037, and at once where tzdata is packed "slim". Here the rule is
 // followed to the end of 2299.
 //
 // Offsets only; leap seconds do not exist. A zone is a cheap copy and never changes: a new tzdata is seen by the next

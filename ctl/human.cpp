@@ -81,7 +81,7 @@ std::optional<Millis> span_of(std::string_view text) {
 std::string with_thousands(int64_t number) {
   auto digits = fmt::format("{}", number);
   const size_t first = number < 0 ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, ",");
+  for (size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, 1, ',');
   return digits;
 }
 

@@ -10,7 +10,7 @@ namespace pipekit::ctl {
 std::vector<Verb> connection_test_verb();
 std::vector<Verb> module_verbs();  // enable, disable, preview
 std::vector<Verb> part_verbs();    // watermark, hook
-std::vector<Verb> member_verbs();    // group add-member, remove-member
+std::vector<Verb> member_verbs();  // group add-member, remove-member
 std::vector<Verb> schedule_verbs();
 
 }  // namespace pipekit::ctl

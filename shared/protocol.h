@@ -291,7 +291,7 @@ struct Merging {
 // Final: the attempt is over and no process of it is alive.
 struct Finished {
   int64_t at = 0;
-  std::string status;   // success, error, cancelled, dry_run
+  std::string status;  // success, error, cancelled, dry_run
   // Of the run's merge, this attempt's or an earlier one's: none (not begun, nor asked), merged, not_merged, unknown.
   std::string outcome;
   bool retryable = true;

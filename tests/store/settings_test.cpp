@@ -31,9 +31,9 @@ TEST_F(SettingsTest, have_defaults) {
 TEST_F(SettingsTest, are_kept_as_numbers_or_text) {
   EXPECT_EQ((*set_setting(db, "claim_limit_s", 5))["value"], "5");
   EXPECT_EQ((*set_setting(db, "claim_limit_s", "7"))["value"], "7");
-  EXPECT_EQ((*set_setting(db, "row_count_pattern", "(\\d+) Zeilen"))["value"], "(\\d+) Zeilen");
+  EXPECT_EQ((*set_setting(db, "row_count_pattern", "([0-9]+) Zeilen"))["value"], "([0-9]+) Zeilen");
   EXPECT_EQ(load_settings(db).claim_limit_s, 7);
-  EXPECT_EQ(load_settings(db).row_count_pattern, "(\\d+) Zeilen");
+  EXPECT_EQ(load_settings(db).row_count_pattern, "([0-9]+) Zeilen");
   EXPECT_EQ((*get_setting(db, "claim_limit_s"))["default"], "60");
 }
 
