@@ -290,7 +290,7 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
        "schedules[0].cron_expr: belongs to kind: cron"},
       {Kind::group, "schedules", {{{"every_s", 5}}}, "schedules[0].cron_expr: is missing | an interval needs kind"},
       {Kind::group, "schedules", {{{"kind", "interval"}}}, "schedules[0].every_s: is missing"},
-      {Kind::group, "schedules", {{{"cron_expr", "x"}, {"timezone", ""}}}, "schedules[0].timezone: must not be empty"},
+      {Kind::group, "schedules", {{{"cron_expr", "x"}, {"timezone", ""}}}, "schedules[0].timezone: '' is not a known time zone"},
       {Kind::group, "schedules", {{{"cron_expr", "x"}, {"misfire", "y"}}}, "schedules[0].misfire: 'y' is not one of"},
       {Kind::group,
        "schedules",
