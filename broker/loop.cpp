@@ -10,7 +10,9 @@ namespace pipekit {
 namespace {
 
 constexpr int kMaxFramesPerTurn = 512;  // a side; what is left waits for the next turn, so that time is never starved
-constexpr Millis kStall{50};            // shorter delays are noise
+// Of answers to one client, each up to 256 KiB: room for a burst of commands, and a bound for who does not read.
+constexpr int kClientQueue = 512;
+constexpr int kWorkerQueue = 10'000;
 
 template <class... Ts>
 struct Overload : Ts... {
@@ -31,8 +33,9 @@ bool drain(RouterSocket& socket, std::vector<Received>& into) {
 
 BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals)
     : signals_(signals),
-      control_(context_, config.control_endpoint),
-      workers_(context_, config.worker_endpoint),
+      stall_(config.lease / 12),
+      control_(context_, config.control_endpoint, kClientQueue),
+      workers_(context_, config.worker_endpoint, kWorkerQueue),
       reads_(context_, db.file()),
       broker_(db, config, clock_.now(), clock_.wall()) {}
 
@@ -64,7 +67,7 @@ void BrokerLoop::run() {
     // What this process slept too long or worked too long is nobody else's delay.
     if (wake && woken > *wake) late += woken - *wake;
     if (poller.readable(on_answer)) forward_answers();
-    auto output = broker_.turn(gather(woken, late > kStall ? late : MonoTime::duration{}));
+    auto output = broker_.turn(gather(woken, late > stall_ ? late : MonoTime::duration{}));
     FAILPOINT("broker.send.before");
     for (const auto& outgoing : output.sends) send(outgoing);
     for (const auto& job : output.reads) reads_.submit(job);

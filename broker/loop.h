@@ -27,6 +27,9 @@ class BrokerLoop {
   SystemClock clock_;
   ClockSetFd clock_set_;
   SignalFd& signals_;
+  // Half a heartbeat: what delays less than that costs no worker its lease, and a busy broker whose every turn counted
+  // as a stall would never end one.
+  const MonoTime::duration stall_;
   zmq::context_t context_;
   RouterSocket control_;
   RouterSocket workers_;

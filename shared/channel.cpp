@@ -5,13 +5,13 @@
 namespace pipekit {
 namespace {
 
-constexpr int kQueueFrames = 10'000;
+constexpr int kReceiveQueue = 10'000;
 
-void limit(zmq::socket_t& socket) {
+void limit(zmq::socket_t& socket, int send_queue) {
   socket.set(zmq::sockopt::linger, 200);  // ms: the last words of a process that ends in order
   socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kMaxFrameBytes));
-  socket.set(zmq::sockopt::sndhwm, kQueueFrames);
-  socket.set(zmq::sockopt::rcvhwm, kQueueFrames);
+  socket.set(zmq::sockopt::sndhwm, send_queue);
+  socket.set(zmq::sockopt::rcvhwm, kReceiveQueue);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
   socket.set(zmq::sockopt::ipv6, true);
 }
@@ -34,9 +34,9 @@ zmq::const_buffer bytes(const std::string& s) { return zmq::buffer(s); }
 
 }  // namespace
 
-RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint)
+RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue)
     : socket_(context, zmq::socket_type::router) {
-  limit(socket_);
+  limit(socket_, queue);
   socket_.set(zmq::sockopt::router_mandatory, true);
   socket_.bind(endpoint);
 }
@@ -69,7 +69,8 @@ bool RouterSocket::send(const std::string& peer, const Frames& frames) {
 
 DealerSocket::DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue)
     : socket_(context, zmq::socket_type::dealer) {
-  limit(socket_);
+  // A worker's queue is bounded by its executors' windows (link.h); a fact refused here would leave a gap.
+  limit(socket_, queue ? 0 : 1000);
   socket_.set(zmq::sockopt::immediate, !queue);
   socket_.set(zmq::sockopt::reconnect_ivl, 50);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);

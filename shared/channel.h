@@ -23,7 +23,8 @@ struct Received {
 class RouterSocket {
  public:
   // Throws zmq::error_t when the endpoint cannot be bound.
-  RouterSocket(zmq::context_t& context, const std::string& endpoint);
+  // `queue`: frames that may wait for one peer; what comes on top is refused.
+  RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue);
   // A message that has not the shape peer, head, body is dropped and counted.
   std::optional<Received> try_receive();
   bool send(const std::string& peer, const Frames& frames);

@@ -41,7 +41,7 @@ class Channel : public testing::Test {
   test::TempDir dir_;
   zmq::context_t context_;
   std::string endpoint_ = "ipc://" + dir_.file("socket");
-  RouterSocket router_{context_, endpoint_};
+  RouterSocket router_{context_, endpoint_, 1000};
 };
 
 TEST_F(Channel, carries_a_message_there_and_its_answer_back) {
@@ -131,14 +131,14 @@ TEST_F(Channel, says_that_nobody_is_connected_unless_it_is_to_wait) {
   EXPECT_FALSE(impatient.send({"head", "body"}));
   DealerSocket patient(context_, nobody, true);
   EXPECT_TRUE(patient.send({"head", "hello"}));
-  RouterSocket late(context_, nobody);
+  RouterSocket late(context_, nobody, 1000);
   EXPECT_EQ(receive(late).frames.body, "hello");
 }
 
 TEST_F(Channel, an_endpoint_in_use_is_an_error_of_the_second) {
-  EXPECT_THROW(RouterSocket(context_, "tcp://no-such-host.invalid:1"), zmq::error_t);
-  RouterSocket first(context_, "tcp://127.0.0.1:*");
-  EXPECT_THROW(RouterSocket(context_, first.socket().get(zmq::sockopt::last_endpoint)), zmq::error_t);
+  EXPECT_THROW(RouterSocket(context_, "tcp://no-such-host.invalid:1", 1000), zmq::error_t);
+  RouterSocket first(context_, "tcp://127.0.0.1:*", 1000);
+  EXPECT_THROW(RouterSocket(context_, first.socket().get(zmq::sockopt::last_endpoint), 1000), zmq::error_t);
 }
 
 }  // namespace

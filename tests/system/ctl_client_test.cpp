@@ -29,7 +29,7 @@ class FakeBroker {
  public:
   explicit FakeBroker(const TempDir& dir) : endpoint_("ipc://" + dir.file("control.sock")) { start(); }
 
-  void start() { socket_.emplace(context_.emplace(1), endpoint_); }
+  void start() { socket_.emplace(context_.emplace(1), endpoint_, 1000); }
   // Until nothing of it is left, as after a process has ended: a socket that closes later would remove the file of the
   // next one.
   void stop() {
