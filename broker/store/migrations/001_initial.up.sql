@@ -108,7 +108,6 @@ CREATE TABLE schedule (
   misfire TEXT NOT NULL DEFAULT 'latest' CHECK (misfire IN ('latest', 'skip', 'all')),
   enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
   last_fired_at INTEGER,
-  considered_at INTEGER NOT NULL DEFAULT 0,   -- nominal times up to here have their outcome in schedule_fire
   CHECK ((kind = 'cron') = (cron_expr <> '')),
   CHECK ((kind = 'interval') = (every_s > 0))
 ) STRICT;
