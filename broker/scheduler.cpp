@@ -86,7 +86,10 @@ void Scheduler::fire(Turn& turn) {
 void Scheduler::consider_one(Turn& turn, int64_t id, Entry& entry) {
   dequeue(id, entry);
   for (const auto& outcome : consider(entry.schedule, entry.considered, to_seconds(turn.wall), entry.misfire)) {
-    if (!act_on(turn, id, entry, outcome)) return;  // out of the queue until its group has ended
+    if (!act_on(turn, id, entry, outcome)) {
+      entry.waits = true;
+      return;
+    }
     entry.considered = outcome.until_at;
     db_.run("UPDATE schedule SET considered_at = ?, last_fired_at = iif(?, ?, last_fired_at) WHERE id = ?",
             to_store(outcome.until_at), outcome.fires, to_ms(turn.wall), id);
@@ -142,7 +145,9 @@ void Scheduler::record(Turn& turn, int64_t id, const Entry& entry, const Outcome
 
 void Scheduler::group_ended(int64_t group) {
   for (auto& [id, entry] : schedules_) {
-    if (entry.group == group && !entry.due) enqueue(id, entry);
+    if (entry.group != group || !entry.waits) continue;
+    entry.waits = false;
+    enqueue(id, entry);
   }
 }
 

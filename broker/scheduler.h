@@ -42,6 +42,7 @@ class Scheduler {
     Misfire misfire = Misfire::kLatest;
     FireTime considered;  // what is at or before this has its outcome
     std::optional<FireTime> due;
+    bool waits = false;  // for its group's run to end; not in the queue
   };
 
   void read_all(std::optional<WallTime> edited_at);
