@@ -32,9 +32,9 @@ constexpr auto kAnswer =
 
 TEST(PostgresqlScript, setup) {
   EXPECT_EQ(kDialect.setup_script(),
-            R"(SET client_min_messages = warning;
-BEGIN;
+            R"(BEGIN;
 SELECT pg_advisory_xact_lock(7201735);
+SET LOCAL client_min_messages = warning;
 CREATE SCHEMA IF NOT EXISTS pipekit_staging;
 CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_fence (module text NOT NULL, dest text NOT NULL, store text NOT NULL, epoch bigint NOT NULL, closed smallint NOT NULL, PRIMARY KEY (module, dest));
 CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_merged (store text NOT NULL, module text NOT NULL, run bigint NOT NULL, epoch bigint NOT NULL CHECK (epoch > 0), row_count bigint NOT NULL, merged_at timestamptz NOT NULL, PRIMARY KEY (store, module, run));

@@ -20,7 +20,7 @@ constexpr FenceSql kFence{
 
 // IF NOT EXISTS is not free of races by itself. The lock's SELECT is the one that returns rows before a script's end;
 // nobody reads what setup prints.
-constexpr std::string_view kOnlyWarnings = "SET client_min_messages = warning";  // not that a table exists
+constexpr std::string_view kOnlyWarnings = "SET LOCAL client_min_messages = warning";  // not that a table exists
 constexpr std::string_view kSetupLock = "SELECT pg_advisory_xact_lock(7201735)";
 constexpr std::string_view kCreateSchema = "CREATE SCHEMA IF NOT EXISTS pipekit_staging";
 constexpr std::string_view kCreateFence =
@@ -101,7 +101,7 @@ class Postgresql final : public Dialect {
 
   [[nodiscard]] std::string setup_script() const override {
     Script script;
-    script << kOnlyWarnings << "BEGIN" << kSetupLock << kCreateSchema << kCreateFence << kCreateMerged << "COMMIT";
+    script << "BEGIN" << kSetupLock << kOnlyWarnings << kCreateSchema << kCreateFence << kCreateMerged << "COMMIT";
     return script.str();
   }
 
