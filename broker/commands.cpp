@@ -299,7 +299,11 @@ Json reason(const char* code, const std::string& words) { return {{"code", code}
 Json why_run(Context& c, RunId run) {
   const auto status = store::runs::status_of(c.db, run);
   if (*status == "running") return reason("running", fmt::format("run {} is running", run.value));
-  if (*status != "queued") return reason("ended", fmt::format("run {} has ended: {}", run.value, *status));
+  if (*status != "queued") {
+    auto words = fmt::format("run {} has ended: {}", run.value, *status);
+    if (const auto error = store::runs::error_of(c.db, run); !error.empty()) words += ": " + error;
+    return reason("ended", words);
+  }
   const auto blocked = c.runs.blocked_by(run, c.turn.now);
   return reason("queued",
                 fmt::format("run {} is queued: {}", run.value, blocked.empty() ? "it starts at once" : blocked));
@@ -319,8 +323,12 @@ Result<Json> why(Context& c) {
   const auto module = c.modules.find(argument(c, "module"));
   if (!module) return module.error();
   if (!module->enabled) reasons.push_back(reason("disabled", "module " + module->definition->name + " is disabled"));
-  if (const auto holder = store::runs::holder(c.db, module->id)) reasons.push_back(why_run(c, holder->run));
-  if (reasons.empty()) reasons.push_back(reason("idle", "nothing holds it: it has not been asked to run"));
+  const auto holder = store::runs::holder(c.db, module->id);
+  if (holder) reasons.push_back(why_run(c, holder->run));
+  if (reasons.empty()) reasons.push_back(reason("idle", "nothing holds it, and no run of it is asked for"));
+  if (!holder) {
+    if (const auto last = store::runs::last_of(c.db, module->id)) reasons.push_back(why_run(c, *last));
+  }
   return Json{{"reasons", reasons}};
 }
 

@@ -57,8 +57,10 @@ Result<int> follow(Context& context, TailWish wish, Observer& observer) {
   const WaitsFor waits((*client)->link(), interrupt.fd(), context.out.watched_fd());
   const bool once = !wish.follow;
   const bool ticks = context.out.is_terminal() && context.for_people();
-  Tail tail((*client)->link(), std::move(wish), context.config.timeout,
-            [&](std::string_view text) { context.notice(text); });
+  Tail tail((*client)->link(), std::move(wish), context.config.timeout, [&](std::string_view text) {
+    observer.make_room();
+    context.notice(text);
+  });
   for (;;) {
     std::optional<MonoTime> wake;
     if (ticks && !once) wake = context.clock.now() + std::chrono::seconds{1};

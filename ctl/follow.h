@@ -32,6 +32,8 @@ class Observer {
   virtual std::optional<int> observe(const Event& event) = 0;
   // Once a second on a terminal: a chance to repaint.
   virtual void tick(WallTime) {}
+  // Before a notice goes to stderr: nothing may stand in its line.
+  virtual void make_room() {}
   // Before the program ends on a signal.
   virtual void interrupted() {}
 };

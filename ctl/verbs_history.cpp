@@ -186,7 +186,7 @@ std::vector<Verb> history_verbs() {
         {"kind", Flag::Type::list, "only of this kind: run.finished, worker.lost, ...", "KIND"}},
        {"pipekit-ctl events tail", "pipekit-ctl -o json events tail --since 0 --no-follow",
         "pipekit-ctl events tail --module orders --kind run.finished"},
-       "Without --since only what is new. With -o json one object a line.",
+       "Without --since only what is new, or with --no-follow all that is kept. With -o json one object a line.",
        events_tail},
   };
 }

@@ -115,7 +115,7 @@ Result<int> why(Context& context, const Arguments& args) {
     return 0;
   }
   for (const auto& reason : answer->value("reasons", Json::array())) {
-    context.out.write(printable(text_in(reason, "text")) + "\n");
+    context.out.write(printable_lines(text_in(reason, "text")) + "\n");
   }
   return 0;
 }

@@ -38,7 +38,7 @@ std::string run_end_line(const Event& finished, std::optional<WallTime> began, c
   } else if (began) {
     line += "  " + duration_text(from_ms(finished.ts) - *began);
   }
-  if (const auto error = error_of(finished); !error.empty()) line += "  " + printable(error);
+  if (const auto error = error_of(finished); !error.empty()) line += "  " + printable_lines(error);
   return line + "\n";
 }
 

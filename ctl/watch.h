@@ -15,6 +15,7 @@ class RunWatch final : public Observer {
   RunWatch(Context& context, int64_t run_id, std::string module);
   std::optional<int> observe(const Event& event) override;
   void tick(WallTime now) override;
+  void make_room() override { line_.erase(); }
   void interrupted() override;
 
  private:
@@ -36,6 +37,7 @@ class GroupWatch final : public Observer {
   GroupWatch(Context& context, int64_t group_run_id, std::string group);
   std::optional<int> observe(const Event& event) override;
   void tick(WallTime now) override;
+  void make_room() override { line_.erase(); }
   void interrupted() override;
 
  private:

@@ -16,4 +16,7 @@ std::string cut(std::string_view text, size_t width);
 // a database wrote into an error message goes through here before it reaches a terminal.
 std::string printable(std::string_view text);
 
+// The same for several lines, such as an error and its hint; those after the first are indented.
+std::string printable_lines(std::string_view text);
+
 }  // namespace pipekit::ctl

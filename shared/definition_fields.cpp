@@ -74,7 +74,7 @@ constexpr std::array kModule = {
     refers("source_connection", Kind::connection, "where the rows come from"),
     refers("dest_connection", Kind::connection, "where they go"),
     required("dest_table", "the table they go into"),
-    required("source_query", "SQL; {name} stands for the value of a watermark"),
+    required("source_query", "SQL; {name} becomes a watermark's value as it is: text needs '{name}'"),
     one_of("merge_strategy", "null", kStrategies, "full, incremental or append"),
     optional("merge_key", text_list, "[]", "column or columns by which rows are replaced"),
     optional("unique_key", boolean, "false", "true: duplicate keys end the run in error"),
@@ -117,7 +117,7 @@ constexpr std::array kSchedule = {
     optional("cron_expr", text, R"("")", "five fields, or six with seconds first"),
     number("every_s", "0", 0, kSeconds, "interval: seconds between starts"),
     optional("timezone", text, R"("UTC")", "the zone of cron_expr"),
-    one_of("misfire", R"("latest")", kMisfires, "missed times: fire the latest, skip them, or fire all"),
+    one_of("misfire", R"("latest")", kMisfires, "missed times: latest (fire once), skip, or all"),
     optional("enabled", boolean, "true", "false: does not fire"),
 };
 

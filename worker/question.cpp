@@ -27,7 +27,9 @@ TaskResult test(const Task& task, Runner& runner, const Clock& clock) {
   const auto call = runner.query({*task.connection, probe_for(task.connection->jdbc_url)});
   const auto elapsed = std::chrono::floor<Millis>(clock.now() - begun).count();
   if (!call.ok()) {
-    return failure(task, {"unavailable", fmt::format("connection {}: {}", task.connection->name, call.describe())});
+    const auto which = fmt::format("connection {}: ", task.connection->name);
+    const auto words = call.describe();
+    return failure(task, {"unavailable", words.starts_with(which) ? words : which + words});
   }
   return {task.id, std::nullopt, {{"ok", true}, {"elapsed_ms", elapsed}}};
 }

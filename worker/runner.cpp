@@ -63,6 +63,8 @@ std::string CallResult::describe() const {
       break;
   }
   if (overflow) return "the runner printed more than an answer may have";
+  constexpr std::string_view kError = "error: ";  // as the bundled runner begins; the message it goes into says so
+  if (complaint.starts_with(kError)) return complaint.substr(kError.size());
   if (!complaint.empty()) return complaint;
   return exit ? "the runner " + exit->describe() : "the runner was not started";
 }

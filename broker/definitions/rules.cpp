@@ -68,7 +68,7 @@ void Rules::connection() {
   }
   if (const auto password = text("password"); !password.empty() && !is_reference(password)) {
     fail("password", "must be a reference, $NAME; passwords are never kept in the store",
-         "set NAME in the worker's environment or with `pipekit-ctl secrets set NAME`");
+         "set NAME in the worker's environment");
   }
 }
 

@@ -97,6 +97,14 @@ std::optional<std::string> status_of(Database& db, RunId run) {
   return db.value<std::string>("SELECT status FROM run_log WHERE id = ?", run);
 }
 
+std::string error_of(Database& db, RunId run) {
+  return db.value<std::string>("SELECT error FROM run_log WHERE id = ?", run).value_or("");
+}
+
+std::optional<RunId> last_of(Database& db, ModuleId module) {
+  return db.value<RunId>("SELECT run_id FROM module_last_run WHERE module_id = ?", module);
+}
+
 std::vector<Accepted> accepted_since(Database& db, WallTime since) {
   std::vector<Accepted> accepted;
   // Newest first until one is older: no index needed.

@@ -83,6 +83,9 @@ struct Live {
 };
 std::vector<Live> load_live(Database& db);
 std::optional<std::string> status_of(Database& db, RunId run);
+std::string error_of(Database& db, RunId run);
+// The module's run that ended last.
+std::optional<RunId> last_of(Database& db, ModuleId module);
 
 // Accepted `run` requests since `since`, to recognise those that come again.
 struct Accepted {

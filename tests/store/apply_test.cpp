@@ -169,7 +169,7 @@ TEST_F(Apply, is_refused_by_path_with_every_problem) {
       {Json::array(), {": the document must be a map of lists | connections:, modules:, groups:"}},
       {with("/connections/0/password", "geheim"),
        {"connections[0].password: must be a reference, $NAME; passwords are never kept in the store | set NAME in the "
-        "worker's environment or with `pipekit-ctl secrets set NAME`"}},
+        "worker's environment"}},
   };
   for (const auto& one : cases) EXPECT_EQ(problems(one.document), one.told);
 }
