@@ -19,6 +19,21 @@ namespace {
 constexpr Millis kRunMemory{600'000};
 constexpr Millis kRequestMemory{86'400'000};
 constexpr int64_t kPurgeEvery = 1000;
+constexpr size_t kMostAttempts = 10'000;  // of one worker
+constexpr size_t kMostLines = 65'536;     // of one fact
+constexpr size_t kLongestName = 200;      // of a client, a user, a worker
+
+bool one_of(const std::string& word, std::initializer_list<const char*> words) {
+  return std::ranges::any_of(words, [&](const char* w) { return word == w; });
+}
+
+// What the store's constraints, or its memory, would not bear.
+bool is_sound(const Fact& fact) {
+  if (const auto* log = std::get_if<fact::Log>(&fact.body)) return log->lines.size() <= kMostLines;
+  const auto* finished = std::get_if<fact::Finished>(&fact.body);
+  return finished == nullptr || (one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
+                                 one_of(finished->outcome, {"none", "merged", "not_merged", "unknown"}));
+}
 
 WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
 
@@ -89,9 +104,11 @@ void Broker::on_client_frame(Turn& turn, const Received& received) {
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
-  if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1) {
+  const bool oversized = hello.name.size() > kLongestName || hello.slots > static_cast<int64_t>(kMostAttempts) ||
+                         hello.attempts.size() > kMostAttempts;
+  if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1 || oversized) {
     ++malformed_;
-    turn.to_worker(peer, HelloRefused{{"malformed", "a hello needs a name, an incarnation and at least one slot", ""}});
+    turn.to_worker(peer, HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
     return;
   }
   const auto admission = workers_.admit(hello, peer, turn.now, turn.wall);
@@ -123,6 +140,10 @@ void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
 void Broker::on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat) {
   auto* worker = workers_.by_peer(peer);
   if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+  if (heartbeat.attempts.size() > kMostAttempts) {
+    ++malformed_;
+    return;
+  }
   workers_.heard(*worker, heartbeat, turn.now);
   turn.to_worker(peer, HeartbeatAck{heartbeat.number});
   runs_.on_listing(turn, *worker, heartbeat.attempts, heartbeat.last_assignment);
@@ -131,6 +152,11 @@ void Broker::on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat)
 void Broker::on(Turn& turn, const std::string& peer, const Fact& fact) {
   auto* worker = workers_.by_peer(peer);
   if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+  if (!is_sound(fact)) {
+    ++malformed_;
+    turn.to_worker(peer, HelloRefused{{"malformed", "a fact with words or a size that no worker has", ""}});
+    return;
+  }
   runs_.on_fact(turn, *worker, fact);
 }
 
@@ -167,7 +193,9 @@ void Broker::refuse(Turn& turn, const std::string& peer, int64_t number, const E
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
-  if (request.client.empty() || request.number < 1 || !request.args.is_object()) {
+  const bool oversized =
+      request.client.size() > kLongestName || request.user.size() > kLongestName || request.verb.size() > kLongestName;
+  if (request.client.empty() || request.number < 1 || !request.args.is_object() || oversized) {
     ++malformed_;
     return refuse(turn, peer, request.number,
                   {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});

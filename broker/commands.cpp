@@ -211,6 +211,7 @@ Result<Json> settings_set(Context& c) {
 
 Result<std::map<std::string, std::string>> overrides(const Context& c, const ModuleSnapshot& definition) {
   std::map<std::string, std::string> set;
+  size_t bytes = 0;
   const auto given = argument(c, "set");
   if (given.is_null()) return set;
   if (!given.is_object()) return Error{ErrorCode::kInvalid, "set: expected names with their values"};
@@ -221,7 +222,9 @@ Result<std::map<std::string, std::string>> overrides(const Context& c, const Mod
                    fmt::format("see them with: pipekit-ctl watermark list --module {}", definition.name)};
     }
     set[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    bytes += set[name].size();
   }
+  if (bytes > (1U << 20U)) return Error{ErrorCode::kInvalid, "--set: the values are longer than 1 MiB together"};
   return set;
 }
 

@@ -1,9 +1,17 @@
 #include "broker/modules.h"
 
+#include <fmt/format.h>
+
 #include "broker/definitions/definitions.h"
 #include "broker/store/snapshots.h"
+#include "shared/codec.h"
 
 namespace pipekit {
+namespace {
+
+constexpr size_t kMaxDefinitionBytes = 8U << 20U;  // it has to fit into an assignment
+
+}  // namespace
 
 Result<Module> Modules::find(const Json& ref) {
   const auto key = ref.dump();
@@ -15,6 +23,13 @@ Result<Module> Modules::find(const Json& ref) {
   Module module;
   module.id = ModuleId{*id};
   module.enabled = db_.value<bool>("SELECT enabled FROM module WHERE id = ?", *id).value_or(false);
+  const auto bytes = to_json(*definition).dump().size();
+  if (bytes > kMaxDefinitionBytes) {
+    return Error{ErrorCode::kInvalid,
+                 fmt::format("module {} with its watermarks and hooks has {} MiB of text, 8 are possible",
+                             definition->name, bytes >> 20U),
+                 "move long SQL into views or procedures of the database"};
+  }
   const auto interned = store::snapshots::intern(db_, *definition);
   unsettled_ = unsettled_ || interned.added;
   module.snapshot_id = interned.id;

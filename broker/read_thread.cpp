@@ -68,12 +68,15 @@ void serve(zmq::socket_t& socket, const std::filesystem::path& store) {
 
 void run(zmq::context_t& context, const std::filesystem::path& store) {
   zmq::socket_t socket(context, zmq::socket_type::pair);
-  socket.set(zmq::sockopt::linger, 0);
   socket.connect(kEndpoint);
   try {
     serve(socket, store);
   } catch (const std::exception& error) {
     send(socket, {error.what()});  // one part: the loop throws it
+    // A peer until told to end: without one the loop's next send would block for ever.
+    while (const auto parts = receive(socket, zmq::recv_flags::none)) {
+      if (parts->size() == 1) break;
+    }
   }
 }
 

@@ -354,7 +354,8 @@ void RunFlow::transit(Turn& turn, LiveAttempt& attempt, AttemptEvent event) {
 // merged. The final fact, acknowledged, takes that one with it.
 void RunFlow::late_fact(Turn& turn, Worker& worker, const Fact& fact) {
   const auto row = store::attempts::find(db_, fact.key.epoch);
-  const bool known = row && row->run == fact.key.run;
+  const bool known =
+      row && row->run == fact.key.run && row->worker == worker.name && row->incarnation == worker.incarnation;
   const bool durable = known && fact.seq <= row->fact_seq;
   if (std::holds_alternative<fact::Merging>(fact.body) && !durable) return;
   note_ack(worker, fact.key, fact.seq);

@@ -12,7 +12,9 @@ int64_t size_of(const store::events::Numbered& numbered) {
   if (const auto* log = std::get_if<LogChunk>(&numbered.chunk)) {
     for (const auto& line : log->lines) bytes += static_cast<int64_t>(line.text.size()) + 40;
   } else {
-    bytes = static_cast<int64_t>(std::get<std::vector<Event>>(numbered.chunk).size()) * 400;
+    for (const auto& event : std::get<std::vector<Event>>(numbered.chunk)) {
+      bytes += 300 + static_cast<int64_t>(event.fields.dump(-1, ' ', false, Json::error_handler_t::replace).size());
+    }
   }
   return bytes + 100;
 }

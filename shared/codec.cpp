@@ -12,7 +12,8 @@ namespace pipekit {
 namespace {
 
 constexpr size_t kMaxDepth = 32;
-constexpr size_t kMaxItems = 1U << 22U;  // of a message, all levels together
+constexpr size_t kMaxStored = size_t{1} << 30U;  // what this program wrote into its store it has to read again
+constexpr size_t kMaxItems = 1U << 22U;          // of a message, all levels together
 
 template <class T>
 concept Visitable = requires(T& value) {
@@ -332,14 +333,14 @@ bool claims_too_much(std::string_view bytes) {
 }
 
 template <class T>
-Result<T> unpacked(std::string_view bytes) {
-  if (bytes.size() > kMaxFrameBytes) return Error{ErrorCode::kMalformed, "the message is larger than 16 MiB"};
+Result<T> unpacked(std::string_view bytes, size_t most_bytes = kMaxFrameBytes) {
+  if (bytes.size() > most_bytes) return Error{ErrorCode::kMalformed, "the message is larger than 16 MiB"};
   if (claims_too_much(bytes)) {
     return Error{ErrorCode::kMalformed,
                  fmt::format("it claims more items than it has bytes for, or more than {}", kMaxItems)};
   }
   try {
-    const msgpack::unpack_limit limit(kMaxItems, kMaxItems, kMaxFrameBytes, kMaxFrameBytes, 0, kMaxDepth);
+    const msgpack::unpack_limit limit(kMaxItems, kMaxItems, most_bytes, most_bytes, 0, kMaxDepth);
     size_t offset = 0;
     const auto handle = msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
     if (offset != bytes.size()) return Error{ErrorCode::kMalformed, "bytes follow the message"};
@@ -400,8 +401,10 @@ Result<BrokerToWorker> decode_broker_to_worker(std::string_view head, std::strin
 
 std::string pack(const std::vector<Event>& events) { return packed(events); }
 std::string pack(const LogChunk& chunk) { return packed(chunk); }
-Result<std::vector<Event>> unpack_events(std::string_view bytes) { return unpacked<std::vector<Event>>(bytes); }
-Result<LogChunk> unpack_log_chunk(std::string_view bytes) { return unpacked<LogChunk>(bytes); }
+Result<std::vector<Event>> unpack_events(std::string_view bytes) {
+  return unpacked<std::vector<Event>>(bytes, kMaxStored);
+}
+Result<LogChunk> unpack_log_chunk(std::string_view bytes) { return unpacked<LogChunk>(bytes, kMaxStored); }
 
 Json to_json(const ModuleSnapshot& snapshot) {
   Json json;
@@ -410,6 +413,8 @@ Json to_json(const ModuleSnapshot& snapshot) {
   return json;
 }
 
-Result<ModuleSnapshot> module_snapshot_from(const Json& json) { return unpacked<ModuleSnapshot>(packed(json)); }
+Result<ModuleSnapshot> module_snapshot_from(const Json& json) {
+  return unpacked<ModuleSnapshot>(packed(json), kMaxStored);
+}
 
 }  // namespace pipekit

@@ -6,6 +6,7 @@
 
 #include "shared/failpoint.h"
 #include "shared/placeholder.h"
+#include "shared/utf8.h"
 #include "worker/csv.h"
 #include "worker/secrets.h"
 #include "worker/watermark.h"
@@ -18,6 +19,31 @@ constexpr size_t kHookLogBytes = size_t{64} * 1024;
 template <class T>
 const StepError* error_in(const Step<T>& step) {
   return std::get_if<StepError>(&step);
+}
+
+}  // namespace
+
+namespace {
+
+constexpr size_t kMaxSql = 4U << 20U;
+constexpr size_t kMaxKept = 1U << 20U;  // of each text that the run log keeps
+
+void shorten(std::string& text) {
+  if (text.size() <= kMaxKept) return;
+  const auto left_out = text.size() - kMaxKept;
+  text = to_utf8(text.substr(0, kMaxKept)) + fmt::format("\n… {} bytes left out …", left_out);
+}
+
+// One that no frame can hold would be sent for ever, and everything behind it would wait.
+void fit_into_a_frame(fact::Finished& finished) {
+  for (auto* text : {&finished.resolved_source_sql, &finished.merge_sql, &finished.jrunner_stdout,
+                     &finished.jrunner_stderr, &finished.hook_log}) {
+    shorten(*text);
+  }
+  if (finished.error) shorten(finished.error->message);
+  if (finished.watermark_values_json.size() > kMaxKept) {
+    finished.watermark_values_json = R"({"left_out":"the values are longer than 1 MiB"})";
+  }
 }
 
 }  // namespace
@@ -163,6 +189,12 @@ Executor::Done Executor::materialise() {
   step("materialise");
   auto sql = substitute(module_.source_query, values_);
   if (!sql) return StepError{"invalid", "source_query: " + sql.error().message, sql.error().hint, false};
+  if (sql->size() > kMaxSql) {
+    return StepError{
+        "invalid",
+        fmt::format("source_query: {} MiB after the watermarks were put in, 4 are possible", sql->size() >> 20U), "",
+        false};
+  }
   source_sql_ = std::move(*sql);
   result_.resolved_source_sql = source_sql_;
   return std::nullopt;
@@ -332,6 +364,7 @@ void Executor::conclude(const Done& error) {
                      &result_.hook_log, &result_.jrunner_stderr}) {
     *text = masker_.mask(*text);
   }
+  fit_into_a_frame(result_);
   FAILPOINT("worker.finished.before");
   link_.send(std::move(result_));
 }

@@ -107,13 +107,13 @@ TEST(CtlEventText, a_line_says_who_and_what) {
             "9,2023-11-14T22:13:20.000Z,run.queued,12,orders,,\"{\"\"by\"\":\"\"a,b\"\"}\"\r\n");
 }
 
-TEST(CtlWatch, a_run_ends_in_one_line) {
+TEST(CtlWatch, a_run_ends_in_one_line_and_further_lines_of_its_error_are_indented) {
   const Style pipe;
   const Style terminal = {80, false, true, {}};
   const auto ended = event(9, "run.finished", {{"status", "success"}, {"row_count", 12345}, {"duration_ms", 3200}});
   EXPECT_EQ(run_end_line(ended, std::nullopt, terminal), "✔ orders  12,345 rows  3.2s\n");
   const auto failed = event(9, "run.finished", {{"status", "error"}, {"row_count", nullptr}, {"error", "gone\nbad"}});
-  EXPECT_EQ(run_end_line(failed, std::nullopt, pipe), "✗ orders  error  gone bad\n");
+  EXPECT_EQ(run_end_line(failed, std::nullopt, pipe), "✗ orders  error  gone\n  bad\n");
 }
 
 TEST(CtlWatch, only_success_and_dry_run_exit_with_0) {
