@@ -326,10 +326,12 @@ void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& requ
     add(task->module->dest);
     for (const auto& watermark : task->module->watermarks) add(watermark.connection);
   }
-  for (const auto& [name, worker] : workers_.all()) {
-    const bool able = std::ranges::all_of(
+  const auto has_tags = [&](const Worker& worker) {
+    return std::ranges::all_of(
         tags, [&](const auto& tag) { return std::ranges::find(worker.tags, tag) != worker.tags.end(); });
-    if (!able || !workers_.assignable(worker, turn.now)) continue;
+  };
+  for (const auto& [name, worker] : workers_.all()) {
+    if (!has_tags(worker) || !workers_.assignable(worker, turn.now)) continue;
     const auto id = tasks_.begin(request, peer, name, turn.now);
     if (!id) return;
     task->id = *id;

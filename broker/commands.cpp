@@ -215,7 +215,8 @@ Result<std::map<std::string, std::string>> overrides(const Context& c, const Mod
   const auto given = argument(c, "set");
   if (given.is_null()) return set;
   if (!given.is_object()) return Error{ErrorCode::kInvalid, "set: expected names with their values"};
-  for (const auto& [name, value] : given.items()) {
+  for (const auto& [key, value] : given.items()) {
+    const std::string name = key;
     const bool known = std::ranges::any_of(definition.watermarks, [&](const auto& w) { return w.name == name; });
     if (!known) {
       return Error{ErrorCode::kInvalid, fmt::format("--set {}: module {} has no such watermark", name, definition.name),

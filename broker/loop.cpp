@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "shared/failpoint.h"
+#include "shared/overload.h"
 
 namespace pipekit {
 namespace {
@@ -13,11 +14,6 @@ constexpr int kMaxFramesPerTurn = 512;  // a side; what is left waits for the ne
 // Of answers to one client, each up to 256 KiB: room for a burst of commands, and a bound for who does not read.
 constexpr int kClientQueue = 512;
 constexpr int kWorkerQueue = 10'000;
-
-template <class... Ts>
-struct Overload : Ts... {
-  using Ts::operator()...;
-};
 
 // True when nothing was left.
 bool drain(RouterSocket& socket, std::vector<Received>& into) {

@@ -6,14 +6,10 @@
 #include <stdexcept>
 
 #include "broker/store/events.h"
+#include "shared/overload.h"
 
 namespace pipekit {
 namespace {
-
-template <class... Ts>
-struct Overload : Ts... {
-  using Ts::operator()...;
-};
 
 constexpr Millis kMaxBackoff{3'600'000};
 

@@ -10,8 +10,8 @@
 namespace pipekit {
 
 struct Settings {
-  int64_t log_head_bytes = 256 * 1024;
-  int64_t log_tail_bytes = 2 * 1024 * 1024;
+  int64_t log_head_bytes = int64_t{256} * 1024;
+  int64_t log_tail_bytes = int64_t{2} * 1024 * 1024;
   int64_t claim_limit_s = 60;
   std::string row_count_pattern;
 };
