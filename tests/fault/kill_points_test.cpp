@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "tests/fault/scenario.h"
 
 namespace pipekit::test {
@@ -27,6 +29,7 @@ struct KillPoint {
   std::vector<Variant> variants = kAppend;
   int from = 1;  // the passes at which it kills
   int to = 1;
+  std::string merge_dies{};  // where the runner of the merge is killed first, so that the worker closes the fence
 };
 
 std::string name_of(const ::testing::TestParamInfo<KillPoint>& info) {
@@ -54,6 +57,8 @@ TEST_P(WorkerKilled, EveryRunEndsTruthfully) {
     for (int pass = at.from; pass <= at.to; ++pass) {
       SCOPED_TRACE(fmt::format("{} at {}", variant.module(), pass));
       WorkerOptions options;
+      std::optional<GatedRunner> runner;
+      if (!at.merge_dies.empty()) options = runner.emplace(scenario.system(), "merge", at.merge_dies).options();
       options.failpoint = fmt::format("{}=kill@{}", at.point, pass);
       options.wait_joined = at.point.find("send") == std::string::npos;  // it may die with its hello
       scenario.start_worker("w1", options);
@@ -85,10 +90,19 @@ INSTANTIATE_TEST_SUITE_P(AroundTheMerge, WorkerKilled,
                                            KillPoint{"worker.merging.acknowledged", Engine::sqlite, kAll},
                                            KillPoint{"worker.merge.before", Engine::sqlite, kAll},
                                            KillPoint{"worker.merge.after", Engine::sqlite, kAll},
+                                           KillPoint{"worker.merging.before", Engine::postgresql, kOnPostgres},
                                            KillPoint{"worker.merging.acknowledged", Engine::postgresql, kOnPostgres},
                                            KillPoint{"worker.merge.before", Engine::postgresql, kOnPostgres},
                                            KillPoint{"worker.merge.after", Engine::postgresql, kOnPostgres}),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(
+    WhileItCloses, WorkerKilled,
+    ::testing::Values(
+        KillPoint{"worker.close.before", Engine::sqlite, kAppend, 1, 1, "jrunner.script.statement=kill@3"},
+        KillPoint{"worker.close.after", Engine::sqlite, kAppend, 1, 1, "jrunner.script.done=kill"},
+        KillPoint{"worker.close.before", Engine::postgresql, kAppend, 1, 1, "jrunner.script.done=kill"},
+        KillPoint{"worker.close.after", Engine::postgresql, kAppend, 1, 1, "jrunner.script.statement=kill@8"}),
+    name_of);
 INSTANTIATE_TEST_SUITE_P(AfterTheMerge, WorkerKilled,
                          ::testing::Values(KillPoint{"worker.hook.before"}, KillPoint{"worker.hook.after"},
                                            KillPoint{"worker.drop.before"}, KillPoint{"worker.drop.after"},
