@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "shared/failpoint.h"
-#include "shared/placeholder.h"
 #include "shared/utf8.h"
 #include "worker/csv.h"
 #include "worker/secrets.h"
@@ -25,7 +24,6 @@ const StepError* error_in(const Step<T>& step) {
 
 namespace {
 
-constexpr size_t kMaxSql = 4U << 20U;
 constexpr size_t kMaxKept = 1U << 20U;  // of each text that the run log keeps
 
 void shorten(std::string& text) {
@@ -187,15 +185,9 @@ Executor::Done Executor::resolve_watermarks() {
 
 Executor::Done Executor::materialise() {
   step("materialise");
-  auto sql = substitute(module_.source_query, values_);
-  if (!sql) return StepError{"invalid", "source_query: " + sql.error().message, sql.error().hint, false};
-  if (sql->size() > kMaxSql) {
-    return StepError{
-        "invalid",
-        fmt::format("source_query: {} MiB after the watermarks were put in, 4 are possible", sql->size() >> 20U), "",
-        false};
-  }
-  source_sql_ = std::move(*sql);
+  auto sql = source_sql(module_, values_);
+  if (const auto* error = error_in(sql)) return *error;
+  source_sql_ = std::move(std::get<std::string>(sql));
   result_.resolved_source_sql = source_sql_;
   return std::nullopt;
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "shared/placeholder.h"
 #include "worker/csv.h"
 #include "worker/destination.h"
 #include "worker/executor.h"
@@ -63,8 +62,9 @@ TaskResult preview(const Task& task, Runner& runner) {
     if (const auto* error = std::get_if<StepError>(&value)) return failure(task, *error);
     values[watermark.name] = std::get<std::string>(value);
   }
-  const auto sql = substitute(module.source_query, values);
-  if (!sql) return failure(task, {"invalid", "source_query: " + sql.error().message, sql.error().hint});
+  const auto materialised = source_sql(module, values);
+  if (const auto* error = std::get_if<StepError>(&materialised)) return failure(task, *error);
+  const auto& sql = std::get<std::string>(materialised);
   Assignment assignment;
   assignment.module = module;
   auto opened = Destination::open(assignment, runner);
@@ -72,14 +72,14 @@ TaskResult preview(const Task& task, Runner& runner) {
   auto& destination = std::get<Destination>(opened);
   const auto inspected = destination.inspect();
   if (const auto* error = std::get_if<StepError>(&inspected)) return failure(task, *error);
-  Runner::Query query{module.source, *sql};
+  Runner::Query query{module.source, sql};
   query.max_rows = task.max_rows;
   const auto call = runner.query(query);
   if (!call.ok()) return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe())});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,
-          {{"source_sql", *sql},
+          {{"source_sql", sql},
            {"merge_sql", destination.merge_sql(0)},
            {"watermarks", values},
            {"columns", csv.header},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "shared/failpoint.h"
+#include "shared/placeholder.h"
 #include "worker/csv.h"
 
 namespace pipekit::worker {
@@ -24,6 +25,16 @@ Step<std::string> resolve_watermark(Runner& runner, const WatermarkSnapshot& wat
                    fmt::format("watermark {}: its query gave {} and there is no default_value", watermark.name,
                                csv->rows.empty() ? "no row" : "NULL"),
                    "give the watermark a default_value for the first run", false};
+}
+
+Step<std::string> source_sql(const ModuleSnapshot& module, const std::map<std::string, std::string>& values) {
+  constexpr size_t kMost = 4U << 20U;
+  auto sql = substitute(module.source_query, values);
+  if (!sql) return StepError{"invalid", "source_query: " + sql.error().message, sql.error().hint, false};
+  if (sql->size() <= kMost) return std::move(*sql);
+  const auto mib = sql->size() >> 20U;
+  return StepError{"invalid", fmt::format("source_query: {} MiB after the watermarks were put in, 4 are possible", mib),
+                   "", false};
 }
 
 }  // namespace pipekit::worker
