@@ -17,7 +17,7 @@ namespace pipekit {
 namespace {
 
 constexpr Millis kRunMemory{600'000};
-constexpr Millis kRequestMemory{86'400'000};
+constexpr Millis kRequestMemory{Retention::kRequests};
 constexpr int64_t kPurgeEvery = 1000;
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
@@ -53,6 +53,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       runs_(db, modules_, workers_, settings_),
       groups_(db, modules_, runs_),
       scheduler_(db, groups_),
+      retention_(db, settings_, now, wall),
       tails_(store::events::last_seq(db)),
       tasks_(to_ms(wall)),
       started_at_(wall),
@@ -265,19 +266,15 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
 }
 
 void Broker::remember(Turn& turn, const Request& request, const Json& body) {
-  ++requests_remembered_;
   if (request.verb == "run") {
     accepted_runs_[{request.client, request.number}] = {body, turn.now};
-    if (requests_remembered_ % kPurgeEvery == 0) {
+    if (++runs_remembered_ % kPurgeEvery == 0) {
       std::erase_if(accepted_runs_, [&](const auto& entry) { return entry.second.at + kRunMemory < turn.now; });
     }
     return;
   }
   db_.run("INSERT INTO request (client, request_no, at, reply) VALUES (?, ?, ?, ?)", request.client, request.number,
           to_ms(turn.wall), store::Blob{body.dump()});
-  if (requests_remembered_ % kPurgeEvery == 1) {
-    db_.run("DELETE FROM request WHERE at < ?", to_ms(turn.wall - kRequestMemory));
-  }
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
@@ -359,6 +356,7 @@ void Broker::tick(Turn& turn, const TurnInput& input) {
   scheduler_.fire(turn);
   runs_.dispatch(turn);
   runs_.acknowledge(turn);
+  retention_.step(turn);
 }
 
 void Broker::commit(Turn& turn) {
@@ -381,6 +379,7 @@ std::optional<MonoTime> Broker::next_wake(const TurnInput& input) const {
   auto wake = earlier(workers_.next_deadline(), runs_.next_deadline(input.now));
   // Right as long as the wall clock is not set; the loop begins a turn when it is.
   if (const auto due = scheduler_.next_due()) wake = earlier(wake, input.now + (*due - input.wall));
+  wake = earlier(wake, retention_.next_due());
   wake = earlier(wake, tails_.next_due());
   return earlier(wake, tasks_.next_deadline());
 }

@@ -11,6 +11,7 @@
 #include "broker/group_flow.h"
 #include "broker/metrics.h"
 #include "broker/modules.h"
+#include "broker/retention.h"
 #include "broker/run_flow.h"
 #include "broker/scheduler.h"
 #include "broker/settings.h"
@@ -94,6 +95,7 @@ class Broker {
   RunFlow runs_;
   GroupFlow groups_;
   Scheduler scheduler_;
+  Retention retention_;
   Tails tails_;
   Tasks tasks_;
   Durations turn_time_;
@@ -108,7 +110,7 @@ class Broker {
   };
   // `run` requests of the last ten minutes; an older resend is refused, because it can no longer be recognised.
   std::map<std::pair<std::string, int64_t>, Accepted> accepted_runs_;
-  int64_t requests_remembered_ = 0;
+  int64_t runs_remembered_ = 0;
 };
 
 }  // namespace pipekit
