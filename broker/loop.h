@@ -24,6 +24,7 @@ class BrokerLoop {
   void send(const Outgoing& outgoing);
   void forward_answers();
 
+  const store::Database& db_;
   SystemClock clock_;
   ClockSetFd clock_set_;
   SignalFd& signals_;

@@ -191,6 +191,19 @@ TEST(CorruptStore, ends_the_broker_with_the_reason_and_is_left_for_repair) {
   site->expect_free();
 }
 
+TEST(MovedStore, ends_the_broker_before_it_promises_anything) {
+  Site site;
+  site.start_worker();
+  auto& client = site.system().client();
+  client.ask("settings.list");  // connected: a new client would find no socket
+  const auto data = site.system().data_dir();
+  fs::rename(data + "/pipekit.db", data + "/aside.db");
+  client.send(client.next_number(), "run", {{"module", "good"}});
+  const auto ended = site.system().broker().wait();
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("pipekit.db was removed or replaced"), HasSubstr("hint: put the file back")));
+}
+
 // Put somewhere that cannot be written: by root either, where the test may mount.
 TEST(ReadOnly, data_and_state_directories_are_refused_by_name) {
   const SmallDisk disk;

@@ -29,7 +29,11 @@ class Site {
   // The text of a definition file: connections src and dst, then this.
   [[nodiscard]] std::string definitions(const std::string& more) const;
   void apply(const std::string& more);
+  // What bad input must not change: all definitions, the destination's rows, and which runs have merged.
+  std::string state();
   std::string export_all() const { return ctl({"export"}).out; }
+  // Somewhere under the data directory.
+  bool is_kept(const std::string& words) const;
 
   // Nothing waits, runs or is left of a run: no live run, no child of a worker, no staging table; `good` runs.
   void expect_free();
