@@ -133,11 +133,11 @@ TEST(Migrations, refuse_a_newer_store_and_leave_it_alone) {
 TEST(Migrations, a_step_that_fails_leaves_the_store_as_it_was) {
   const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
-  db.execute_script("CREATE TABLE hook (mine TEXT) STRICT; INSERT INTO hook VALUES ('kept')");
+  db.execute_script("CREATE TABLE run_log (mine TEXT) STRICT; INSERT INTO run_log VALUES ('kept')");
   EXPECT_THROW(static_cast<void>(migrate(db)), StoreError);
   EXPECT_EQ(schema_of(db), 0);
-  EXPECT_THAT(tables(db), testing::ElementsAre("hook"));
-  EXPECT_EQ(db.value<std::string>("SELECT mine FROM hook"), "kept");
+  EXPECT_THAT(tables(db), testing::ElementsAre("run_log"));
+  EXPECT_EQ(db.value<std::string>("SELECT mine FROM run_log"), "kept");
 }
 
 }  // namespace
