@@ -205,7 +205,9 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
     turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json(), to_ms(turn.wall)});
     return;
   }
-  if (request.verb == "connection.test" || request.verb == "module.preview") return ask_worker(turn, peer, request);
+  if (one_of(request.verb, {"connection.test", "module.preview", "module.take_over"})) {
+    return ask_worker(turn, peer, request);
+  }
   if (const auto handler = commands::find(request.verb)) {
     if (!answered_again(turn, peer, request)) execute(turn, peer, request, handler);
     return;
@@ -282,7 +284,7 @@ void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request)
     turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
 }
 
-Result<Task> Broker::task_for(const Request& request) {
+Result<Task> Broker::task_for(Turn& turn, const Request& request) {
   Task task;
   const auto name = request.args.find("name");
   const auto ref = name == request.args.end() ? Json() : *name;
@@ -297,8 +299,9 @@ Result<Task> Broker::task_for(const Request& request) {
   if (!id) return id.error();
   auto module = definitions::snapshot(db_, ModuleId{*id});
   if (!module) return module.error();
-  task.kind = "preview";
   task.module = std::move(*module);
+  if (request.verb == "module.take_over") return take_over(turn, request, std::move(task));
+  task.kind = "preview";
   if (const auto rows = request.args.find("max_rows"); rows != request.args.end() && rows->is_number_integer()) {
     task.max_rows = std::clamp<int64_t>(rows->get<int64_t>(), 1, 1000);
   }
@@ -309,8 +312,25 @@ Result<Task> Broker::task_for(const Request& request) {
   return task;
 }
 
+// On record before it is done: who took a table over from whom.
+Result<Task> Broker::take_over(Turn& turn, const Request& request, Task task) {
+  const auto from = request.args.find("from_store");
+  task.kind = "take_over";
+  task.store = store_id();
+  task.from_store = from != request.args.end() && from->is_string() ? from->get<std::string>() : "";
+  if (task.from_store.empty() || task.from_store == task.store) {
+    return Error{ErrorCode::kInvalid,
+                 fmt::format("module {}: the store to take it over from is needed, which is another than this "
+                             "broker's ({})",
+                             task.module->name, task.store),
+                 "the error other_store of its run names it"};
+  }
+  commands::audit(db_, turn.wall, request, task.module->name);
+  return task;
+}
+
 void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& request) {
-  auto task = task_for(request);
+  auto task = task_for(turn, request);
   if (!task) return refuse(turn, peer, request.number, task.error());
   std::vector<std::string> tags;
   const auto add = [&](const ConnectionSnapshot& connection) {
@@ -393,6 +413,10 @@ std::vector<Outgoing> Broker::farewell() const {
   return sends;
 }
 
+std::string Broker::store_id() const {
+  return db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("");
+}
+
 Json Broker::live(const Turn& turn) const {
   auto workers = Json::array();
   for (const auto& [name, worker] : workers_.all()) {
@@ -410,7 +434,7 @@ Json Broker::live(const Turn& turn) const {
   }
   return {{"broker",
            {{"version", PIPEKIT_VERSION},
-            {"store_id", db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")},
+            {"store_id", store_id()},
             {"store", db_.file().string()},
             {"pid", ::getpid()},
             {"control_endpoint", config_.control_endpoint},

@@ -76,7 +76,8 @@ class Broker {
   void execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler);
   void remember(Turn& turn, const Request& request, const Json& body);
   void ask_worker(Turn& turn, const std::string& peer, const Request& request);
-  Result<Task> task_for(const Request& request);
+  Result<Task> task_for(Turn& turn, const Request& request);
+  Result<Task> take_over(Turn& turn, const Request& request, Task task);
   void refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body = nullptr);
   void task_failed(Turn& turn, const Tasks::Asker& asker, const std::string& message);
 
@@ -85,6 +86,7 @@ class Broker {
   void commit(Turn& turn);
   void answer_tails(Turn& turn);
   [[nodiscard]] std::optional<MonoTime> next_wake(const TurnInput& input) const;
+  [[nodiscard]] std::string store_id() const;
   [[nodiscard]] Json live(const Turn& turn) const;
 
   store::Database& db_;

@@ -302,7 +302,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
           [&](const fact::Refused& refused) {
             transit(turn, attempt, AttemptEvent::refused);
-            store::attempts::record_end(db_, attempt.epoch, "refused", "none", refused.error.message, std::nullopt);
+            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_words(refused.error), std::nullopt);
             AttemptEnd end;
             end.how = AttemptEnd::How::not_begun;
             end.worker = attempt.worker;

@@ -281,6 +281,7 @@ TEST_F(BadRun, a_module_that_is_removed_or_edited_while_it_runs_disturbs_nothing
     runner_that("GATED", {}).arrange(*site_);
     RunningProgram watched(program_path("pipekit-ctl"), site_->ctl_args({"run", "ACT_GATED", "--watch"}));
     watched.wait_for_out("at the gate");
+    EXPECT_FALSE(site_->processes_of_runs().empty()) << "the check for what is left would see nothing";
     EXPECT_EQ(site_->ctl(change).exit_code, 0) << change[1];
     const auto changed = site_->export_all();
     std::ofstream(site_->file("gate")) << "go\n";

@@ -95,7 +95,7 @@ bool Site::is_kept(const std::string& words) const {
   return false;
 }
 
-std::vector<std::string> Site::leftover_processes() {
+std::vector<std::string> Site::processes_of_runs() {
   std::vector<std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     if (!std::isdigit(entry.path().filename().string().front())) continue;
@@ -113,7 +113,7 @@ void Site::expect_free() {
   for (const auto* status : {"queued", "running"}) {
     EXPECT_EQ(json({"runs", "list", "--status", status}), Json::array()) << "a run was left, and its lock";
   }
-  EXPECT_THAT(leftover_processes(), ::testing::IsEmpty());
+  EXPECT_THAT(processes_of_runs(), ::testing::IsEmpty());
   EXPECT_EQ(dst_->staging_tables(), "");
   const auto good = ctl({"run", "good", "--watch"});
   EXPECT_EQ(good.exit_code, 0) << good.out << good.err;

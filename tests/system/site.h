@@ -37,10 +37,10 @@ class Site {
 
   // Nothing waits, runs or is left of a run: no live run, no child of a worker, no staging table; `good` runs.
   void expect_free();
+  // The workers' children, and whatever else has their directories in its arguments.
+  std::vector<std::string> processes_of_runs();
 
  private:
-  std::vector<std::string> leftover_processes();
-
   TempDir memory_{memory_directory()};
   LocalSystem system_;
   std::unique_ptr<UserDatabase> src_;
