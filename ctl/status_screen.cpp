@@ -100,7 +100,8 @@ std::vector<Column> worker_columns() {
       text_column("WORKER", "name", 0),
       {"STATE",
        [](const Json& row, const Style&) {
-         const auto state = is_on(row, "draining") ? "draining" : text_in(row, "state");
+         const auto state =
+             is_on(row, "draining") && text_in(row, "state") == "connected" ? "draining" : text_in(row, "state");
          return Cell{state, status_tint(state)};
        },
        Align::left, 0},
@@ -112,7 +113,7 @@ std::vector<Column> worker_columns() {
       text_column("HOST", "host", 3),
       text_column("TAGS", "tags", 2),
       text_column("VERSION", "version", 5),
-      time_column("SEEN", "seen_at", 4)};
+      time_column("SEEN", "seen_at", 1)};
 }
 
 std::vector<Column> group_columns() {
@@ -137,6 +138,14 @@ std::vector<Column> group_columns() {
                text += (text.empty() ? "" : "; ") + when;
              }
              return Cell{text};
+           },
+           Align::left, 1},
+          {"LAST",
+           [](const Json& row, const Style& style) {
+             const auto last = text_in(row, "last_status");
+             if (last.empty()) return Cell{};
+             const auto when = time_text(row.value("last_started_at", Json()), style);
+             return Cell{fmt::format("{} {}", status_mark(last), when), status_tint(last)};
            },
            Align::left, 1},
           time_column("NEXT", "next_fire_at", 1)};

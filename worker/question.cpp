@@ -75,7 +75,9 @@ TaskResult preview(const Task& task, Runner& runner) {
   Runner::Query query{module.source, sql};
   query.max_rows = task.max_rows;
   const auto call = runner.query(query);
-  if (!call.ok()) return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe())});
+  if (!call.ok())
+    return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()),
+                          quoting_hint(module, values, call.describe())});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,
