@@ -396,8 +396,11 @@ Json Broker::live_for(const Turn& turn, const Request& request) const {
   switch (queries::needs_live(request.verb)) {
     case queries::Live::all:
       return live(turn);
-    case queries::Live::run:
-      return runs_.live_json(RunId{request.args.value("id", int64_t{0})}, turn.now);
+    case queries::Live::run: {
+      const auto id = request.args.find("id");
+      const bool named = id != request.args.end() && id->is_number_integer();
+      return named ? runs_.live_json(RunId{id->get<int64_t>()}, turn.now) : Json();
+    }
     case queries::Live::none:
       break;
   }

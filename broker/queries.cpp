@@ -199,9 +199,8 @@ Result<Json> runs_show(Database& db, const ReadJob& job, const Json& args) {
   run.erase("last_epoch");
   // A step that has begun is the worker's to tell when the attempt is over; until then the broker's memory does.
   for (auto& attempt : run["attempts"]) {
-    if (job.live.is_object() && job.live.value("epoch", int64_t{0}) == attempt["epoch"]) {
-      attempt["steps"] = job.live.at("steps");
-    }
+    const bool open = attempt["ended_at"].is_null() && job.live.is_object();
+    if (open && job.live.value("epoch", int64_t{0}) == attempt["epoch"]) attempt["steps"] = job.live.at("steps");
   }
   add_queue_step(run["attempts"], run["queued_ms"]);
   run.erase("queued_ms");

@@ -134,6 +134,7 @@ std::vector<int64_t> Why::holders(const std::vector<std::string>& tags) const {
     const auto worker = workers.find(attempt.worker);
     if (worker != workers.end() && has_tags(worker->second.tags, tags)) ids.push_back(attempt.run.value);
   }
+  std::ranges::sort(ids);
   return ids;
 }
 
@@ -145,6 +146,7 @@ std::vector<int64_t> Why::holders(const std::string& connection) const {
       ids.push_back(attempt.run.value);
     }
   }
+  std::ranges::sort(ids);
   return ids;
 }
 
@@ -171,7 +173,7 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
     more["until"] = after(run.eligible_at);
     const auto left = std::chrono::ceil<std::chrono::seconds>(run.eligible_at - now_).count();
     return add("retry_wait",
-               fmt::format("{}queued: waiting to retry for {} s, until {}: {}", prefix, left, after(run.eligible_at),
+               fmt::format("{}queued: waiting to retry until {}, in {} s: {}", prefix, after(run.eligible_at), left,
                            run.pending_error),
                {}, std::move(more));
   }

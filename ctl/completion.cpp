@@ -200,7 +200,11 @@ _pipekit_ctl() {
   done < <("${(Q)words[1]}" complete -- "${(Q@)words[2,CURRENT]}" 2>/dev/null)
   (( $#described )) && _describe -V pipekit-ctl described
 }
-compdef _pipekit_ctl pipekit-ctl
+if [[ ${funcstack[1]} == _pipekit-ctl ]]; then  # autoloaded
+  _pipekit_ctl "$@"
+else
+  compdef _pipekit_ctl pipekit-ctl
+fi
 )sh";
 
 constexpr std::string_view kFish =

@@ -102,9 +102,9 @@ std::string_view status_mark(std::string_view status) {
   return status == "queued" ? "…" : "○";
 }
 
-Column text_column(std::string title, std::string field, int priority) {
+Column text_column(std::string title, std::string field, int priority, Fit fit) {
   auto cell = [field](const Json& row, const Style&) { return Cell{plain_text(field_of(row, field))}; };
-  return {std::move(title), cell, Align::left, priority};
+  return {std::move(title), cell, Align::left, priority, fit};
 }
 
 Column number_column(std::string title, std::string field, int priority) {

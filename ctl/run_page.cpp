@@ -88,7 +88,7 @@ std::string steps_table(const Json& attempt, const Style& style) {
                          return ms ? Cell{duration_text(Millis{*ms})} : Cell{};
                        },
                        Align::right, 0};
-  return render_table({text_column("STEP", "name", 0), took, time_column("BEGAN", "started_at", 1)}, *found, style);
+  return render_table({text_column("STEP", "name", 0), took}, *found, style);
 }
 
 std::string steps_of_all(const Json& run, const Style& style) {

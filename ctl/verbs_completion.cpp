@@ -90,14 +90,17 @@ int print_completions(const std::vector<Verb>& verbs, std::vector<std::string> w
 }
 
 std::vector<Verb> completion_verbs() {
-  return {{"completion",
-           "A script that lets a shell complete verbs, flags and names.",
-           {{"bash|zsh|fish", "the shell"}},
-           {},
-           {"source <(pipekit-ctl completion bash)", "pipekit-ctl completion fish | source"},
-           "For good: put the first line into ~/.bashrc or ~/.zshrc (after compinit), or the script into "
-           "~/.config/fish/completions/pipekit-ctl.fish. Names are asked of the broker; without one there are none.",
-           print_script}};
+  return {
+      {"completion",
+       "A script that lets a shell complete verbs, flags and names.",
+       {{"bash|zsh|fish", "the shell"}},
+       {},
+       {"pipekit-ctl completion bash > ~/.local/share/bash-completion/completions/pipekit-ctl",
+        "pipekit-ctl completion zsh > /usr/local/share/zsh/site-functions/_pipekit-ctl",
+        "pipekit-ctl completion fish > ~/.config/fish/completions/pipekit-ctl.fish"},
+       "For this shell alone: source <(pipekit-ctl completion bash). Names are asked of the broker; where none answers "
+       "within a second there are none.",
+       print_script}};
 }
 
 }  // namespace pipekit::ctl

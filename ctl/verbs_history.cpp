@@ -22,7 +22,7 @@ Listing run_listing() {
   return {{text_column("RUN", "id", 0), text_column("MODULE", "module_name", 0), status_column("STATUS", "status"),
            number_column("ROWS", "row_count", 1), duration_column("TOOK", "started_at", "finished_at", 2),
            time_column("QUEUED", "queued_at", 3), text_column("WORKER", "worker", 5),
-           text_column("BY", "triggered_by", 6), text_column("ERROR", "error", 4)},
+           text_column("BY", "triggered_by", 6, Fit::spare), text_column("ERROR", "error", 4)},
           kRunFields,
           "no runs; pipekit-ctl run MODULE starts one"};
 }

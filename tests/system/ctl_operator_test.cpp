@@ -62,8 +62,6 @@ TEST_F(Operator, bash_completes_verbs_flags_values_and_what_the_broker_knows) {
   EXPECT_EQ(completed("--data-dir " + file("nowhere") + " run "), "\n") << "no broker, no names, no words about it";
   submit("orders");
   EXPECT_EQ(completed(here("cancel ")), "1\n");
-  const auto raw = ctl({"complete", "--", "cancel", ""});
-  EXPECT_EQ(raw.exit_code, 0);
 }
 
 TEST_F(Operator, a_watched_run_that_nobody_can_begin_says_so_at_once_and_goes_on_when_somebody_comes) {
@@ -102,9 +100,8 @@ TEST_F(Operator, a_run_shows_how_long_each_step_took) {
 
 TEST_F(Operator, the_message_of_a_failed_run_speaks_of_the_users_table_and_says_what_to_do) {
   start_worker();
-  dst_->execute("CREATE TABLE strict_orders (id integer PRIMARY KEY CHECK (id < 2), customer text, total numeric)");
   apply("modules:\n" + orders_module("full", {"source_query: SELECT id FROM orders"}, "narrow") +
-        orders_module("full", {"dest_table: strict_orders"}, "refused") +
+        orders_module("full", {"source_query: SELECT 1, customer, total FROM orders"}, "refused") +
         orders_module("full",
                       {"source_query: SELECT id, customer, total FROM orders WHERE customer > {who}",
                        "watermarks:", "  - {name: who, connection: dst, resolver_sql: SELECT 'ann b'}"},
@@ -113,7 +110,7 @@ TEST_F(Operator, the_message_of_a_failed_run_speaks_of_the_users_table_and_says_
   EXPECT_THAT(narrow, HasSubstr("the query has 1 column and the table orders has 3"));
   EXPECT_THAT(narrow, Not(HasSubstr("pipekit_staging")));
   const auto refused = run("refused");
-  EXPECT_THAT(refused["error"].get<std::string>(), HasSubstr("CHECK constraint failed"));
+  EXPECT_THAT(refused["error"].get<std::string>(), HasSubstr("UNIQUE constraint failed"));
   EXPECT_EQ(refused["attempts"].at(0)["outcome"], "not_merged") << "asked all the same";
   for (const auto& step : refused["steps"]) EXPECT_NE(step["name"], "close");
   EXPECT_THAT(run("bare")["error"].get<std::string>(), HasSubstr("needs quotes, '{who}'"));
