@@ -25,6 +25,12 @@ void insist(bool held, const char* what, int64_t id) {
   if (!held) throw std::logic_error(fmt::format("the store and memory disagree: {} {}", what, id));
 }
 
+// The run log has one text for what was wrong and what to do about it.
+WireError in_one_text(WireError error) {
+  if (!error.hint.empty()) error.message += "; " + error.hint;
+  return error;
+}
+
 }  // namespace
 
 RunFlow::RunFlow(store::Database& db, Modules& modules, Workers& workers, const Settings& settings)
@@ -307,7 +313,8 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
           [&](const fact::Refused& refused) {
             transit(turn, attempt, AttemptEvent::refused);
-            store::attempts::record_end(db_, attempt.epoch, "refused", "none", refused.error.message, std::nullopt, {});
+            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_one_text(refused.error).message,
+                                        std::nullopt, {});
             AttemptEnd end;
             end.how = AttemptEnd::How::not_begun;
             end.worker = attempt.worker;
@@ -315,7 +322,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
           [&](const fact::Finished& finished) {
             transit(turn, attempt, AttemptEvent::finished);
-            auto error = finished.error.value_or(WireError{});
+            auto error = in_one_text(finished.error.value_or(WireError{}));
             // The fence has seen an epoch that this store has not given out yet.
             if (error.code == "stale_epoch" && finished.fence_epoch > store::attempts::highest(db_)) {
               error = {
@@ -325,8 +332,6 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
                               finished.fence_epoch.value, attempt.epoch.value),
                   ""};
             }
-            // The run log has one text for both.
-            if (!error.hint.empty()) error.message += "\nhint: " + error.hint;
             store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, error.message,
                                         finished.row_count, finished.steps);
             if (!attempt.reconcile) store::runs::record_details(db_, run.id, finished);
@@ -391,7 +396,7 @@ void RunFlow::late_fact(Turn& turn, Worker& worker, const Fact& fact) {
 void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::Finished& finished) {
   insist(store::attempts::apply(db_, row.epoch, row.state, AttemptEvent::finished, turn.wall).has_value(),
          "lost attempt", row.epoch.value);
-  const auto error = finished.error.value_or(WireError{});
+  const auto error = in_one_text(finished.error.value_or(WireError{}));
   store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, error.message, finished.row_count,
                               finished.steps);
   const auto found = runs_.find(row.run);

@@ -109,6 +109,22 @@ CallResult Destination::claim_with_setup() {
   return again;
 }
 
+Step<std::monostate> Destination::take_over(const std::string& from_store) {
+  const auto taken = call(dialect_->take_over_script(key_, from_store, limit()));
+  if (!taken.ok()) return failed("take_over_failed", "take over", taken);
+  const auto csv = parse_csv(taken.output);
+  const auto row = csv ? read_fence(*csv) : Result<std::optional<FenceRow>>(csv.error());
+  if (!row) return StepError{"take_over_failed", "the fence's answer: " + row.error().message};
+  if (!*row) {
+    return StepError{"not_found",
+                     fmt::format("no store has a fence for {} and module {}: there is nothing to take over", table_.sql,
+                                 assignment_->module.name)};
+  }
+  if ((*row)->store == key_.store) return std::monostate{};
+  return StepError{"not_found", fmt::format("the fence of {} for module {} belongs to store {}, not to {}", table_.sql,
+                                            assignment_->module.name, (*row)->store, from_store)};
+}
+
 bool Destination::end_holder() {
   const auto answer = call(dialect_->fence_script(key_));
   if (!answer.ok()) return false;
@@ -156,8 +172,9 @@ Step<Claim> Destination::claim() {
       return StepError{"other_store",
                        fmt::format("the fence of {} for module {} belongs to another Pipekit store ({})", table_.sql,
                                    assignment_->module.name, row.store),
-                       "two brokers may run this module, or the store was restored: when the other is gone for good, "
-                       "let an operator set the store in pipekit_fence",
+                       fmt::format("two brokers may run this module, or the store was restored: when no broker of that "
+                                   "store is left, pipekit-ctl module take-over {} --from {}",
+                                   assignment_->module.name, row.store),
                        false};
     case ClaimVerdict::kLostHistory:
       return StepError{

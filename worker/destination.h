@@ -45,6 +45,8 @@ class Destination {
   static Step<Destination> open(const Assignment& assignment, Runner& runner);
 
   Step<Claim> claim();
+  // On an operator's word: the fence of `from_store` becomes the assignment's store's.
+  Step<std::monostate> take_over(const std::string& from_store);
   // Best effort; false when something may still stand.
   bool drop_leftovers();
   // Reads the table's columns and settles the merge key's names.

@@ -11,6 +11,8 @@
 namespace pipekit::worker {
 namespace {
 
+constexpr std::chrono::seconds kLimit{110};  // what a client waits, less what the answer takes
+
 TaskResult failure(const Task& task, const StepError& error) {
   return {task.id, WireError{error.code, error.message, error.hint}, nullptr};
 }
@@ -88,6 +90,18 @@ TaskResult preview(const Task& task, Runner& runner) {
            {"rows", rows_of(csv, task.max_rows)}}};
 }
 
+TaskResult take_over(const Task& task, Runner& runner) {
+  Assignment assignment;
+  assignment.module = *task.module;
+  assignment.store = task.store;
+  assignment.claim_limit_ms = Millis{kLimit}.count() / 2;
+  auto opened = Destination::open(assignment, runner);
+  if (const auto* error = std::get_if<StepError>(&opened)) return failure(task, *error);
+  const auto taken = std::get<Destination>(opened).take_over(task.from_store);
+  if (const auto* error = std::get_if<StepError>(&taken)) return failure(task, *error);
+  return {task.id, std::nullopt, {{"name", task.module->name}, {"store", task.store}}};
+}
+
 }  // namespace
 
 TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clock, Link& link) {
@@ -95,9 +109,10 @@ TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clo
                        : task.connection ? secrets_of({&*task.connection})
                                          : std::vector<std::string>{};
   Runner runner(config, fmt::format("task-{}", task.id), clock, link, secrets);
-  runner.set_deadline(clock.now() + std::chrono::seconds{110});
+  runner.set_deadline(clock.now() + kLimit);
   if (task.kind == "test" && task.connection) return test(task, runner, clock);
   if (task.kind == "preview" && task.module) return preview(task, runner);
+  if (task.kind == "take_over" && task.module) return take_over(task, runner);
   return failure(task, {"invalid", fmt::format("this worker ({}) knows no task \"{}\"", PIPEKIT_VERSION, task.kind)});
 }
 
