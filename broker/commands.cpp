@@ -260,7 +260,10 @@ Result<std::vector<RunId>> runs_to_cancel(Context& c) {
   if (const auto id = argument(c, "run_id"); id.is_number_integer()) {
     const RunId run{id.get<int64_t>()};
     const auto status = store::runs::status_of(c.db, run);
-    if (!status) return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value)};
+    if (!status) {
+      return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value),
+                   "list them with: pipekit-ctl runs list"};
+    }
     if (*status != "queued" && *status != "running") {
       return Error{ErrorCode::kInvalid, fmt::format("run {} has ended already: {}", run.value, *status)};
     }

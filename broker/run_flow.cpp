@@ -21,14 +21,13 @@ Millis backoff(int64_t base_s, int64_t attempts) {
   return std::min(delay, kMaxBackoff);
 }
 
-void insist(bool held, const char* what, int64_t id) {
-  if (!held) throw std::logic_error(fmt::format("the store and memory disagree: {} {}", what, id));
+// What a run keeps of its error is one text; a runner's own errors have their hints in this form.
+std::string in_words(const WireError& error) {
+  return error.hint.empty() ? error.message : fmt::format("{}\nhint: {}", error.message, error.hint);
 }
 
-// The run log has one text for what was wrong and what to do about it.
-WireError in_one_text(WireError error) {
-  if (!error.hint.empty()) error.message += "; " + error.hint;
-  return error;
+void insist(bool held, const char* what, int64_t id) {
+  if (!held) throw std::logic_error(fmt::format("the store and memory disagree: {} {}", what, id));
 }
 
 }  // namespace
@@ -313,8 +312,8 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
           [&](const fact::Refused& refused) {
             transit(turn, attempt, AttemptEvent::refused);
-            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_one_text(refused.error).message,
-                                        std::nullopt, {});
+            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_words(refused.error), std::nullopt,
+                                        {});
             AttemptEnd end;
             end.how = AttemptEnd::How::not_begun;
             end.worker = attempt.worker;
@@ -322,7 +321,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
           [&](const fact::Finished& finished) {
             transit(turn, attempt, AttemptEvent::finished);
-            auto error = in_one_text(finished.error.value_or(WireError{}));
+            auto error = finished.error.value_or(WireError{});
             // The fence has seen an epoch that this store has not given out yet.
             if (error.code == "stale_epoch" && finished.fence_epoch > store::attempts::highest(db_)) {
               error = {
@@ -332,7 +331,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
                               finished.fence_epoch.value, attempt.epoch.value),
                   ""};
             }
-            store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, error.message,
+            store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, in_words(error),
                                         finished.row_count, finished.steps);
             if (!attempt.reconcile) store::runs::record_details(db_, run.id, finished);
             if (run.dry_run) {
@@ -344,7 +343,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             }
             end_attempt(turn, attempt.epoch,
                         {AttemptEnd::How::told, finished.status, finished.outcome, finished.retryable, error.code,
-                         error.message, attempt.worker},
+                         in_words(error), attempt.worker},
                         finished.row_count);
           },
       },
@@ -396,8 +395,8 @@ void RunFlow::late_fact(Turn& turn, Worker& worker, const Fact& fact) {
 void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::Finished& finished) {
   insist(store::attempts::apply(db_, row.epoch, row.state, AttemptEvent::finished, turn.wall).has_value(),
          "lost attempt", row.epoch.value);
-  const auto error = in_one_text(finished.error.value_or(WireError{}));
-  store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, error.message, finished.row_count,
+  const auto error = finished.error.value_or(WireError{});
+  store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, in_words(error), finished.row_count,
                               finished.steps);
   const auto found = runs_.find(row.run);
   if (found == runs_.end()) return;  // final: no event follows run.finished
@@ -410,7 +409,7 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   dequeue(run);
   if (!row.reconcile) store::runs::record_details(db_, run.id, finished);
   if (succeeded) {
-    finish(turn, run.id, {finished.status, error.code, error.message, finished.row_count});
+    finish(turn, run.id, {finished.status, error.code, in_words(error), finished.row_count});
   } else {
     finish(turn, run.id, {run.cancel_requested ? "cancelled" : "error", run.pending_code, run.pending_error, {}});
   }

@@ -237,7 +237,7 @@ StepError Executor::transfer_error(const CallResult& call, const std::string& st
     at += module_.dest_table.size();
   }
   StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, complaint),
-                  quoting_hint(module_, values_, complaint)};
+                  call.hint.empty() ? quoting_hint(module_, values_, complaint) : call.hint};
   error.interruption = call.interruption;
   return error;
 }
@@ -250,13 +250,15 @@ Executor::Done Executor::verify(Destination& destination) {
   result_.row_count = staged.rows;
   if (staged.rows != *reported_) {
     return StepError{"row_count_mismatch",
-                     fmt::format("the runner reported {}, staging has {}", count_of(*reported_, "row"), staged.rows)};
+                     fmt::format("the runner reported {}, staging has {}", count_of(*reported_, "row"), staged.rows),
+                     "if it counts in a way of its own, set row_count_pattern (pipekit-ctl settings)"};
   }
   if (module_.merge_strategy == "incremental" && staged.null_keys > 0) {
-    return StepError{"null_keys",
-                     fmt::format("{} with NULL in the merge key {}: they could never be replaced",
-                                 count_of(staged.null_keys, "row"), fmt::join(module_.merge_key, ", ")),
-                     "leave them out in source_query, or choose another merge_key", false};
+    return StepError{
+        "null_keys",
+        fmt::format("{} {} NULL in the merge key {}: they could never be replaced", count_of(staged.null_keys, "row"),
+                    staged.null_keys == 1 ? "has" : "have", fmt::join(module_.merge_key, ", ")),
+        "leave them out in source_query, or choose another merge_key", false};
   }
   if (module_.unique_key && staged.duplicate_keys > 0) {
     return StepError{"duplicate_keys",
@@ -303,7 +305,7 @@ Executor::Done Executor::merge(Destination& destination) {
 
 // FENCE.md rule 6: whatever the call said, only a closed fence knows.
 Executor::Done Executor::after_failed_merge(Destination& destination, const CallResult& call) {
-  StepError error{"merge_failed", "merge failed: " + call.describe()};
+  StepError error{"merge_failed", "merge failed: " + call.describe(), call.hint};
   error.interruption = call.interruption;
   if (!call.exit && call.interruption != Interruption::none) {
     result_.outcome = "not_merged";  // the runner was never started

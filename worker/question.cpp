@@ -30,7 +30,7 @@ TaskResult test(const Task& task, Runner& runner, const Clock& clock) {
   if (!call.ok()) {
     const auto which = fmt::format("connection {}: ", task.connection->name);
     const auto words = call.describe();
-    return failure(task, {"unavailable", words.starts_with(which) ? words : which + words});
+    return failure(task, {"unavailable", words.starts_with(which) ? words : which + words, call.hint});
   }
   return {task.id, std::nullopt, {{"ok", true}, {"elapsed_ms", elapsed}}};
 }
@@ -79,7 +79,7 @@ TaskResult preview(const Task& task, Runner& runner) {
   const auto call = runner.query(query);
   if (!call.ok())
     return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()),
-                          quoting_hint(module, values, call.describe())});
+                          call.hint.empty() ? quoting_hint(module, values, call.describe()) : call.hint});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,
