@@ -123,11 +123,16 @@ TEST_F(Operator, screens_in_a_pipe_have_data_and_nothing_else) {
   run("orders");
   for (const auto& words : {Words{"status"}, Words{"module", "list"}, Words{"runs", "list"}, Words{"workers", "list"},
                             Words{"group", "list"}, Words{"runs", "show", "1"}, Words{"why", "orders"}}) {
-    const auto result = ctl(words);
+    const auto result = run_program(program_path("pipekit-ctl"), ctl_args(words), {.env = {"COLUMNS", "LINES"}});
     EXPECT_EQ(result.err, "") << words[0];
     for (const auto c : result.out) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << words[0];
   }
   EXPECT_EQ(ctl({"module", "list"}).out, ctl({"module", "list"}).out) << "in an order that stays";
+  // As watch(1) calls it.
+  const auto watched =
+      run_program(program_path("pipekit-ctl"), ctl_args({"runs", "list"}), {.env = {"COLUMNS=60", "LINES=24"}});
+  EXPECT_THAT(watched.out, AllOf(HasSubstr("MODULE"), Not(HasSubstr("\x1b")), Not(HasSubstr("manual"))));
+  EXPECT_THAT(watched.out, ::testing::MatchesRegex("(.|\n)*(now|ago)(.|\n)*"));
   EXPECT_THAT(ctl({"module", "list"}).out, StartsWith("from src\n"));
   EXPECT_TRUE(json({"module", "list"}).at(0).contains("source_query"));
   EXPECT_THAT(ctl({"module", "list", "-o", "csv"}).out, HasSubstr("SELECT id, customer, total FROM orders"));
