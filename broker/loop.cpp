@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "broker/answer.h"
 #include "shared/failpoint.h"
 #include "shared/overload.h"
 
@@ -85,7 +86,7 @@ void BrokerLoop::forward_answers() {
 // A peer that is gone or full loses the message: heartbeats, resent requests and repeated tails make up for it.
 void BrokerLoop::send(const Outgoing& outgoing) {
   std::visit(Overload{
-                 [&](const ToClient& to) { control_.send(to.peer, encode(to.message)); },
+                 [&](const ToClient& to) { control_.send(to.peer, encode_answer(to.message, true)); },
                  [&](const ToWorker& to) { workers_.send(to.peer, encode(to.message)); },
              },
              outgoing);

@@ -40,7 +40,7 @@ struct Flag {
   std::string name;                                                      // without the dashes
   Type type = Type::text;
   std::string about;
-  std::string value = "";              // how the help calls its value: "NAME"
+  std::string value = "";              // how the help calls its value: "NAME"; says what completes it (completion.h)
   std::string short_name = "";         // "f"
   std::vector<std::string> words{};    // the only ones allowed
   std::vector<std::string> aliases{};  // other long names, not shown

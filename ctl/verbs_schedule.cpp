@@ -138,7 +138,7 @@ Result<int> audit(Context& context, const Arguments& args) {
 std::vector<Verb> schedule_verbs() {
   auto change_flags = definition_flags(Kind::schedule);
   change_flags.push_back({"unset", Flag::Type::list, "back to the default", "FIELD"});
-  const Flag group = {"group", Flag::Type::text, "only of this group", "NAME"};
+  const Flag group = {"group", Flag::Type::text, "only of this group", "GROUP"};
   return {
       {"schedule list",
        "When groups run by themselves.",

@@ -84,7 +84,8 @@ TaskResult preview(const Task& task, Runner& runner) {
   query.max_rows = task.max_rows;
   const auto call = runner.query(query);
   if (!call.ok())
-    return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()), call.hint});
+    return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()),
+                          call.hint.empty() ? quoting_hint(module, values, call.describe()) : call.hint});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,
