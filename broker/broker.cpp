@@ -37,6 +37,9 @@ bool is_sound(const Fact& fact) {
                                  one_of(finished->outcome, {"none", "merged", "not_merged", "unknown"}));
 }
 
+const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
+                     "an operator allows one: pipekit-ctl keys allow NAME --role ROLE --public-key KEY"};
+
 WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
 
 std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
@@ -57,6 +60,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       scheduler_(db, groups_),
       retention_(db, settings_, now, wall),
       tails_(store::events::last_seq(db)),
+      access_(db),
       tasks_(to_ms(wall)),
       started_at_(wall),
       started_(now) {
@@ -94,7 +98,15 @@ void Broker::on_worker_frame(Turn& turn, const Received& received) {
     turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
     return;
   }
-  std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
+  const auto client = access_.client(received.key);
+  const auto refusal = client ? refusal_of_worker(*client) : std::optional(kRevoked);
+  if (refusal) {
+    ++refused_;
+    return turn.to_worker(received.peer, HelloRefused{to_wire(*refusal)});
+  }
+  // A socket speaks for one worker, and that one for one key.
+  if (const auto* worker = workers_.by_peer(received.peer); worker != nullptr && worker->key != received.key) return;
+  std::visit([&](const auto& m) { on(turn, received, m); }, *message);
 }
 
 void Broker::on_client_frame(Turn& turn, const Received& received) {
@@ -103,24 +115,56 @@ void Broker::on_client_frame(Turn& turn, const Received& received) {
     ++malformed_;
     return refuse(turn, received.peer, 0, message.error());
   }
-  std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
+  std::visit([&](const auto& m) { on(turn, received, m); }, *message);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
+std::optional<Client> Broker::known_client(Turn& turn, const Received& from, int64_t number) {
+  auto client = access_.client(from.key);
+  if (client) return client;
+  ++refused_;
+  refuse(turn, from.peer, number, kRevoked);
+  return std::nullopt;
+}
+
+void Broker::settle_keys(Turn& turn) {
+  access_.reload();
+  const auto allowed = [&](const std::string& key) { return access_.admits(key); };
+  tails_.keep_only(allowed);
+  std::vector<std::string> cut;
+  for (const auto& [name, worker] : workers_.all()) {
+    if (!worker.peer.empty() && !worker.key.empty() && !allowed(worker.key)) cut.push_back(name);
+  }
+  for (const auto& name : cut) {
+    auto& worker = *workers_.by_name(name);
+    turn.to_worker(worker.peer, HelloRefused{to_wire(kRevoked)});
+    workers_.cut_off(worker);
+  }
+}
+
+void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
   const bool oversized = hello.name.size() > kLongestName || hello.slots > static_cast<int64_t>(kMostAttempts) ||
                          hello.attempts.size() > kMostAttempts;
   if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1 || oversized) {
     ++malformed_;
-    turn.to_worker(peer, HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
+    turn.to_worker(from.peer,
+                   HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
     return;
   }
-  const auto admission = workers_.admit(hello, peer, turn.now, turn.wall);
+  const auto admission = workers_.admit(hello, from, turn.now, turn.wall);
+  if (admission == Workers::Admission::other_key) {
+    ++refused_;
+    turn.to_worker(from.peer,
+                   HelloRefused{{"refused", fmt::format("the name {} belongs to a worker with another key", hello.name),
+                                 "choose another --name, or revoke that key first"}});
+    return;
+  }
   if (admission == Workers::Admission::name_in_use) {
     const auto* other = workers_.by_name(hello.name);
     turn.to_worker(
-        peer, HelloRefused{{"name_in_use",
-                            fmt::format("another worker named {} (on {}) may still be alive", hello.name, other->host),
-                            "stop that one, or wait until its lease ends; or choose another --name"}});
+        from.peer,
+        HelloRefused{{"name_in_use",
+                      fmt::format("another worker named {} (on {}) may still be alive", hello.name, other->host),
+                      "stop that one, or wait until its lease ends; or choose another --name"}});
     return;
   }
   auto* worker = workers_.by_name(hello.name);
@@ -136,35 +180,35 @@ void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
       task_failed(turn, asker, "worker " + hello.name + " was restarted");
     }
   }
-  turn.to_worker(peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
+  turn.to_worker(from.peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
   runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat) {
-  auto* worker = workers_.by_peer(peer);
-  if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+void Broker::on(Turn& turn, const Received& from, const Heartbeat& heartbeat) {
+  auto* worker = workers_.by_peer(from.peer);
+  if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
   if (heartbeat.attempts.size() > kMostAttempts) {
     ++malformed_;
     return;
   }
   workers_.heard(*worker, heartbeat, turn.now);
-  turn.to_worker(peer, HeartbeatAck{heartbeat.number});
+  turn.to_worker(from.peer, HeartbeatAck{heartbeat.number});
   runs_.on_listing(turn, *worker, heartbeat.attempts, heartbeat.last_assignment);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Fact& fact) {
-  auto* worker = workers_.by_peer(peer);
-  if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+void Broker::on(Turn& turn, const Received& from, const Fact& fact) {
+  auto* worker = workers_.by_peer(from.peer);
+  if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
   if (!is_sound(fact)) {
     ++malformed_;
-    turn.to_worker(peer, HelloRefused{{"malformed", "a fact with words or a size that no worker has", ""}});
+    turn.to_worker(from.peer, HelloRefused{{"malformed", "a fact with words or a size that no worker has", ""}});
     return;
   }
   runs_.on_fact(turn, *worker, fact);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
-  const auto* worker = workers_.by_peer(peer);
+void Broker::on(Turn& turn, const Received& from, const TaskResult& result) {
+  const auto* worker = workers_.by_peer(from.peer);
   if (worker == nullptr) return;
   const auto asker = tasks_.end(result.id);
   if (!asker || asker->worker != worker->name) return;
@@ -173,8 +217,8 @@ void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
   turn.to_client(asker->peer, std::move(reply));
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
-  auto* worker = workers_.by_peer(peer);
+void Broker::on(Turn& turn, const Received& from, const Goodbye&) {
+  auto* worker = workers_.by_peer(from.peer);
   if (worker == nullptr) return;
   // It leaves with nothing running: what was on its way to it has not been begun.
   runs_.on_listing(turn, *worker, {}, Epoch{INT64_MAX});
@@ -195,7 +239,10 @@ void Broker::refuse(Turn& turn, const std::string& peer, int64_t number, const E
   turn.to_client(peer, Reply{number, to_wire(error), std::move(body)});
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
+void Broker::on(Turn& turn, const Received& from, Request request) {
+  const auto& peer = from.peer;
+  const auto client = known_client(turn, from, request.number);
+  if (!client) return;
   const bool oversized =
       request.client.size() > kLongestName || request.user.size() > kLongestName || request.verb.size() > kLongestName;
   if (request.client.empty() || request.number < 1 || !request.args.is_object() || oversized) {
@@ -203,6 +250,11 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
     return refuse(turn, peer, request.number,
                   {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
   }
+  if (const auto refusal = refusal_of_verb(*client, request.verb)) {
+    ++refused_;
+    return refuse(turn, peer, request.number, *refusal);
+  }
+  if (!client->local()) request.user = client->name;
   if (queries::knows(request.verb)) {
     turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall)});
     return;
@@ -266,6 +318,7 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
   savepoint.release();
   modules_.settle();
   if (context.schedules_changed) scheduler_.reload(turn.wall);
+  if (context.keys_changed) settle_keys(turn);
   turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
 }
 
@@ -281,9 +334,15 @@ void Broker::remember(Turn& turn, const Request& request, const Json& body) {
           to_ms(turn.wall), store::Blob{body.dump()});
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
-  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store)
-    turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
+void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
+  const auto client = known_client(turn, from, request.number);
+  if (!client) return;
+  if (const auto refusal = refusal_of_tail(*client)) {
+    ++refused_;
+    return refuse(turn, from.peer, request.number, *refusal);
+  }
+  if (tails_.park(from.peer, request, turn.now, from.key) == Tails::Parking::from_store)
+    turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall)});
 }
 
 Result<Task> Broker::task_for(Turn& turn, const Request& request) {
@@ -461,6 +520,7 @@ Json Broker::live(const Turn& turn) const {
             {"live_attempts", runs_.live_attempts()},
             {"open_tails", tails_.open()},
             {"malformed_frames", malformed_},
+            {"refused", refused_},
             {"turn_us", turn_time_.json_us()},
             {"commit_us", commit_time_.json_us()},
             {"last_seq", tails_.last()}}},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/access.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
 #include "broker/why.h"
@@ -310,6 +311,22 @@ Result<Json> why(Context& c) {
   return why.of_module(argument(c, "module"));
 }
 
+Result<Json> keys_allow(Context& c) {
+  auto key = allow_key(c.db, args(c), c.request.user, c.turn.wall);
+  if (!key) return key;
+  c.keys_changed = true;
+  audit(c, name_in(*key), nullptr, *key);
+  return key;
+}
+
+Result<Json> keys_revoke(Context& c) {
+  auto key = revoke_key(c.db, text(c, "name"));
+  if (!key) return key;
+  c.keys_changed = true;
+  audit(c, name_in(*key), *key, nullptr);
+  return key;
+}
+
 const std::map<std::string, Handler>& table() {
   static const std::map<std::string, Handler> kTable = {
       {"driver.add", add<Kind::driver>},
@@ -342,6 +359,8 @@ const std::map<std::string, Handler>& table() {
       {"apply", apply},
       {"diff", diff},
       {"settings.set", settings_set},
+      {"keys.allow", keys_allow},
+      {"keys.revoke", keys_revoke},
       {"run", run},
       {"run_group", run_group},
       {"cancel", cancel},

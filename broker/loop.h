@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "broker/read_thread.h"
+#include "broker/zap.h"
 #include "shared/clock_set_fd.h"
 #include "shared/poller.h"
 #include "shared/signals.h"
@@ -22,7 +23,9 @@ class BrokerLoop {
  private:
   TurnInput gather(MonoTime woken, MonoTime::duration stall);
   void send(const Outgoing& outgoing);
+  void to_client(const std::string& peer, const Frames& frames);
   void forward_answers();
+  void answer_handshakes();
 
   const store::Database& db_;
   SystemClock clock_;
@@ -32,7 +35,9 @@ class BrokerLoop {
   // as a stall would never end one.
   const MonoTime::duration stall_;
   zmq::context_t context_;
+  ZapSocket zap_;  // before the sockets for which it answers
   RouterSocket control_;
+  std::optional<RouterSocket> local_;  // control, too; its peers' names begin with kLocal
   RouterSocket workers_;
   ReadThread reads_;
   Broker broker_;

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "broker/access.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
 #include "broker/next_fire.h"
@@ -362,6 +363,23 @@ Result<Json> list_of(Database& db, Kind kind, const ReadJob& job, const Json& ar
   return list;
 }
 
+Result<Json> audit_list(Database& db, const ReadJob&, const Json& args) {
+  auto list = all(db.query(
+      "SELECT id, at, who, verb, object, args_json, before_json, after_json FROM audit WHERE (?1 = '' OR who = ?1)"
+      " AND (?2 = '' OR verb = ?2) AND at >= ?3 AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5",
+      text(args, "who"), text(args, "verb"), integer(args, "since_ms").value_or(0), integer(args, "before"),
+      limit(args)));
+  for (auto& row : list) {
+    row["at"] = to_iso(from_ms(row["at"].get<int64_t>()));
+    for (const auto* name : {"args", "before", "after"}) {
+      const auto column = std::string(name) + "_json";
+      row[name] = row[column].is_string() ? Json::parse(row[column].get<std::string>(), nullptr, false) : Json();
+      row.erase(column);
+    }
+  }
+  return list;
+}
+
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
   auto workers = job.live["workers"];
   auto gone =
@@ -424,6 +442,8 @@ const std::map<std::string, Query>& table() {
     t["settings.get"] = [](Database& db, const ReadJob&, const Json& args) {
       return get_setting(db, text(args, "key"));
     };
+    t["keys.list"] = [](Database& db, const ReadJob&, const Json&) -> Result<Json> { return list_keys(db); };
+    t["audit.list"] = audit_list;
     t["runs.list"] = runs_list;
     t["runs.show"] = runs_show;
     t["runs.logs"] = runs_logs;

@@ -38,14 +38,18 @@ void Tails::forget_beyond_budget() {
   }
 }
 
-Tails::Parking Tails::park(const std::string& peer, const TailRequest& request, MonoTime now) {
+Tails::Parking Tails::park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key) {
   const bool in_memory = request.after >= kept_after_;
   if (!in_memory) {
     parked_.erase(peer);
     return Parking::from_store;
   }
-  parked_[peer] = {request, request.follow ? now + kBeat : now};
+  parked_[peer] = {request, request.follow ? now + kBeat : now, key};
   return Parking::parked;
+}
+
+void Tails::keep_only(const std::function<bool(const std::string&)>& allowed) {
+  std::erase_if(parked_, [&](const auto& entry) { return !entry.second.key.empty() && !allowed(entry.second.key); });
 }
 
 MonoTime Tails::ready_at(const std::string& peer, const Parked& parked) const {

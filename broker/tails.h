@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,8 +31,10 @@ class Tails {
     parked,      // due() will answer it
     from_store,  // asks for what is no longer in memory: the read thread answers
   };
-  Parking park(const std::string& peer, const TailRequest& request, MonoTime now);
-  void drop(const std::string& peer) { parked_.erase(peer); }
+  // `key`: Received::key.
+  Parking park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key = "");
+  // What was parked by a key that is no longer allowed is not answered.
+  void keep_only(const std::function<bool(const std::string& key)>& allowed);
 
   struct Answer {
     std::string peer;
@@ -52,6 +55,7 @@ class Tails {
   struct Parked {
     TailRequest request;
     MonoTime beat_at{};
+    std::string key{};
   };
   [[nodiscard]] MonoTime ready_at(const std::string& peer, const Parked& parked) const;
   [[nodiscard]] TailReply answer(const TailRequest& request) const;

@@ -55,6 +55,7 @@ class Exchange {
       if (!reply) return reply.error();
       if (*reply) return std::move(**reply);
       if (link_.replaced_after_disconnect()) sent_ = false;  // asked again as soon as somebody is connected
+      if (auto refused = link_.refused()) return std::move(*refused);
     }
   }
 

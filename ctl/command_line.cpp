@@ -280,6 +280,8 @@ const std::vector<Flag>& global_flags() {
       {"verbose", on, "tell what is sent and awaited", "", "v"},
       {"log-level", text, "of the log", "LEVEL", "", {"trace", "debug", "info", "warn", "error", "off"}},
       {"log-file", text, "the log goes there, not to stderr", "FILE"},
+      {"key-file", text, "one's own key, for a broker on another host", "FILE"},
+      {"broker-key", text, "that broker's public key", "KEY"},
       {"timeout", seconds, "how long to wait for the broker (10)", "S"},
   };
   return kFlags;

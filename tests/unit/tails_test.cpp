@@ -113,10 +113,14 @@ TEST_F(TailsTest, park_one_request_a_peer) {
   EXPECT_EQ(tails_.open(), 1U);
   commit_events({"a"});
   EXPECT_THAT(due(1), ElementsAre("p #2: 101, next 101 of 101"));
-  park("p", 101, 1);
-  tails_.drop("p");
-  EXPECT_EQ(tails_.open(), 0U);
-  EXPECT_EQ(tails_.next_due(), std::nullopt);
+}
+
+TEST_F(TailsTest, of_a_key_that_was_revoked_are_not_answered) {
+  tails_.park("local", {1, 100, true, {}}, at(0));
+  tails_.park("kept", {1, 100, true, {}}, at(0), "good key");
+  tails_.park("cut", {1, 100, true, {}}, at(0), "bad key");
+  tails_.keep_only([](const std::string& key) { return key == "good key"; });
+  EXPECT_THAT(tails_.peers(), ElementsAre("kept", "local"));
 }
 
 TEST_F(TailsTest, answer_at_once_who_does_not_follow) {
