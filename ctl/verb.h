@@ -36,8 +36,8 @@ class Arguments {
 std::optional<int64_t> parse_integer(std::string_view text);
 
 struct Flag {
-  enum class Type { on, text, integer, seconds, list };
-  std::string name;  // without the dashes
+  enum class Type { on, text, integer, natural, count, seconds, list };  // natural: from 0; count, seconds: from 1
+  std::string name;                                                      // without the dashes
   Type type = Type::text;
   std::string about;
   std::string value = "";              // how the help calls its value: "NAME"; says what completes it (completion.h)

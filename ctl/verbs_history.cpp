@@ -12,7 +12,7 @@
 namespace pipekit::ctl {
 namespace {
 
-const Flag kLimit = {"limit", Flag::Type::integer, "how many (50)", "N"};
+const Flag kLimit = {"limit", Flag::Type::count, "how many (50)", "N"};
 
 const std::vector<std::string> kRunFields = {"id",        "module_name",  "status",      "attempt",   "worker",
                                              "queued_at", "started_at",   "finished_at", "row_count", "error",
@@ -135,7 +135,7 @@ Result<int> events_tail(Context& context, const Arguments& args) {
 
 std::vector<Verb> history_verbs() {
   using enum Flag::Type;
-  const Flag before = {"before", integer, "only those with a smaller number", "ID"};
+  const Flag before = {"before", Flag::Type::count, "only those with a smaller number", "ID"};
   return {
       {"runs list",
        "Runs, newest first.",
@@ -179,9 +179,9 @@ std::vector<Verb> history_verbs() {
       {"events tail",
        "What happens, as it happens.",
        {},
-       {{"since", integer, "what came after number SEQ (0: all that is kept)", "SEQ"},
+       {{"since", Flag::Type::natural, "what came after number SEQ (0: all that is kept)", "SEQ"},
         {"no-follow", on, "only what is there, then exit 0"},
-        {"run", integer, "only of this run", "RUN_ID"},
+        {"run", Flag::Type::count, "only of this run", "RUN_ID"},
         {"module", text, "only of this module", "MODULE"},
         {"kind", Flag::Type::list, "only of this kind: run.finished, worker.lost, ...", "KIND"}},
        {"pipekit-ctl events tail", "pipekit-ctl -o json events tail --since 0 --no-follow",
