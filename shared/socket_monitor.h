@@ -24,9 +24,9 @@ class SocketMonitor {
   zmq::socket_t listener_;
 };
 
-// Whether the event says that the peer would not have us: no key, a wrong one, or one that it does not allow.
+// Whether the event says that the peer would not have us: no key, a wrong one, or one that it does not allow. A
+// handshake that merely broke off (NO_DETAIL) says nothing: the other process may have died.
 bool is_refusal(int event);
-inline constexpr int kRefusals =
-    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+inline constexpr int kRefusals = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
 
 }  // namespace pipekit

@@ -59,7 +59,7 @@ TEST_F(Curve, a_peer_is_known_by_the_key_that_it_has_proven) {
   EXPECT_EQ(hello_with(ClientKeys{client_, server_.public_key}), client_.public_key);
 }
 
-TEST_F(Curve, an_unknown_key_a_wrong_broker_and_no_key_are_refused) {
+TEST_F(Curve, an_unknown_key_and_no_key_are_refused) {
   EXPECT_EQ(hello_with(ClientKeys{new_key_pair(), server_.public_key}), "refused");
   EXPECT_EQ(hello_with(std::nullopt), "refused");
   EXPECT_EQ(hello_with(ClientKeys{client_, server_.public_key}), client_.public_key) << "and the others go on";

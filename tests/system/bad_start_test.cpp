@@ -38,11 +38,15 @@ std::string name_of(const ::testing::TestParamInfo<BadStart>& info) { return inf
 std::function<void(const TempDir&)> config(const std::string& text) {
   return [text](const TempDir& dir) { dir.write("config.yaml", text); };
 }
+void make_private(const std::string& file) {
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
 std::function<void(const TempDir&)> store(const std::string& bytes) {
-  return [bytes](const TempDir& dir) { dir.write("pipekit.db", bytes); };
+  return [bytes](const TempDir& dir) { make_private(dir.write("pipekit.db", bytes)); };
 }
 void store_of_somebody_else(const TempDir& dir) {
   new_sqlite(dir.file("pipekit.db"))->execute("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
+  make_private(dir.file("pipekit.db"));
 }
 const Words kBroker = {"--data-dir", "@"};
 Words worker(const Words& more) {
