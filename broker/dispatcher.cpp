@@ -33,22 +33,19 @@ Vacancy* best(const Waiting& run, std::vector<Vacancy>& vacancies) {
 
 }  // namespace
 
-std::vector<Placement> place(const std::vector<Waiting>& waiting, std::vector<Vacancy> vacancies,
-                             std::map<std::string, int64_t> sessions) {
-  std::vector<Placement> placements;
-  int64_t free = 0;
-  for (const auto& vacancy : vacancies) free += std::max<int64_t>(vacancy.free_slots, 0);
-  for (const auto& run : waiting) {
-    if (free == 0) break;
-    if (full_connection(run, sessions) != nullptr) continue;
-    auto* vacancy = best(run, vacancies);
-    if (vacancy == nullptr) continue;
-    placements.push_back({run.run, vacancy->worker});
-    --vacancy->free_slots;
-    --free;
-    for (const auto& use : run.uses) ++sessions[use.first];
-  }
-  return placements;
+Placer::Placer(std::vector<Vacancy> vacancies, std::map<std::string, int64_t> sessions)
+    : vacancies_(std::move(vacancies)), sessions_(std::move(sessions)) {
+  for (const auto& vacancy : vacancies_) free_ += std::max<int64_t>(vacancy.free_slots, 0);
+}
+
+const std::string* Placer::place(const Waiting& run) {
+  if (full() || full_connection(run, sessions_) != nullptr) return nullptr;
+  auto* vacancy = best(run, vacancies_);
+  if (vacancy == nullptr) return nullptr;
+  --vacancy->free_slots;
+  --free_;
+  for (const auto& use : run.uses) ++sessions_[use.first];
+  return &vacancy->worker;
 }
 
 std::string blocker(const Waiting& run, const std::vector<Vacancy>& workers,
