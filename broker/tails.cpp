@@ -84,7 +84,7 @@ Tails::Due Tails::due(MonoTime now) {
       ++it;
       continue;
     }
-    answered_[peer] = now;
+    if (reply.next >= last_) answered_[peer] = now;  // one that has more to get asks on at once
     due.answers.push_back({peer, std::move(reply)});
     it = parked_.erase(it);
   }
