@@ -1,6 +1,6 @@
 // libpq's functions, taken from the library when the first of them is called. libpq brings some twenty libraries along
 // (TLS, Kerberos, LDAP), and loading those takes longer than all else that a call on SQLite does; a run of a module
-// makes a dozen calls.
+// makes nine calls.
 //
 // These stand in the place of the library's own at link time, so the rest of this program uses libpq-fe.h as ever. A
 // function that is missing here is missing at the link.
