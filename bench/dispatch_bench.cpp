@@ -35,10 +35,10 @@ void define_modules(test::TestClient& client) {
 // Jobs of a broker of its own with two workers.
 class Dispatch {
  public:
-  explicit Dispatch(int slots)
-      : one_(broker_.worker_endpoint(), "one", slots, board_), two_(broker_.worker_endpoint(), "two", slots, board_) {
+  explicit Dispatch(int slots) {
     define_modules(broker_.client());
     for (const auto* name : {"one", "two"}) {
+      workers_.push_back(std::make_unique<EmptyWorker>(broker_.worker_endpoint(), name, slots, board_));
       broker_.events().wait_for(std::string("worker.joined of ") + name, [&](const test::LoggedEvent& event) {
         return event.kind == "worker.joined" && event.worker == name;
       });
@@ -96,8 +96,7 @@ class Dispatch {
 
   LocalBroker broker_;
   JobBoard board_{kModules};
-  EmptyWorker one_;
-  EmptyWorker two_;
+  std::vector<std::unique_ptr<EmptyWorker>> workers_;
   Submitter submitter_{broker_.control_endpoint(), board_};
   int64_t jobs_ = 0;
 };

@@ -12,7 +12,7 @@ namespace pipekit::bench {
 EmptyWorker::EmptyWorker(const std::string& endpoint, const std::string& name, int slots, JobBoard& board)
     : board_(board),
       session_({name, "of-" + name, "", "localhost", slots, {}}),
-      socket_(context_, endpoint, true),
+      endpoint_(endpoint),
       stop_(::eventfd(0, EFD_CLOEXEC)),
       thread_([this] { run(); }) {}
 
@@ -33,28 +33,35 @@ void EmptyWorker::run() {
 }
 
 void EmptyWorker::serve() {
-  Poller poller;
-  const auto on_stop = poller.add(stop_.get());
-  const auto on_socket = poller.add(socket_.socket());
+  connect();
   carry_out(session_.begin(clock_.now()));
   for (;;) {
+    Poller poller;
+    const auto on_stop = poller.add(stop_.get());
+    const auto on_socket = poller.add(socket_->socket());
     poller.wait_until(session_.next_deadline(), clock_);
     if (poller.readable(on_stop)) return;
     carry_out(session_.tick(clock_.now()));
-    if (!poller.readable(on_socket)) continue;
-    while (auto received = socket_.try_receive()) {
-      const auto message = decode_broker_to_worker(received->frames.head, received->frames.body);
-      if (!message) throw std::runtime_error(message.error().message);
-      carry_out(session_.on_message(*message, clock_.now()));
-    }
+    if (poller.readable(on_socket)) read();
   }
 }
 
-void EmptyWorker::carry_out(worker::Actions actions) {
-  if (actions.fatal || actions.replace_socket || !actions.kill.empty()) {
-    throw std::runtime_error("the broker was lost, or gave a job up");
+void EmptyWorker::read() {
+  while (auto received = socket_->try_receive()) {
+    const auto message = decode_broker_to_worker(received->frames.head, received->frames.body);
+    if (!message) throw std::runtime_error(message.error().message);
+    carry_out(session_.on_message(*message, clock_.now()));
   }
-  for (const auto& message : actions.send) socket_.send(encode(message));
+}
+
+// On a busy machine the broker may be silent for so long that the session wants a new socket.
+void EmptyWorker::carry_out(worker::Actions actions) {
+  if (actions.fatal || !actions.kill.empty()) throw std::runtime_error("the broker gave a job up");
+  if (actions.replace_socket) connect();
+  for (const auto& message : actions.send) socket_->send(encode(message));
+  if (actions.resend_facts) {
+    for (const auto* frames : outbox_.open()) socket_->send(*frames);
+  }
   for (const auto& ack : actions.acknowledged) {
     if (!outbox_.acknowledged(ack.key, ack.seq)) continue;
     session_.over(ack.key);
@@ -79,7 +86,7 @@ void EmptyWorker::execute(const Assignment& assignment) {
 
 void EmptyWorker::tell(RunKey key, int64_t seq, bool final, FactBody body) {
   auto frames = encode(WorkerToBroker{Fact{key, seq, std::move(body)}});
-  socket_.send(frames);
+  socket_->send(frames);
   outbox_.add(key, seq, final, std::move(frames));
 }
 

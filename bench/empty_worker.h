@@ -2,6 +2,8 @@
 // What it costs is what the way to a worker and back costs. One thread of its own.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -23,7 +25,9 @@ class EmptyWorker {
  private:
   void run();
   void serve();
+  void read();
   void carry_out(worker::Actions actions);
+  void connect() { socket_ = std::make_unique<DealerSocket>(context_, endpoint_, true); }
   void execute(const Assignment& assignment);
   void tell(RunKey key, int64_t seq, bool final, FactBody body);
 
@@ -32,7 +36,8 @@ class EmptyWorker {
   zmq::context_t context_;
   worker::Session session_;
   worker::Outbox outbox_;
-  DealerSocket socket_;
+  const std::string endpoint_;
+  std::unique_ptr<DealerSocket> socket_;
   std::map<RunKey, size_t> jobs_;
   UniqueFd stop_;
   std::thread thread_;
