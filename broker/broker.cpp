@@ -21,6 +21,7 @@ constexpr Millis kRequestMemory{Retention::kRequests};
 constexpr int64_t kPurgeEvery = 1000;
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
+constexpr size_t kMostSteps = 1000;       // of one attempt
 constexpr size_t kLongestName = 200;      // of a client, a user, a worker
 
 bool one_of(const std::string& word, std::initializer_list<const char*> words) {
@@ -31,7 +32,8 @@ bool one_of(const std::string& word, std::initializer_list<const char*> words) {
 bool is_sound(const Fact& fact) {
   if (const auto* log = std::get_if<fact::Log>(&fact.body)) return log->lines.size() <= kMostLines;
   const auto* finished = std::get_if<fact::Finished>(&fact.body);
-  return finished == nullptr || (one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
+  return finished == nullptr || (finished->steps.size() <= kMostSteps &&
+                                 one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
                                  one_of(finished->outcome, {"none", "merged", "not_merged", "unknown"}));
 }
 
@@ -202,7 +204,7 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
                   {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
   }
   if (queries::knows(request.verb)) {
-    turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json(), to_ms(turn.wall)});
+    turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall)});
     return;
   }
   if (one_of(request.verb, {"connection.test", "module.preview", "module.take_over"})) {
@@ -343,12 +345,8 @@ void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& requ
     add(task->module->dest);
     for (const auto& watermark : task->module->watermarks) add(watermark.connection);
   }
-  const auto has_tags = [&](const Worker& worker) {
-    return std::ranges::all_of(
-        tags, [&](const auto& tag) { return std::ranges::find(worker.tags, tag) != worker.tags.end(); });
-  };
   for (const auto& [name, worker] : workers_.all()) {
-    if (!has_tags(worker) || !workers_.assignable(worker, turn.now)) continue;
+    if (!has_tags(worker.tags, tags) || !workers_.assignable(worker, turn.now)) continue;
     const auto id = tasks_.begin(request, peer, name, turn.now);
     if (!id) return;
     task->id = *id;
@@ -413,6 +411,21 @@ std::vector<Outgoing> Broker::farewell() const {
   return sends;
 }
 
+Json Broker::live_for(const Turn& turn, const Request& request) const {
+  switch (queries::needs_live(request.verb)) {
+    case queries::Live::all:
+      return live(turn);
+    case queries::Live::run: {
+      const auto id = request.args.find("id");
+      const bool named = id != request.args.end() && id->is_number_integer();
+      return named ? runs_.live_json(RunId{id->get<int64_t>()}, turn.now) : Json();
+    }
+    case queries::Live::none:
+      break;
+  }
+  return {};
+}
+
 std::string Broker::store_id() const {
   return db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("");
 }
@@ -420,8 +433,11 @@ std::string Broker::store_id() const {
 Json Broker::live(const Turn& turn) const {
   auto workers = Json::array();
   for (const auto& [name, worker] : workers_.all()) {
+    const auto worker_silence = std::chrono::floor<Millis>(turn.now - worker.heard);
     workers.push_back({{"name", name},
-                       {"state", worker.peer.empty() ? "expected" : "connected"},
+                       {"state", worker.peer.empty()                 ? "expected"
+                                 : workers_.silent(worker, turn.now) ? "silent"
+                                                                     : "connected"},
                        {"slots", worker.slots},
                        {"busy", runs_.busy_slots(name)},
                        {"tags", worker.tags},
@@ -430,7 +446,7 @@ Json Broker::live(const Turn& turn) const {
                        {"incarnation", worker.incarnation},
                        {"draining", worker.draining},
                        {"joined_at", to_iso(worker.joined_at)},
-                       {"seen_at", to_iso(turn.wall - std::chrono::floor<Millis>(turn.now - worker.heard))}});
+                       {"seen_at", worker.peer.empty() ? Json() : Json(to_iso(turn.wall - worker_silence))}});
   }
   return {{"broker",
            {{"version", PIPEKIT_VERSION},
@@ -449,7 +465,7 @@ Json Broker::live(const Turn& turn) const {
             {"commit_us", commit_time_.json_us()},
             {"last_seq", tails_.last()}}},
           {"workers", workers},
-          {"live", runs_.live_json()}};
+          {"live", runs_.live_json(turn.now)}};
 }
 
 }  // namespace pipekit

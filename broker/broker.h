@@ -86,6 +86,7 @@ class Broker {
   void commit(Turn& turn);
   void answer_tails(Turn& turn);
   [[nodiscard]] std::optional<MonoTime> next_wake(const TurnInput& input) const;
+  [[nodiscard]] Json live_for(const Turn& turn, const Request& request) const;
   [[nodiscard]] std::string store_id() const;
   [[nodiscard]] Json live(const Turn& turn) const;
 

@@ -1,16 +1,9 @@
 #include "broker/dispatcher.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace pipekit {
 namespace {
-
-bool has_tags(const Vacancy& worker, const std::vector<std::string>& tags) {
-  return std::ranges::all_of(tags,
-                             [&](const auto& tag) { return std::ranges::find(worker.tags, tag) != worker.tags.end(); });
-}
 
 const std::pair<std::string, int64_t>* full_connection(const Waiting& run,
                                                        const std::map<std::string, int64_t>& sessions) {
@@ -25,13 +18,17 @@ const std::pair<std::string, int64_t>* full_connection(const Waiting& run,
 Vacancy* best(const Waiting& run, std::vector<Vacancy>& vacancies) {
   Vacancy* found = nullptr;
   for (auto& vacancy : vacancies) {
-    if (vacancy.free_slots <= 0 || !has_tags(vacancy, run.tags)) continue;
+    if (vacancy.free_slots <= 0 || !has_tags(vacancy.tags, run.tags)) continue;
     if (found == nullptr || vacancy.free_slots > found->free_slots) found = &vacancy;
   }
   return found;
 }
 
 }  // namespace
+
+bool has_tags(const std::vector<std::string>& worker, const std::vector<std::string>& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& tag) { return std::ranges::find(worker, tag) != worker.end(); });
+}
 
 Placer::Placer(std::vector<Vacancy> vacancies, std::map<std::string, int64_t> sessions)
     : vacancies_(std::move(vacancies)), sessions_(std::move(sessions)) {
@@ -48,18 +45,15 @@ const std::string* Placer::place(const Waiting& run) {
   return &vacancy->worker;
 }
 
-std::string blocker(const Waiting& run, const std::vector<Vacancy>& workers,
-                    const std::map<std::string, int64_t>& sessions) {
-  if (workers.empty()) return "no worker is connected";
-  if (std::ranges::none_of(workers, [&](const auto& worker) { return has_tags(worker, run.tags); })) {
-    return fmt::format("no worker has the tags {}", fmt::join(run.tags, ", "));
-  }
-  if (const auto* full = full_connection(run, sessions)) {
-    return fmt::format("connection {} is full ({} of {} sessions)", full->first, full->second, full->second);
-  }
-  const bool room = std::ranges::any_of(
-      workers, [&](const auto& worker) { return worker.free_slots > 0 && has_tags(worker, run.tags); });
-  return room ? "" : "no free slot on a worker that may run it";
+Obstacle obstacle(const Waiting& run, const std::vector<Vacancy>& workers,
+                  const std::map<std::string, int64_t>& sessions) {
+  using enum Obstacle::Kind;
+  if (workers.empty()) return {no_worker};
+  const auto fits = [&](const Vacancy& worker) { return has_tags(worker.tags, run.tags); };
+  if (std::ranges::none_of(workers, fits)) return {no_tags};
+  if (const auto* full = full_connection(run, sessions)) return {connection_full, full->first, full->second};
+  const bool room = std::ranges::any_of(workers, [&](const auto& one) { return one.free_slots > 0 && fits(one); });
+  return {room ? none : no_slot};
 }
 
 }  // namespace pipekit

@@ -38,8 +38,16 @@ class Placer {
   int64_t free_ = 0;
 };
 
-// Why a run does not start now, the first reason that matters; empty when it could.
-std::string blocker(const Waiting& run, const std::vector<Vacancy>& workers,
-                    const std::map<std::string, int64_t>& sessions);
+// Why a run does not start now, the first reason that matters.
+struct Obstacle {
+  enum class Kind { none, no_worker, no_tags, connection_full, no_slot };
+  Kind kind = Kind::none;
+  std::string connection{};  // the full one
+  int64_t max_sessions = 0;
+  bool operator==(const Obstacle&) const = default;
+};
+Obstacle obstacle(const Waiting& run, const std::vector<Vacancy>& workers,
+                  const std::map<std::string, int64_t>& sessions);
+bool has_tags(const std::vector<std::string>& worker, const std::vector<std::string>& wanted);
 
 }  // namespace pipekit

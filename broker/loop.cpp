@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "broker/answer.h"
 #include "shared/failpoint.h"
 #include "shared/overload.h"
 
@@ -28,7 +29,8 @@ bool drain(RouterSocket& socket, std::vector<Received>& into) {
 }  // namespace
 
 BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals)
-    : signals_(signals),
+    : db_(db),
+      signals_(signals),
       stall_(config.lease / 12),
       control_(context_, config.control_endpoint, kClientQueue),
       workers_(context_, config.worker_endpoint, kWorkerQueue),
@@ -64,6 +66,7 @@ void BrokerLoop::run() {
     if (wake && woken > *wake) late += woken - *wake;
     if (poller.readable(on_answer)) forward_answers();
     auto output = broker_.turn(gather(woken, late > stall_ ? late : MonoTime::duration{}));
+    db_.check_in_place();  // before anybody is told that it is kept
     FAILPOINT("broker.send.before");
     for (const auto& outgoing : output.sends) send(outgoing);
     for (const auto& job : output.reads) reads_.submit(job);
@@ -83,7 +86,7 @@ void BrokerLoop::forward_answers() {
 // A peer that is gone or full loses the message: heartbeats, resent requests and repeated tails make up for it.
 void BrokerLoop::send(const Outgoing& outgoing) {
   std::visit(Overload{
-                 [&](const ToClient& to) { control_.send(to.peer, encode(to.message)); },
+                 [&](const ToClient& to) { control_.send(to.peer, encode_answer(to.message, true)); },
                  [&](const ToWorker& to) { workers_.send(to.peer, encode(to.message)); },
              },
              outgoing);

@@ -13,7 +13,7 @@ namespace pipekit {
 
 class BrokerLoop {
  public:
-  // Binds both endpoints; throws zmq::error_t when one cannot be bound.
+  // Binds both endpoints; throws EndpointError when one cannot be bound.
   BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals);
 
   // Until a signal. Throws what makes going on impossible.
@@ -24,6 +24,7 @@ class BrokerLoop {
   void send(const Outgoing& outgoing);
   void forward_answers();
 
+  const store::Database& db_;
   SystemClock clock_;
   ClockSetFd clock_set_;
   SignalFd& signals_;

@@ -37,6 +37,7 @@ Result<BrokerConfig> resolve(Options& options) {
                                                        : Result<std::string>(options.worker_endpoint);
   if (!workers) return workers.error();
   for (const auto& endpoint : {*control, *workers}) {
+    if (auto checked = check_endpoint(endpoint); !checked) return checked.error();
     if (is_local(endpoint)) continue;
     return Error{ErrorCode::kRefused,
                  fmt::format("{} can be reached from other hosts and would let anybody in", endpoint),
@@ -125,6 +126,9 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return pipekit::run(argc, argv);
+  } catch (const pipekit::EndpointError& refused) {
+    return pipekit::report(
+        {pipekit::ErrorCode::kUsage, refused.what(), "stop what listens there, or choose another endpoint"});
     // Faults: without the store or the sockets nothing may be promised. The service manager restarts into recovery.
   } catch (const pipekit::store::StoreError& fault) {
     return pipekit::report({pipekit::ErrorCode::kUnexpected, fault.what(), fault.hint()});

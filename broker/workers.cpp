@@ -35,6 +35,7 @@ Workers::Admission Workers::admit(const Hello& hello, const std::string& peer, M
   worker.draining = hello.draining;
   worker.peer = peer;
   worker.heartbeat = 0;  // nothing is assigned before its first heartbeat on this socket
+  worker.heard = now;
   worker.deadline = now + lease_;
   names_by_peer_[peer] = hello.name;
   return admission;
@@ -80,6 +81,10 @@ std::optional<MonoTime> Workers::next_deadline() const {
 
 void Workers::shift(MonoTime::duration stall) {
   for (auto& [name, worker] : workers_) worker.deadline += stall;
+}
+
+bool Workers::silent(const Worker& worker, MonoTime now) const {
+  return !worker.peer.empty() && now > worker.heard + lease_ * 5 / 12;  // a heartbeat is a sixth of a lease
 }
 
 bool Workers::assignable(const Worker& worker, MonoTime now) const {

@@ -25,7 +25,7 @@ struct Worker {
   bool draining = false;
   std::string peer;       // empty: expected, not here yet
   int64_t heartbeat = 0;  // the last one answered; assignments name it
-  MonoTime heard{};       // when that was handled: a lease given now counts from here
+  MonoTime heard{};       // when that, or its hello, was handled: a lease given now counts from here
   MonoTime deadline{};    // lost after this
   WallTime joined_at{};
 };
@@ -58,6 +58,8 @@ class Workers {
 
   // May be given a run: here, not draining, and its lease has most of its time left.
   [[nodiscard]] bool assignable(const Worker& worker, MonoTime now) const;
+  // Two heartbeats have not come: its lease stands, but something is wrong with it.
+  [[nodiscard]] bool silent(const Worker& worker, MonoTime now) const;
   [[nodiscard]] const std::map<std::string, Worker>& all() const { return workers_; }
   [[nodiscard]] Millis lease() const { return lease_; }
 

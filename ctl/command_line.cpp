@@ -65,6 +65,8 @@ Result<void> check_type(const Flag& flag, const std::string& value) {
     return Error{ErrorCode::kUsage, fmt::format("--{} must be {}, not \"{}\"", flag.name, wanted, value)};
   };
   if (flag.type == Flag::Type::integer && !parse_integer(value)) return wrong("a whole number");
+  if (flag.type == Flag::Type::natural && parse_integer(value).value_or(-1) < 0) return wrong("a whole number from 0");
+  if (flag.type == Flag::Type::count && parse_integer(value).value_or(0) < 1) return wrong("a whole number from 1");
   if (flag.type == Flag::Type::seconds && parse_integer(value).value_or(0) <= 0) {
     return wrong("a whole number of seconds from 1");
   }

@@ -85,9 +85,7 @@ Result<bool> truth(const Setting& setting) {
 Result<void> choose_endpoint(const Layers& layers, Config& config) {
   for (int level = 0; level < 3; ++level) {
     if (const auto broker = layers.at_level("broker", level)) {
-      if (!broker->value.starts_with("tcp://") && !broker->value.starts_with("ipc://")) {
-        return wrong(*broker, "an endpoint: tcp://HOST:PORT or ipc://PATH");
-      }
+      if (!check_endpoint(broker->value)) return wrong(*broker, "an endpoint: tcp://HOST:PORT or ipc://PATH");
       config.endpoint = broker->value;
       return {};
     }

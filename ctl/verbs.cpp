@@ -7,7 +7,8 @@ namespace pipekit::ctl {
 
 std::vector<Verb> all_verbs() {
   std::vector<Verb> all;
-  for (auto part : {system_verbs(), document_verbs(), run_verbs(), history_verbs(), definition_verbs()}) {
+  for (auto part :
+       {system_verbs(), document_verbs(), run_verbs(), history_verbs(), definition_verbs(), completion_verbs()}) {
     std::ranges::move(part, std::back_inserter(all));
   }
   return all;

@@ -38,7 +38,11 @@ RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint,
     : socket_(context, zmq::socket_type::router) {
   limit(socket_, queue);
   socket_.set(zmq::sockopt::router_mandatory, true);
-  socket_.bind(endpoint);
+  try {
+    socket_.bind(endpoint);
+  } catch (const zmq::error_t& error) {
+    throw EndpointError("cannot listen on " + endpoint + ": " + error.what());
+  }
 }
 
 std::optional<Received> RouterSocket::try_receive() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <zmq.hpp>
@@ -19,10 +20,14 @@ struct Received {
   Frames frames;
 };
 
+class EndpointError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // Sockets share one context a process.
 class RouterSocket {
  public:
-  // Throws zmq::error_t when the endpoint cannot be bound.
+  // Throws EndpointError when the endpoint cannot be bound.
   // `queue`: frames that may wait for one peer; what comes on top is refused.
   RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue);
   // A message that has not the shape peer, head, body is dropped and counted.

@@ -61,6 +61,7 @@ Result<WorkerConfig> resolve(const Options& options) {
     if (!endpoint) return endpoint.error();
     config.broker = *endpoint;
   }
+  if (auto checked = check_endpoint(config.broker); !checked) return checked.error();
   const auto program = find_jrunner(options.jrunner);
   if (!program) return program.error();
   config.runner.program = program->path;

@@ -32,6 +32,8 @@ void keep_no_memory_statistics() {
 }  // namespace
 
 std::string StoreError::hint() const {
+  if (code_ == SQLITE_READONLY_DBMOVED)
+    return "put the file back, or a backup in its place, and start the broker again";
   switch (code_ & 0xff) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
@@ -130,6 +132,14 @@ sqlite3_stmt* Database::prepared(std::string_view sql) {
   texts_.push_back(std::make_unique<std::string>(sql));
   statements_.emplace(*texts_.back(), statement);
   return statement;
+}
+
+void Database::check_in_place() const {
+  int moved = 0;
+  sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (moved == 0) return;
+  throw StoreError(SQLITE_READONLY_DBMOVED,
+                   fmt::format("the store {} was removed or replaced while this broker ran", file_.string()));
 }
 
 int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }

@@ -65,14 +65,14 @@ TEST(Place, does_not_count_a_run_that_found_no_worker) {
   EXPECT_THAT(placed({run(1, {{"erp", 1}}, {"gone"}), run(2, {{"erp", 1}})}, {{"a", 9, {}}}), ElementsAre("2 on a"));
 }
 
-TEST(Blocker, names_the_first_reason_that_matters) {
-  EXPECT_EQ(blocker(run(1), {}, {}), "no worker is connected");
-  EXPECT_EQ(blocker(run(1, {{"erp", 1}}, {"x", "y"}), {{"a", 9, {"x"}}}, {{"erp", 1}}), "no worker has the tags x, y");
-  EXPECT_EQ(blocker(run(1, {{"wh", 0}, {"erp", 2}}), {{"a", 0, {}}}, {{"erp", 2}, {"wh", 7}}),
-            "connection erp is full (2 of 2 sessions)");
-  EXPECT_EQ(blocker(run(1, {{"erp", 2}}, {"x"}), {{"a", 0, {"x"}}, {"b", 5, {}}}, {{"erp", 1}}),
-            "no free slot on a worker that may run it");
-  EXPECT_EQ(blocker(run(1, {{"erp", 2}}), {{"a", 1, {}}}, {{"erp", 1}}), "");
+TEST(Obstacle, is_the_first_reason_that_matters) {
+  using enum Obstacle::Kind;
+  EXPECT_EQ(obstacle(run(1), {}, {}), Obstacle{no_worker});
+  EXPECT_EQ(obstacle(run(1, {{"erp", 1}}, {"x", "y"}), {{"a", 9, {"x"}}}, {{"erp", 1}}), Obstacle{no_tags});
+  EXPECT_EQ(obstacle(run(1, {{"wh", 0}, {"erp", 2}}), {{"a", 0, {}}}, {{"erp", 2}, {"wh", 7}}),
+            (Obstacle{connection_full, "erp", 2}));
+  EXPECT_EQ(obstacle(run(1, {{"erp", 2}}, {"x"}), {{"a", 0, {"x"}}, {"b", 5, {}}}, {{"erp", 1}}), Obstacle{no_slot});
+  EXPECT_EQ(obstacle(run(1, {{"erp", 2}}), {{"a", 1, {}}}, {{"erp", 1}}), Obstacle{});
 }
 
 }  // namespace
