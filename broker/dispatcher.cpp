@@ -30,22 +30,19 @@ bool has_tags(const std::vector<std::string>& worker, const std::vector<std::str
   return std::ranges::all_of(wanted, [&](const auto& tag) { return std::ranges::find(worker, tag) != worker.end(); });
 }
 
-std::vector<Placement> place(const std::vector<Waiting>& waiting, std::vector<Vacancy> vacancies,
-                             std::map<std::string, int64_t> sessions) {
-  std::vector<Placement> placements;
-  int64_t free = 0;
-  for (const auto& vacancy : vacancies) free += std::max<int64_t>(vacancy.free_slots, 0);
-  for (const auto& run : waiting) {
-    if (free == 0) break;
-    if (full_connection(run, sessions) != nullptr) continue;
-    auto* vacancy = best(run, vacancies);
-    if (vacancy == nullptr) continue;
-    placements.push_back({run.run, vacancy->worker});
-    --vacancy->free_slots;
-    --free;
-    for (const auto& use : run.uses) ++sessions[use.first];
-  }
-  return placements;
+Placer::Placer(std::vector<Vacancy> vacancies, std::map<std::string, int64_t> sessions)
+    : vacancies_(std::move(vacancies)), sessions_(std::move(sessions)) {
+  for (const auto& vacancy : vacancies_) free_ += std::max<int64_t>(vacancy.free_slots, 0);
+}
+
+const std::string* Placer::place(const Waiting& run) {
+  if (full() || full_connection(run, sessions_) != nullptr) return nullptr;
+  auto* vacancy = best(run, vacancies_);
+  if (vacancy == nullptr) return nullptr;
+  --vacancy->free_slots;
+  --free_;
+  for (const auto& use : run.uses) ++sessions_[use.first];
+  return &vacancy->worker;
 }
 
 Obstacle obstacle(const Waiting& run, const std::vector<Vacancy>& workers,

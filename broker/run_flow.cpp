@@ -67,7 +67,7 @@ void RunFlow::recover(MonoTime now, WallTime wall) {
     kept.waiting = waiting_of(kept);
     if (!live) {
       insist(row.status == "queued", "running without a live attempt: run", row.id.value);
-      enqueue(kept);
+      enqueue(kept, now);
       continue;
     }
     kept.attempt = attempt->epoch;
@@ -112,11 +112,19 @@ Result<Submitted> RunFlow::submit(Turn& turn, const Submission& submission) {
   run.queued_at = to_ms(turn.wall);
   run.waiting = waiting_of(run);
   turn.emit(event("run.queued", run, "", {{"triggered_by", submission.triggered_by}}));
-  enqueue(runs_.emplace(*id, std::move(run)).first->second);
+  enqueue(runs_.emplace(*id, std::move(run)).first->second, turn.now);
   return Submitted{*id, seq};
 }
 
-void RunFlow::enqueue(LiveRun& run) { queue_.insert({-run.definition->priority, run.id}); }
+void RunFlow::enqueue(LiveRun& run, MonoTime now) {
+  queue_.insert({-run.definition->priority, run.id});
+  if (run.eligible_at > now || run.reconcile_until) timed_.insert(run.id);
+}
+
+void RunFlow::dequeue(const LiveRun& run) {
+  queue_.erase({-run.definition->priority, run.id});
+  timed_.erase(run.id);
+}
 
 Waiting RunFlow::waiting_of(const LiveRun& run) {
   const auto& definition = *run.definition;
@@ -169,16 +177,13 @@ std::vector<Vacancy> RunFlow::vacancies(MonoTime now) const {
 
 void RunFlow::dispatch(Turn& turn) {
   if (queue_.empty()) return;
-  const auto free = vacancies(turn.now);
+  auto free = vacancies(turn.now);
   if (std::ranges::none_of(free, [](const auto& vacancy) { return vacancy.free_slots > 0; })) return;
-  std::vector<Waiting> waiting;
-  for (const auto& [priority, id] : queue_) {
-    const auto& run = runs_.at(id);
-    if (run.eligible_at <= turn.now) waiting.push_back(run.waiting);
-  }
-  for (const auto& placement : place(waiting, free, sessions())) {
-    auto* worker = workers_.by_name(placement.worker);
-    assign(turn, runs_.at(placement.run), *worker);
+  Placer placer(std::move(free), sessions());
+  for (auto next = queue_.begin(); next != queue_.end() && !placer.full();) {
+    auto& run = runs_.at((next++)->second);  // assign() takes it out of the queue
+    if (run.eligible_at > turn.now) continue;
+    if (const auto* worker = placer.place(run.waiting)) assign(turn, run, *workers_.by_name(*worker));
   }
 }
 
@@ -431,8 +436,9 @@ void RunFlow::expire(Turn& turn, MonoTime read_began) {
   for (const auto epoch : over) lose(turn, epoch, AttemptEvent::lease_ended);
 
   std::vector<RunId> unanswered;
-  for (const auto& [id, run] : runs_) {
-    if (!run.attempt && run.reconcile_until && *run.reconcile_until <= turn.now) unanswered.push_back(id);
+  for (const auto id : timed_) {
+    const auto& run = runs_.at(id);
+    if (run.reconcile_until && *run.reconcile_until <= turn.now) unanswered.push_back(id);
   }
   for (const auto id : unanswered) {
     auto& run = runs_.at(id);
@@ -533,7 +539,7 @@ void RunFlow::put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Milli
   run.rows.reset();
   run.waiting = waiting_of(run);
   turn.emit(event("run.queued", run, "", std::move(fields)));
-  enqueue(run);
+  enqueue(run, turn.now);
 }
 
 void RunFlow::finish(Turn& turn, RunId id, const store::runs::End& end) {
@@ -593,7 +599,7 @@ std::optional<MonoTime> RunFlow::next_deadline(MonoTime now) const {
   std::optional<MonoTime> next;
   const auto consider = [&](MonoTime at) { next = std::min(next.value_or(at), at); };
   for (const auto& [epoch, attempt] : attempts_) consider(attempt.deadline);
-  for (const auto& [priority, id] : queue_) {
+  for (const auto id : timed_) {
     const auto& run = runs_.at(id);
     if (run.eligible_at > now) consider(run.eligible_at);
     if (run.reconcile_until) consider(*run.reconcile_until);

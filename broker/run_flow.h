@@ -126,8 +126,8 @@ class RunFlow {
   // Highest priority first, then the oldest.
   using QueueKey = std::pair<int64_t, RunId>;
 
-  void enqueue(LiveRun& run);
-  void dequeue(const LiveRun& run) { queue_.erase({-run.definition->priority, run.id}); }
+  void enqueue(LiveRun& run, MonoTime now);
+  void dequeue(const LiveRun& run);
   static Waiting waiting_of(const LiveRun& run);
 
   void assign(Turn& turn, LiveRun& run, Worker& worker);
@@ -161,6 +161,7 @@ class RunFlow {
   std::map<RunId, LiveRun> runs_;
   std::map<Epoch, LiveAttempt> attempts_;
   std::set<QueueKey> queue_;
+  std::set<RunId> timed_;  // those in the queue that wait for a time, or only until one: what turns have to look at
   std::map<std::pair<std::string, RunKey>, int64_t> acks_;  // (peer, attempt) -> seq
 };
 

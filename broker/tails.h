@@ -44,7 +44,8 @@ class Tails {
     std::vector<Answer> answers;
     std::vector<std::pair<std::string, TailRequest>> from_store;  // fell behind what is in memory while they waited
   };
-  // Requests that have events to get (at most every kMinGap each), or whose beat is due; they are no longer parked.
+  // Requests that have events to get (one that has all of them waits kMinGap for its next), or whose beat is due; they
+  // are no longer parked.
   Due due(MonoTime now);
   [[nodiscard]] std::optional<MonoTime> next_due() const;
   [[nodiscard]] size_t open() const { return parked_.size(); }
@@ -67,7 +68,7 @@ class Tails {
   std::deque<int64_t> sizes_;
   int64_t bytes_ = 0;
   std::map<std::string, Parked> parked_;
-  std::map<std::string, MonoTime> answered_;  // peers answered lately, for kMinGap
+  std::map<std::string, MonoTime> answered_;  // peers that had everything lately, for kMinGap
 };
 
 }  // namespace pipekit

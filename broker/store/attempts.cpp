@@ -113,10 +113,11 @@ std::vector<RunKey> leftovers(Database& db, ModuleId module) {
 }
 
 void clear_leftovers(Database& db, ModuleId module, Epoch up_to) {
-  // Those that the attempt was told of; what came later is newer than it.
+  // Those that the attempt was told of; what came later is newer than it. (epoch IN (...) would make a temporary
+  // table.)
   db.run(
-      "DELETE FROM leftover WHERE module_id = ?1 AND epoch IN (SELECT epoch FROM leftover WHERE module_id = ?1 AND"
-      " epoch <= ?2 ORDER BY epoch LIMIT ?3)",
+      "DELETE FROM leftover WHERE module_id = ?1 AND epoch <= (SELECT max(epoch) FROM (SELECT epoch FROM leftover"
+      " WHERE module_id = ?1 AND epoch <= ?2 ORDER BY epoch LIMIT ?3))",
       module, up_to, kLeftoversAtOnce);
 }
 

@@ -23,6 +23,12 @@ void create_private(const std::filesystem::path& file) {
     throw StoreError(SQLITE_CANTOPEN, fmt::format("cannot open the store {}: {}", file.string(), strerror(errno)));
 }
 
+// Before SQLite is first used: it then needs no lock for each allocation. Nobody asks for its statistics.
+void keep_no_memory_statistics() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(once);  // refused where another library was earlier; then it is as it was
+}
+
 }  // namespace
 
 std::string StoreError::hint() const {
@@ -90,6 +96,7 @@ void Database::Close::operator()(sqlite3* db) const { sqlite3_close(db); }
 void Database::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
+  keep_no_memory_statistics();
   const bool writes = mode == Mode::read_write;
   if (writes) create_private(file);
   const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;

@@ -17,8 +17,9 @@ Waiting run(int64_t id, std::vector<std::pair<std::string, int64_t>> uses = {}, 
 std::vector<std::string> placed(const std::vector<Waiting>& waiting, const std::vector<Vacancy>& vacancies,
                                 const std::map<std::string, int64_t>& sessions = {}) {
   std::vector<std::string> lines;
-  for (const auto& placement : place(waiting, vacancies, sessions)) {
-    lines.push_back(fmt::format("{} on {}", placement.run.value, placement.worker));
+  Placer placer(vacancies, sessions);
+  for (const auto& run : waiting) {
+    if (const auto* worker = placer.place(run)) lines.push_back(fmt::format("{} on {}", run.run.value, *worker));
   }
   return lines;
 }
@@ -28,6 +29,16 @@ TEST(Place, keeps_the_order_and_fills_every_slot) {
   EXPECT_THAT(placed({run(1)}, {}), IsEmpty());
   EXPECT_THAT(placed({run(1)}, {{"a", 0, {}}, {"b", -1, {}}}), IsEmpty()) << "more busy than it has slots by now";
   EXPECT_THAT(placed({}, {{"a", 2, {}}}), IsEmpty());
+}
+
+TEST(Place, is_full_when_no_slot_is_left) {
+  EXPECT_TRUE(Placer({}, {}).full());
+  EXPECT_TRUE(Placer({{"a", 0, {}}, {"b", -1, {}}}, {}).full());
+  Placer placer({{"a", 1, {}}, {"b", -1, {}}}, {});
+  EXPECT_FALSE(placer.full());
+  ASSERT_NE(placer.place(run(1)), nullptr);
+  EXPECT_TRUE(placer.full());
+  EXPECT_EQ(placer.place(run(2)), nullptr);
 }
 
 TEST(Place, spreads_over_workers) {
