@@ -1,0 +1,162 @@
+#include "tests/simulation/faults.h"
+
+namespace pipekit::simulation {
+
+using std::chrono::seconds;
+
+void Faults::begin(int64_t badness, MonoTime until) {
+  badness_ = badness;
+  until_ = until;
+  if (badness == 0) return;
+  auto& random = world_.random;
+  const auto up_to = [&](int64_t most) { return random.between(0, most) * badness / 1000; };
+  network_.weather = {up_to(30), up_to(20), up_to(5)};
+  for (auto& [name, server] : destinations_) {
+    server->moods = {up_to(60), up_to(60), up_to(15), up_to(80), 500};
+  }
+  next();
+}
+
+void Faults::next() {
+  // A thousand: one every five seconds or so.
+  world_.after(world_.random.millis(1, 10'000 * 1000 / badness_), [this] {
+    if (healed_ || world_.now() >= until_) return;
+    strike();
+    next();
+  });
+}
+
+void Faults::later(MonoTime::duration delay, std::function<void()> what) {
+  world_.after(delay, [this, what = std::move(what)] {
+    if (!healed_) what();
+  });
+}
+
+void Faults::strike() {
+  auto& random = world_.random;
+  const auto which = random.between(0, 99);
+  if (which < 15) return strike_broker();
+  if (which < 55) return strike_worker(*random.pick(workers_));
+  if (which < 80) return strike_wire(random.pick(workers_)->wire());
+  if (which < 85) return strike_wire(random.pick(tails_)->wire());
+  if (which < 92) return strike_clock();
+  auto server = destinations_.begin();
+  std::advance(server, random.between(0, static_cast<int64_t>(destinations_.size()) - 1));
+  world_.count("servers restarted");
+  server->second->restart();
+}
+
+void Faults::strike_broker() {
+  if (!broker_.alive()) return;
+  auto& random = world_.random;
+  const auto down = random.chance(200) ? random.millis(20'000, 120'000) : random.millis(200, 10'000);
+  const auto restart = [this, down] {
+    later(down, [this] {
+      if (!broker_.alive()) broker_.start();
+    });
+  };
+  switch (random.between(0, 5)) {
+    case 0:
+      world_.count("broker killed");
+      broker_.crash(SimulatedBroker::End::killed);
+      return restart();
+    case 1:
+      world_.count("broker lost its power");
+      broker_.crash(SimulatedBroker::End::power_lost);
+      return restart();
+    case 2:
+      world_.count("broker stopped");
+      broker_.stop();
+      return later(random.chance(300) ? random.millis(20'000, 150'000) : down, [this] { broker_.go_on(); });
+    case 3:
+      world_.count("disk full");
+      world_.note("broker: the disk is full");
+      broker_.disk().set_full(true);
+      return later(down, [this] { broker_.disk().set_full(false); });
+    case 4:
+      world_.count("sync failed");
+      return broker_.disk().fail_next_sync();
+    default:
+      world_.count("power lost while writing");
+      return broker_.disk().die_at_write(random.between(1, 12));
+  }
+}
+
+void Faults::strike_worker(SimulatedWorker& worker) {
+  auto& random = world_.random;
+  const auto back = [this, &worker](Millis after) {
+    later(after, [this, &worker] {
+      if (!worker.alive()) worker.start(world_.random.chance(800));
+    });
+  };
+  const auto pause = random.chance(200) ? random.millis(10'000, 100'000) : random.millis(100, 10'000);
+  if (!worker.alive()) return;
+  switch (random.between(0, 4)) {
+    case 0:
+    case 1:
+      world_.count("worker killed");
+      worker.kill();
+      return back(pause);
+    case 2:
+    case 3:
+      world_.count("worker stopped");
+      worker.stop();
+      return later(random.chance(500) ? random.millis(15'000, 150'000) : pause, [&worker] { worker.go_on(); });
+    default:
+      world_.count("worker drained");
+      worker.drain();
+      // It leaves when it has nothing left to do; the service manager does not wait for ever.
+      return later(random.millis(30'000, 120'000), [this, &worker, back] {
+        worker.kill();
+        back(world_.random.millis(100, 5000));
+      });
+  }
+}
+
+void Faults::strike_wire(Wire& wire) {
+  auto& random = world_.random;
+  if (random.chance(400)) {
+    world_.count("connections broken");
+    return wire.break_connection();
+  }
+  world_.count("partitions");
+  const auto which = random.between(0, 2);
+  wire.cut(which != 0, which != 1);
+  const bool breaks = random.chance(500);
+  later(random.chance(400) ? random.millis(20'000, 150'000) : random.millis(500, 20'000), [&wire, breaks] {
+    if (breaks) wire.break_connection();
+    wire.heal();
+  });
+}
+
+void Faults::strike_clock() {
+  auto& random = world_.random;
+  world_.count("clocks set");
+  const auto by = random.chance(300) ? random.millis(-3'600'000, 3'600'000) : random.millis(-90'000, 90'000);
+  world_.note("a wall clock is set by {} ms", by.count());
+  if (random.chance(500)) {
+    broker_.clock().jump(by);
+  } else {
+    random.pick(workers_)->clock().jump(by);
+  }
+}
+
+void Faults::heal() {
+  healed_ = true;
+  network_.weather = {};
+  for (auto& [name, server] : destinations_) {
+    server->moods = {};
+  }
+  broker_.disk().set_full(false);
+  if (broker_.disk().dying()) broker_.crash(SimulatedBroker::End::power_lost);
+  broker_.go_on();
+  if (!broker_.alive()) broker_.start();
+  for (const auto& worker : workers_) {
+    worker->go_on();
+    worker->wire().heal();
+    if (!worker->alive()) worker->start(true);
+  }
+  for (const auto& tail : tails_) tail->wire().heal();
+}
+
+}  // namespace pipekit::simulation
