@@ -51,8 +51,9 @@ void RunFlow::recover(MonoTime now, WallTime wall) {
     run.queued_at = row.queued_at;
     run.started_at = row.started_at;
     run.log_bytes = store::events::log_bytes(db_, row.id);
-    // The wall clock may have jumped: never wait longer than the longest backoff.
-    const Millis left{std::clamp<int64_t>(row.not_before - to_ms(wall), 0, kMaxBackoff.count())};
+    // The wall clock may have been set: it never waits longer than it would have from the start.
+    const auto whole = backoff(run.definition->retry_backoff_s, run.attempts);
+    const Millis left{std::clamp<int64_t>(row.not_before - to_ms(wall), 0, whole.count())};
     run.eligible_at = now + left;
     if (run.reconcile) run.reconcile_until = now + 2 * workers_.lease();
     const auto attempt = row.last_epoch ? store::attempts::find(db_, *row.last_epoch) : std::nullopt;
