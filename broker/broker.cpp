@@ -12,6 +12,7 @@
 #include "shared/codec.h"
 #include "shared/failpoint.h"
 #include "shared/nearest.h"
+#include "shared/planted_fault.h"
 
 namespace pipekit {
 namespace {
@@ -75,6 +76,7 @@ TurnOutput Broker::turn(TurnInput input) {
     workers_.shift(input.stall);
     runs_.shift(input.stall);
   }
+  if (PLANTED("lease_judged_before_reading")) runs_.expire(turn, input.now);
   // Workers first: what they say frees slots and renews leases.
   for (const auto& received : input.from_workers) on_worker_frame(turn, received);
   for (const auto& received : input.from_clients) on_client_frame(turn, received);

@@ -7,6 +7,7 @@
 
 #include "broker/store/events.h"
 #include "shared/overload.h"
+#include "shared/planted_fault.h"
 
 namespace pipekit {
 namespace {
@@ -254,6 +255,7 @@ void RunFlow::on_fact(Turn& turn, Worker& worker, const Fact& fact) {
   auto& attempt = found->second;
   const bool its_worker = attempt.worker == worker.name && attempt.incarnation == worker.incarnation;
   if (!its_worker) return;
+  if (PLANTED("facts_applied_twice") && fact.seq <= attempt.fact_seq) apply(turn, attempt, fact);
   if (fact.seq == attempt.fact_seq + 1) {
     insist(store::attempts::advance(db_, attempt.epoch, fact.seq), "fact of attempt", attempt.epoch.value);
     attempt.fact_seq = fact.seq;

@@ -41,30 +41,31 @@ Destination::Destination(World& world, std::string name, CommitWatch& watch)
       keeper_(open(uri_)) {}
 
 Destination::~Destination() {
-  for (const auto& session : std::set(live_)) session->end("the simulation is over");
+  for (const auto& [id, session] : std::map(live_)) session->end("the simulation is over");
   sqlite3_close(keeper_);
 }
 
 std::shared_ptr<Session> Destination::begin(RunKey attempt, std::string script) {
-  auto session = std::make_shared<Session>(*this, attempt, std::move(script));
-  live_.insert(session);
+  auto session = std::make_shared<Session>(*this, ++begun_, attempt, std::move(script));
+  live_[begun_] = session;
   auto& random = world_.random;
   const bool late = random.chance(moods.late);
   if (late) world_.count("sessions late");
+  if (on_begin_) on_begin_(attempt, session->merges());
   session->go_on_in(late ? random.millis(1000, 60'000) : random.millis(1, 20));
   return session;
 }
 
 void Destination::restart() {
   world_.note("{}: restarts, {} sessions end", name_, live_.size());
-  for (const auto& session : std::set(live_)) session->end("server closed the connection unexpectedly");
+  for (const auto& [id, session] : std::map(live_)) session->end("server closed the connection unexpectedly");
 }
 
 void Destination::run(const std::string& sql) { all_rows(keeper_, sql); }
 std::vector<std::vector<std::string>> Destination::rows(const std::string& sql) const { return all_rows(keeper_, sql); }
 
-Session::Session(Destination& server, RunKey attempt, std::string script)
-    : server_(server), attempt_(attempt), script_(std::move(script)) {}
+Session::Session(Destination& server, int64_t id, RunKey attempt, std::string script)
+    : server_(server), id_(id), attempt_(attempt), script_(std::move(script)) {}
 
 Session::~Session() { sqlite3_close(db_); }
 
@@ -83,6 +84,9 @@ void Session::go_on() {
     db_ = open(server_.uri_);
     sqlite3_update_hook(db_, note_table, &touched_);
   }
+  if (script_.compare(at_, 10, "DROP TABLE") == 0 && random.chance(server_.moods.holds)) {
+    return end("error: canceling statement due to lock timeout");
+  }
   if (random.chance(server_.moods.breaks)) {
     server_.world_.count("sessions broken");
     return end("server closed the connection unexpectedly");
@@ -99,7 +103,7 @@ void Session::go_on() {
   }
   const bool slow = random.chance(server_.moods.slow);
   if (slow) server_.world_.count("statements slow");
-  go_on_in(slow ? random.millis(2000, 40'000) : random.millis(1, 60));
+  go_on_in(slow ? random.millis(2000, 40'000) : server_.moods.pace * random.millis(1, 60));
 }
 
 int Session::execute() {
@@ -159,13 +163,15 @@ void Session::client_dies() {
 
 void Session::end(const std::string& error) {
   if (ended_) return;
+  if (error.find("NOT NULL") != std::string::npos) server_.world_.count("merges fenced out");
+  if (error.find("no such table") != std::string::npos) server_.world_.count("merges without staging");
   const auto self = shared_from_this();
   ended_ = true;
   error_ = error;
   answered_ = true;
   sqlite3_close(db_);  // an open transaction is rolled back
   db_ = nullptr;
-  server_.live_.erase(self);
+  server_.live_.erase(id_);
   if (client_alive_ && on_answer_) on_answer_();
 }
 

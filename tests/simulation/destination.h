@@ -35,6 +35,8 @@ class Destination {
 
   // `attempt`: whose; zero for a question. The session lives until it has ended, whoever holds it.
   std::shared_ptr<Session> begin(RunKey attempt, std::string script);
+  // Told of each session that begins.
+  void on_begin(std::function<void(RunKey, bool merges)> callback) { on_begin_ = std::move(callback); }
   // Every session ends with an error; open transactions are rolled back.
   void restart();
   void run(const std::string& sql);  // at once, by nobody
@@ -46,6 +48,8 @@ class Destination {
     int64_t breaks = 0;   // a statement fails, and the session with it
     int64_t lost = 0;     // the answer of a session that worked is lost
     int64_t runs_on = 0;  // goes on after its client has died
+    int64_t holds = 0;    // a table cannot be dropped: somebody reads it
+    int64_t pace = 1;     // not a chance: how many times longer everything takes
   };
   Moods moods;
 
@@ -59,12 +63,14 @@ class Destination {
   std::string uri_;
   CommitWatch& watch_;
   sqlite3* keeper_ = nullptr;  // the database lives as long as somebody has it open
-  std::set<std::shared_ptr<Session>> live_;
+  std::function<void(RunKey, bool)> on_begin_;
+  int64_t begun_ = 0;
+  std::map<int64_t, std::shared_ptr<Session>> live_;
 };
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Destination& server, RunKey attempt, std::string script);
+  Session(Destination& server, int64_t id, RunKey attempt, std::string script);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -78,6 +84,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] const std::string& csv() const { return csv_; }      // of the last statement with rows
 
   [[nodiscard]] RunKey attempt() const { return attempt_; }
+  [[nodiscard]] bool merges() const { return script_.find("INSERT INTO pipekit_staging__merged") != std::string::npos; }
   [[nodiscard]] const std::string& server() const { return server_.name(); }
   std::vector<std::vector<std::string>> rows(const std::string& sql) const;
 
@@ -92,6 +99,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void end(const std::string& error);
 
   Destination& server_;
+  int64_t id_;
   RunKey attempt_;
   std::string script_;
   size_t at_ = 0;

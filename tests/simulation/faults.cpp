@@ -9,11 +9,22 @@ void Faults::begin(int64_t badness, MonoTime until) {
   until_ = until;
   if (badness == 0) return;
   auto& random = world_.random;
-  const auto up_to = [&](int64_t most) { return random.between(0, most) * badness / 1000; };
+  // Worlds differ: in most a thing goes wrong seldom or not at all, in some all the time.
+  const auto up_to = [&](int64_t most) {
+    const auto how = random.between(0, 99);
+    if (how < 40) return int64_t{0};
+    return random.between(0, how < 85 ? most : 8 * most) * badness / 1000;
+  };
   network_.weather = {up_to(30), up_to(20), up_to(5)};
+  const std::vector<int64_t> paces = {1, 1, 3, 10, 30};
+  const auto aim = up_to(60);
   for (auto& [name, server] : destinations_) {
-    server->moods = {up_to(60), up_to(60), up_to(15), up_to(80), 500};
+    server->moods = {up_to(60), up_to(60), up_to(15), up_to(80), 500, up_to(100), random.pick(paces)};
+    server->on_begin([this, aim](RunKey key, bool merges) {
+      if (world_.random.chance(merges ? aim : aim / 10)) strike_attempt(key);
+    });
   }
+  broker_.stand_still(up_to(4));
   next();
 }
 
@@ -113,6 +124,17 @@ void Faults::strike_worker(SimulatedWorker& worker) {
   }
 }
 
+void Faults::strike_attempt(RunKey key) {
+  auto& random = world_.random;
+  later(random.millis(0, random.chance(500) ? 30 : 3000), [this, key] {
+    for (const auto& worker : workers_) {
+      if (!worker->executes(key)) continue;
+      if (world_.random.chance(300)) return strike_wire(worker->wire());
+      return strike_worker(*worker);
+    }
+  });
+}
+
 void Faults::strike_wire(Wire& wire) {
   auto& random = world_.random;
   if (random.chance(400)) {
@@ -146,7 +168,9 @@ void Faults::heal() {
   network_.weather = {};
   for (auto& [name, server] : destinations_) {
     server->moods = {};
+    server->on_begin(nullptr);
   }
+  broker_.stand_still(0);
   broker_.disk().set_full(false);
   if (broker_.disk().dying()) broker_.crash(SimulatedBroker::End::power_lost);
   broker_.go_on();
@@ -154,6 +178,7 @@ void Faults::heal() {
   for (const auto& worker : workers_) {
     worker->go_on();
     worker->wire().heal();
+    if (worker->draining()) worker->kill();
     if (!worker->alive()) worker->start(true);
   }
   for (const auto& tail : tails_) tail->wire().heal();

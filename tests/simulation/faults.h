@@ -32,6 +32,8 @@ class Faults {
   void strike();
   void strike_broker();
   void strike_worker(SimulatedWorker& worker);
+  // Where it hurts most: just after this attempt has asked its destination for something.
+  void strike_attempt(RunKey key);
   void strike_wire(Wire& wire);
   void strike_clock();
   void later(MonoTime::duration delay, std::function<void()> what);

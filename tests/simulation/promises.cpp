@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/store/attempts.h"
 #include "broker/store/events.h"
 
 namespace pipekit::simulation {
@@ -85,6 +86,39 @@ void Promises::shown(const std::string& who, int64_t after, const TailReply& rep
   }
 }
 
+void Promises::before_turn(const std::vector<Received>& from_workers) {
+  renewed_.clear();
+  std::map<std::string, std::string> incarnations;  // of those that say hello
+  std::vector<RunKey> listed;
+  for (const auto& received : from_workers) {
+    const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
+    if (!message) continue;
+    if (const auto* hello = std::get_if<Hello>(&*message)) {
+      incarnations[hello->name] = hello->incarnation;
+      listed.insert(listed.end(), hello->attempts.begin(), hello->attempts.end());
+    } else if (const auto* heartbeat = std::get_if<Heartbeat>(&*message)) {
+      listed.insert(listed.end(), heartbeat->attempts.begin(), heartbeat->attempts.end());
+    }
+  }
+  for (const auto key : listed) {
+    const auto row = store::attempts::find(broker_.db(), key.epoch);
+    if (!row || !is_live(row->state)) continue;
+    // What a new process says of its predecessor's attempts counts more.
+    const auto hello = incarnations.find(row->worker);
+    if (hello == incarnations.end() || hello->second == row->incarnation) renewed_.push_back(key);
+  }
+}
+
+// Nobody is late whose heartbeat had arrived and was not read yet.
+void Promises::check_renewed() {
+  for (const auto key : renewed_) {
+    const auto state = broker_.db().value<std::string>("SELECT state FROM attempt WHERE id = ?", key.epoch);
+    if (state != "lost") continue;
+    world_.broken(fmt::format("attempt {}/{} was given up although the heartbeat that renews it had arrived",
+                              key.run.value, key.epoch.value));
+  }
+}
+
 void Promises::after_turn() {
   const auto last = store::events::last_seq(broker_.db());
   if (last < static_cast<int64_t>(log_.size())) {
@@ -93,6 +127,7 @@ void Promises::after_turn() {
   if (last == static_cast<int64_t>(log_.size())) return;
   read_events();
   check_leases();
+  check_renewed();
   check_capacity();
 }
 
@@ -169,6 +204,18 @@ bool Promises::all_final() {
   return broker_.alive() && broker_.db().value<int64_t>(
                                 "SELECT (SELECT count(*) FROM run_log WHERE status IN ('queued', 'running'))"
                                 " + (SELECT count(*) FROM group_run WHERE status IN ('queued', 'running'))") == 0;
+}
+
+std::string Promises::what_lives() {
+  std::string words;
+  if (!broker_.alive()) return "no broker";
+  auto rows = broker_.db().query(
+      "SELECT 'run ' || r.id || ' of ' || module_name || ', ' || r.status || coalesce(', attempt ' || a.id || ' ' ||"
+      " a.state || ' on ' || a.worker, '') FROM run_log r LEFT JOIN attempt a ON a.id = r.last_epoch"
+      " WHERE r.status IN ('queued', 'running') UNION ALL"
+      " SELECT 'group run ' || id FROM group_run WHERE status IN ('queued', 'running')");
+  while (rows.next()) words += (words.empty() ? "" : "; ") + rows.get<std::string>(0);
+  return words;
 }
 
 void Promises::check_accepted() {

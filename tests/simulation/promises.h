@@ -33,10 +33,13 @@ class Promises final : public CommitWatch {
   void shown(const std::string& who, int64_t after, const TailReply& reply);
 
   // --- what is looked at
+  void before_turn(const std::vector<Received>& from_workers);
   void after_turn();
   // Everything is healed and must have ended.
   void at_end(const Destinations& destinations);
   [[nodiscard]] bool all_final();
+  // For people: the runs and group runs that have not ended.
+  [[nodiscard]] std::string what_lives();
 
  private:
   struct Merge {
@@ -50,6 +53,7 @@ class Promises final : public CommitWatch {
   void look_at(const LogChunk& chunk);
   void log(int64_t seq, std::string text);
   void check_leases();
+  void check_renewed();
   void check_capacity();
   void check_accepted();
   void check_requests();
@@ -72,6 +76,7 @@ class Promises final : public CommitWatch {
     Json body;
   };
   std::vector<Accepted> accepted_;
+  std::vector<RunKey> renewed_;    // live attempts that a heartbeat of the turn lists
   std::vector<std::string> log_;  // the event log in words; the first has the number 1
   std::set<int64_t> finished_;    // runs that have had their run.finished
   std::set<std::string> lines_;   // of the runs' logs

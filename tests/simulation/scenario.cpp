@@ -18,7 +18,7 @@ class Scenario final : public CommitWatch {
   Scenario(uint64_t seed, bool tell)
       : world_(seed, tell), network_(world_), plan_(make_plan(world_.random)), broker_(world_, network_, plan_.lease) {
     promises_ = std::make_unique<Promises>(world_, broker_, workers_, plan_.modules, plan_.sessions_of);
-    broker_.on_turn([this] { promises_->after_turn(); });
+    broker_.watch({[this](const auto& frames) { promises_->before_turn(frames); }, [this] { promises_->after_turn(); }});
     for (const auto& name : plan_.servers) {
       destinations_[name] = std::make_unique<Destination>(world_, name, *this);
     }
@@ -76,8 +76,8 @@ class Scenario final : public CommitWatch {
   }
 
   void next_command(MonoTime until) {
-    if (world_.now() >= until) return;
     world_.after(world_.random.millis(1, plan_.pause_ms), [this, until] {
+      if (world_.now() >= until) return;
       std::erase_if(commands_, [](const auto& command) { return command->over(); });
       const auto command = plan_.any_command(world_.random, ++commands_made_);
       ask(command.first, command.second, world_.random.chance(100) ? minutes{20} : MonoTime::duration{seconds{10}});
@@ -115,11 +115,11 @@ class Scenario final : public CommitWatch {
       for (const auto& command : commands_) {
         if (!command->over()) return false;
       }
-      return promises_->all_final();
+      return broker_.idle() && promises_->all_final();
     };
     if (run_until(quiet, plan_.bound)) return;
-    world_.broken(fmt::format("a run has not ended {} s after everything was healed",
-                              std::chrono::floor<seconds>(plan_.bound).count()));
+    world_.broken(fmt::format("{} s after everything was healed there are still: {}",
+                              std::chrono::floor<seconds>(plan_.bound).count(), promises_->what_lives()));
   }
 
   // That a lock is free shows in a run that succeeds.

@@ -53,7 +53,7 @@ void SimulatedBroker::start() {
   network_.listen(true);
   late_ = {};
   wake_ = clock_.now();
-  if (on_turn_) on_turn_();
+  if (watch_.after_turn) watch_.after_turn();
   wake();
 }
 
@@ -140,7 +140,13 @@ void SimulatedBroker::gather() {
   busy_ = true;
   const auto woken = clock_.now();
   if (wake_ && woken > *wake_) late_ += woken - *wake_;
-  later(std::chrono::microseconds{world_.random.between(0, 200)}, [this, woken] { turn(woken); });
+  MonoTime::duration pause = std::chrono::microseconds{world_.random.between(0, 200)};
+  if (world_.random.chance(standstills_)) {
+    pause = world_.random.millis(1000, 2 * lease_.count());
+    world_.count("broker stood still");
+    world_.note("broker: stands still for {} ms", std::chrono::floor<Millis>(pause).count());
+  }
+  later(pause, [this, woken] { turn(woken); });
 }
 
 void SimulatedBroker::turn(MonoTime woken) {
@@ -150,6 +156,7 @@ void SimulatedBroker::turn(MonoTime woken) {
   drain(from_clients_, input.from_clients);
   input.now = clock_.now();
   input.wall = clock_.wall();
+  if (watch_.before_turn) watch_.before_turn(input.from_workers);
   TurnOutput output;
   try {
     output = broker_->turn(std::move(input));
@@ -159,7 +166,7 @@ void SimulatedBroker::turn(MonoTime woken) {
     return world_.broken(fmt::format("the broker died of a bug: {}", error.what()));
   }
   world_.count("turns");
-  if (on_turn_) on_turn_();
+  if (watch_.after_turn) watch_.after_turn();
   const bool slow = world_.random.chance(2);
   const auto commit = slow ? MonoTime::duration{world_.random.millis(200, 4000)}
                            : MonoTime::duration{std::chrono::microseconds{world_.random.between(100, 4000)}};

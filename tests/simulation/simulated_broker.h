@@ -18,23 +18,30 @@ namespace pipekit::simulation {
 
 class SimulatedBroker {
  public:
-  // After each turn that was committed, before anything of it is sent; and after each start.
-  using OnTurn = std::function<void()>;
+  // Before each turn, with what it will read; after each one that was committed, before anything of it is sent; and
+  // after each start.
+  struct Watch {
+    std::function<void(const std::vector<Received>& from_workers)> before_turn;
+    std::function<void()> after_turn;
+  };
 
   SimulatedBroker(World& world, Network& network, Millis lease);
   ~SimulatedBroker();
   SimulatedBroker(const SimulatedBroker&) = delete;
   SimulatedBroker& operator=(const SimulatedBroker&) = delete;
 
-  void on_turn(OnTurn callback) { on_turn_ = std::move(callback); }
+  void watch(Watch watch) { watch_ = std::move(watch); }
   void start();
   enum class End { killed, power_lost };
   void crash(End how);
+  // The chance, in a thousand, that it stands still between waking up and reading: a host that sleeps or swaps.
+  void stand_still(int64_t chance) { standstills_ = chance; }
   void stop();  // SIGSTOP
   void go_on();
 
   [[nodiscard]] bool alive() const { return broker_ != nullptr; }
-  [[nodiscard]] bool stopped() const { return stopped_; }
+  // Alive, and everything that has arrived is dealt with.
+  [[nodiscard]] bool idle() const { return alive() && !busy_ && from_workers_.empty() && from_clients_.empty(); }
   // Of the live process.
   [[nodiscard]] store::Database& db() { return *db_; }
   [[nodiscard]] Disk& disk() { return disk_; }
@@ -62,7 +69,8 @@ class SimulatedBroker {
   test::TempDir dir_{test::memory_directory()};
   std::unique_ptr<store::Database> db_;
   std::unique_ptr<Broker> broker_;
-  OnTurn on_turn_;
+  Watch watch_;
+  int64_t standstills_ = 0;
   int64_t process_ = 0;
   bool has_id_ = false;
   bool stopped_ = false;

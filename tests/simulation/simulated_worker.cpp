@@ -1,5 +1,6 @@
 #include "tests/simulation/simulated_worker.h"
 
+#include <algorithm>
 #include <utility>
 #include <zmq.hpp>
 
@@ -64,7 +65,7 @@ void SimulatedWorker::end_process() {
   outbox_ = {};
   from_broker_.clear();
   from_executors_.clear();
-  stopped_ = draining_ = false;
+  stopped_ = draining_ = leaving_ = false;
   woken_at_.reset();
   for (const auto& [id, executing] : std::exchange(executing_, {})) executing->die();
 }
@@ -106,6 +107,10 @@ std::vector<RunKey> SimulatedWorker::believes() const {
   return keys;
 }
 
+bool SimulatedWorker::executes(RunKey key) const {
+  return std::ranges::any_of(executing_, [&](const auto& entry) { return entry.second->key() == key; });
+}
+
 void SimulatedWorker::wake_at(MonoTime when) {
   if (!alive() || (woken_at_ && *woken_at_ <= when && *woken_at_ >= world_.now())) return;
   woken_at_ = when;
@@ -126,7 +131,9 @@ void SimulatedWorker::loop() {
   }
   on_broker();
   if (!alive()) return;
+  if (leaving_) return;
   if (may_leave()) {
+    leaving_ = true;
     world_.note("{}: leaves, drained", config_.name);
     wire_.send(encode(WorkerToBroker{Goodbye{}}));
     // What is sent last still arrives: the socket lingers.

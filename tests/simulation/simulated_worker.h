@@ -36,6 +36,7 @@ class SimulatedWorker {
   void drain();  // SIGTERM
 
   [[nodiscard]] bool alive() const { return session_.has_value(); }
+  [[nodiscard]] bool draining() const { return draining_; }
   [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] const std::string& name() const { return config_.name; }
   [[nodiscard]] int64_t slots() const { return config_.slots; }
@@ -43,7 +44,7 @@ class SimulatedWorker {
   [[nodiscard]] HostClock& clock() { return clock_; }
   // The attempts that it believes to have the right to go on with, by its own clock.
   [[nodiscard]] std::vector<RunKey> believes() const;
-  [[nodiscard]] size_t executing() const { return executing_.size(); }
+  [[nodiscard]] bool executes(RunKey key) const;
 
  private:
   void wake() { wake_at(world_.now() + std::chrono::microseconds{world_.random.between(10, 500)}); }
@@ -68,6 +69,7 @@ class SimulatedWorker {
   int64_t state_ids_ = 0;
   bool stopped_ = false;
   bool draining_ = false;
+  bool leaving_ = false;  // has said goodbye
   std::optional<MonoTime> woken_at_;  // the next pass of the loop that is planned
   std::optional<worker::Session> session_;
   worker::Outbox outbox_;
