@@ -220,6 +220,7 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
 }
 
 bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& request) {
+  if (PLANTED("requests_not_recognised")) return false;
   if (request.verb == "run") {
     const auto known = accepted_runs_.find({request.client, request.number});
     if (known != accepted_runs_.end()) {

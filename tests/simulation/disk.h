@@ -44,7 +44,7 @@ class Disk {
   struct File {
     std::string bytes;
     std::vector<Write> unsynced;
-    std::vector<std::unique_ptr<char[]>> shared_memory;  // NOLINT: raw memory, of SQLite's WAL index
+    std::vector<std::unique_ptr<char[]>> shared_memory;
   };
 
   // What the VFS calls: SQLite's result codes.

@@ -31,7 +31,7 @@ class Fiber {
   void run();
   void switch_to();
 
-  using Stack = std::unique_ptr<char[]>;  // NOLINT: raw memory
+  using Stack = std::unique_ptr<char[]>;
   std::function<void()> body_;
   Stack stack_;
   ucontext_t here_{};

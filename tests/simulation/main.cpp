@@ -13,7 +13,7 @@
 
 namespace {
 
-using namespace pipekit::simulation;  // NOLINT: this file only
+using namespace pipekit::simulation;
 
 int64_t number(const char* text) {
   int64_t value = 0;

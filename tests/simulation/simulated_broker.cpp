@@ -74,7 +74,9 @@ void SimulatedBroker::crash(End how) {
 }
 
 void SimulatedBroker::fails(const std::string& why) {
-  world_.note("broker: ends: {}", why);
+  // The directory's name is of this process only.
+  const auto store = why.find(dir_.path().string());
+  world_.note("broker: ends: {}", store == std::string::npos ? why : why.substr(why.find(": ", store) + 2));
   world_.count("broker ended by its store");
   const bool power = disk_.dying();
   if (alive()) {
