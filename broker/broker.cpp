@@ -18,7 +18,7 @@ namespace pipekit {
 namespace {
 
 constexpr Millis kRunMemory{600'000};
-constexpr Millis kRequestMemory{86'400'000};
+constexpr Millis kRequestMemory{Retention::kRequests};
 constexpr int64_t kPurgeEvery = 1000;
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
@@ -54,6 +54,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       runs_(db, modules_, workers_, settings_),
       groups_(db, modules_, runs_),
       scheduler_(db, groups_),
+      retention_(db, settings_, now, wall),
       tails_(store::events::last_seq(db)),
       tasks_(to_ms(wall)),
       started_at_(wall),
@@ -206,7 +207,9 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
     turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json(), to_ms(turn.wall)});
     return;
   }
-  if (request.verb == "connection.test" || request.verb == "module.preview") return ask_worker(turn, peer, request);
+  if (one_of(request.verb, {"connection.test", "module.preview", "module.take_over"})) {
+    return ask_worker(turn, peer, request);
+  }
   if (const auto handler = commands::find(request.verb)) {
     if (!answered_again(turn, peer, request)) execute(turn, peer, request, handler);
     return;
@@ -268,19 +271,15 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
 }
 
 void Broker::remember(Turn& turn, const Request& request, const Json& body) {
-  ++requests_remembered_;
   if (request.verb == "run") {
     accepted_runs_[{request.client, request.number}] = {body, turn.now};
-    if (requests_remembered_ % kPurgeEvery == 0) {
+    if (++runs_remembered_ % kPurgeEvery == 0) {
       std::erase_if(accepted_runs_, [&](const auto& entry) { return entry.second.at + kRunMemory < turn.now; });
     }
     return;
   }
   db_.run("INSERT INTO request (client, request_no, at, reply) VALUES (?, ?, ?, ?)", request.client, request.number,
           to_ms(turn.wall), store::Blob{body.dump()});
-  if (requests_remembered_ % kPurgeEvery == 1) {
-    db_.run("DELETE FROM request WHERE at < ?", to_ms(turn.wall - kRequestMemory));
-  }
 }
 
 void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
@@ -288,7 +287,7 @@ void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request)
     turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
 }
 
-Result<Task> Broker::task_for(const Request& request) {
+Result<Task> Broker::task_for(Turn& turn, const Request& request) {
   Task task;
   const auto name = request.args.find("name");
   const auto ref = name == request.args.end() ? Json() : *name;
@@ -303,8 +302,9 @@ Result<Task> Broker::task_for(const Request& request) {
   if (!id) return id.error();
   auto module = definitions::snapshot(db_, ModuleId{*id});
   if (!module) return module.error();
-  task.kind = "preview";
   task.module = std::move(*module);
+  if (request.verb == "module.take_over") return take_over(turn, request, std::move(task));
+  task.kind = "preview";
   if (const auto rows = request.args.find("max_rows"); rows != request.args.end() && rows->is_number_integer()) {
     task.max_rows = std::clamp<int64_t>(rows->get<int64_t>(), 1, 1000);
   }
@@ -315,8 +315,25 @@ Result<Task> Broker::task_for(const Request& request) {
   return task;
 }
 
+// On record before it is done: who took a table over from whom.
+Result<Task> Broker::take_over(Turn& turn, const Request& request, Task task) {
+  const auto from = request.args.find("from_store");
+  task.kind = "take_over";
+  task.store = store_id();
+  task.from_store = from != request.args.end() && from->is_string() ? from->get<std::string>() : "";
+  if (task.from_store.empty() || task.from_store == task.store) {
+    return Error{ErrorCode::kInvalid,
+                 fmt::format("module {}: the store to take it over from is needed, which is another than this "
+                             "broker's ({})",
+                             task.module->name, task.store),
+                 "the error other_store of its run names it"};
+  }
+  commands::audit(db_, turn.wall, request, task.module->name);
+  return task;
+}
+
 void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& request) {
-  auto task = task_for(request);
+  auto task = task_for(turn, request);
   if (!task) return refuse(turn, peer, request.number, task.error());
   std::vector<std::string> tags;
   const auto add = [&](const ConnectionSnapshot& connection) {
@@ -362,6 +379,7 @@ void Broker::tick(Turn& turn, const TurnInput& input) {
   scheduler_.fire(turn);
   runs_.dispatch(turn);
   runs_.acknowledge(turn);
+  retention_.step(turn);
 }
 
 void Broker::commit(Turn& turn) {
@@ -384,6 +402,7 @@ std::optional<MonoTime> Broker::next_wake(const TurnInput& input) const {
   auto wake = earlier(workers_.next_deadline(), runs_.next_deadline(input.now));
   // Right as long as the wall clock is not set; the loop begins a turn when it is.
   if (const auto due = scheduler_.next_due()) wake = earlier(wake, input.now + (*due - input.wall));
+  wake = earlier(wake, retention_.next_due());
   wake = earlier(wake, tails_.next_due());
   return earlier(wake, tasks_.next_deadline());
 }
@@ -395,6 +414,10 @@ std::vector<Outgoing> Broker::farewell() const {
   }
   for (const auto& peer : tails_.peers()) sends.emplace_back(ToClient{peer, BrokerLeaving{}});
   return sends;
+}
+
+std::string Broker::store_id() const {
+  return db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("");
 }
 
 Json Broker::live(const Turn& turn) const {
@@ -414,7 +437,7 @@ Json Broker::live(const Turn& turn) const {
   }
   return {{"broker",
            {{"version", PIPEKIT_VERSION},
-            {"store_id", db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")},
+            {"store_id", store_id()},
             {"store", db_.file().string()},
             {"pid", ::getpid()},
             {"control_endpoint", config_.control_endpoint},

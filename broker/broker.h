@@ -11,6 +11,7 @@
 #include "broker/group_flow.h"
 #include "broker/metrics.h"
 #include "broker/modules.h"
+#include "broker/retention.h"
 #include "broker/run_flow.h"
 #include "broker/scheduler.h"
 #include "broker/settings.h"
@@ -75,7 +76,8 @@ class Broker {
   void execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler);
   void remember(Turn& turn, const Request& request, const Json& body);
   void ask_worker(Turn& turn, const std::string& peer, const Request& request);
-  Result<Task> task_for(const Request& request);
+  Result<Task> task_for(Turn& turn, const Request& request);
+  Result<Task> take_over(Turn& turn, const Request& request, Task task);
   void refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body = nullptr);
   void task_failed(Turn& turn, const Tasks::Asker& asker, const std::string& message);
 
@@ -84,6 +86,7 @@ class Broker {
   void commit(Turn& turn);
   void answer_tails(Turn& turn);
   [[nodiscard]] std::optional<MonoTime> next_wake(const TurnInput& input) const;
+  [[nodiscard]] std::string store_id() const;
   [[nodiscard]] Json live(const Turn& turn) const;
 
   store::Database& db_;
@@ -94,6 +97,7 @@ class Broker {
   RunFlow runs_;
   GroupFlow groups_;
   Scheduler scheduler_;
+  Retention retention_;
   Tails tails_;
   Tasks tasks_;
   Durations turn_time_;
@@ -108,7 +112,7 @@ class Broker {
   };
   // `run` requests of the last ten minutes; an older resend is refused, because it can no longer be recognised.
   std::map<std::pair<std::string, int64_t>, Accepted> accepted_runs_;
-  int64_t requests_remembered_ = 0;
+  int64_t runs_remembered_ = 0;
 };
 
 }  // namespace pipekit

@@ -35,9 +35,7 @@ void changed(Context& c, Kind kind, const std::string& name, const char* action)
 }
 
 void audit(Context& c, const std::string& object, const Json& before, const Json& after) {
-  const auto text_of = [](const Json& json) { return json.is_null() ? std::optional<std::string>() : json.dump(); };
-  c.db.run("INSERT INTO audit (at, who, verb, object, args_json, before_json, after_json) VALUES (?, ?, ?, ?, ?, ?, ?)",
-           to_ms(c.turn.wall), c.request.user, c.request.verb, object, args(c).dump(), text_of(before), text_of(after));
+  commands::audit(c.db, c.turn.wall, c.request, object, before, after);
 }
 
 std::string name_in(const Json& object) { return object.value("name", ""); }
@@ -261,7 +259,10 @@ Result<std::vector<RunId>> runs_to_cancel(Context& c) {
   if (const auto id = argument(c, "run_id"); id.is_number_integer()) {
     const RunId run{id.get<int64_t>()};
     const auto status = store::runs::status_of(c.db, run);
-    if (!status) return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value)};
+    if (!status) {
+      return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value),
+                   "list them with: pipekit-ctl runs list"};
+    }
     if (*status != "queued" && *status != "running") {
       return Error{ErrorCode::kInvalid, fmt::format("run {} has ended already: {}", run.value, *status)};
     }
@@ -377,6 +378,13 @@ const std::map<std::string, Handler>& table() {
 }
 
 }  // namespace
+
+void audit(store::Database& db, WallTime at, const Request& request, const std::string& object, const Json& before,
+           const Json& after) {
+  const auto text_of = [](const Json& json) { return json.is_null() ? std::optional<std::string>() : json.dump(); };
+  db.run("INSERT INTO audit (at, who, verb, object, args_json, before_json, after_json) VALUES (?, ?, ?, ?, ?, ?, ?)",
+         to_ms(at), request.user, request.verb, object, request.args.dump(), text_of(before), text_of(after));
+}
 
 Handler find(const std::string& verb) {
   const auto found = table().find(verb);

@@ -29,6 +29,10 @@ struct Context {
 
 using Handler = Result<Json> (*)(Context&);
 
+// Who asked for what, when; with the object before and after where there is one.
+void audit(store::Database& db, WallTime at, const Request& request, const std::string& object,
+           const Json& before = nullptr, const Json& after = nullptr);
+
 // nullptr: no such verb here.
 Handler find(const std::string& verb);
 std::vector<std::string> verbs();

@@ -1,20 +1,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
-#include <cstdio>
 
 #include "broker/loop.h"
 #include "broker/store/migrations.h"
-#include "shared/config.h"
 #include "shared/endpoint.h"
+#include "shared/open_files.h"
+#include "shared/startup.h"
 
 namespace pipekit {
 namespace {
@@ -28,39 +24,7 @@ struct Options {
   std::string log_level = "info";
 };
 
-int report(const Error& error) {
-  fmt::print(stderr, "error: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
-  return exit_code(error.code);
-}
-
-Result<void> add_config(Options& options, const CLI::App& app) {
-  if (options.config.empty()) return {};
-  const auto values =
-      read_config(options.config, {"data_dir", "control_endpoint", "worker_endpoint", "lease_s", "log_level"});
-  if (!values) return values.error();
-  Result<void> wrong;
-  const auto take = [&](const char* key, const char* flag, auto& into) {
-    const auto found = values->find(key);
-    if (found == values->end() || app.count(flag) > 0 || found->second.empty()) return;
-    if (CLI::detail::lexical_cast(found->second.front(), into)) return;
-    wrong = Error{ErrorCode::kUsage,
-                  fmt::format("{}: {}: \"{}\" is not a number", options.config, key, found->second.front())};
-  };
-  take("data_dir", "--data-dir", options.data_dir);
-  take("control_endpoint", "--control-endpoint", options.control_endpoint);
-  take("worker_endpoint", "--worker-endpoint", options.worker_endpoint);
-  take("lease_s", "--lease", options.lease_s);
-  take("log_level", "--log-level", options.log_level);
-  return wrong;
-}
-
 Result<BrokerConfig> resolve(Options& options) {
-  constexpr auto kLevels = std::to_array<std::string_view>({"trace", "debug", "info", "warning", "error", "off"});
-  if (std::ranges::find(kLevels, options.log_level) == kLevels.end()) {
-    return Error{ErrorCode::kUsage, fmt::format("--log-level {}: there is no such level", options.log_level),
-                 fmt::format("one of {}", fmt::join(kLevels, ", "))};
-  }
   if (options.data_dir.empty()) {
     if (options.control_endpoint.empty()) options.control_endpoint = kDefaultControlEndpoint;
     if (options.worker_endpoint.empty()) options.worker_endpoint = kDefaultWorkerEndpoint;
@@ -88,23 +52,26 @@ Result<BrokerConfig> resolve(Options& options) {
   return config;
 }
 
+Error cannot(std::string_view what, const std::filesystem::path& dir, int error) {
+  const bool rights = error == EACCES || error == EPERM || error == EROFS;
+  return {rights ? ErrorCode::kRefused : ErrorCode::kUsage,
+          fmt::format("cannot {} the data directory {}: {}", what, dir.string(), strerror(error)),
+          rights ? "give this user the directory, or name another with --data-dir" : ""};
+}
+
 Result<void> make_data_dir(const std::filesystem::path& dir) {
   std::error_code failed;
   if (std::filesystem::is_directory(dir, failed)) return {};
   std::filesystem::create_directories(dir.parent_path(), failed);
   if (::mkdir(dir.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return Error{ErrorCode::kUsage,
-               fmt::format("cannot create the data directory {}: {}", dir.string(), strerror(errno))};
+  return cannot("create", dir, errno);
 }
 
 // One broker per store: two would hand out the same epochs.
 Result<UniqueFd> lock_store(const std::filesystem::path& dir) {
   const auto file = dir / "broker.lock";
   UniqueFd fd(::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
-  if (!fd) {
-    return Error{ErrorCode::kUsage,
-                 fmt::format("cannot write in the data directory {}: {}", dir.string(), strerror(errno))};
-  }
+  if (!fd) return cannot("write in", dir, errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error{ErrorCode::kUnavailable, fmt::format("another broker has the store {}", (dir / "pipekit.db").string()),
                  "stop that one first, or choose another --data-dir"};
@@ -127,33 +94,28 @@ int serve(const std::filesystem::path& dir, const BrokerConfig& config) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{
-      "The broker of Pipekit: owns the definitions, locks, queue, run log and event log, and dispatches runs."};
+  CLI::App app{"The broker of Pipekit: owns the definitions, locks, queue, run log and event log, and dispatches runs.",
+               "pipekit-broker"};
   app.set_version_flag("--version", std::string("pipekit-broker ") + PIPEKIT_VERSION);
   Options options;
-  app.add_option("--data-dir", options.data_dir, "store and sockets stand here; created when absent")
-      ->envname("PIPEKIT_DATA_DIR");
+  FileKeys keys;
+  const auto add = [&](const char* key, const char* flag, auto& into, const char* variable, const char* about) {
+    keys.emplace_back(key, app.add_option(flag, into, about)->envname(variable));
+  };
+  add("data_dir", "--data-dir", options.data_dir, "PIPEKIT_DATA_DIR",
+      "store and sockets stand here; created when absent");
   app.add_option("--config", options.config, "YAML file with these options as keys")->envname("PIPEKIT_CONFIG");
-  app.add_option("--control-endpoint", options.control_endpoint, "for pipekit-ctl (tcp://127.0.0.1:7601)")
-      ->envname("PIPEKIT_CONTROL_ENDPOINT");
-  app.add_option("--worker-endpoint", options.worker_endpoint, "for workers (tcp://127.0.0.1:7602)")
-      ->envname("PIPEKIT_WORKER_ENDPOINT");
-  app.add_option("--lease", options.lease_s, "seconds that a silent worker keeps its runs (60)")
-      ->envname("PIPEKIT_LEASE");
-  app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error, off")
-      ->envname("PIPEKIT_LOG_LEVEL");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return report({ErrorCode::kUsage, error.what(), "pipekit-broker --help lists the options"});
-  }
-  if (auto added = add_config(options, app); !added) return report(added.error());
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("broker"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
-  auto config = resolve(options);
+  add("control_endpoint", "--control-endpoint", options.control_endpoint, "PIPEKIT_CONTROL_ENDPOINT",
+      "for pipekit-ctl (tcp://127.0.0.1:7601)");
+  add("worker_endpoint", "--worker-endpoint", options.worker_endpoint, "PIPEKIT_WORKER_ENDPOINT",
+      "for workers (tcp://127.0.0.1:7602)");
+  add("lease_s", "--lease", options.lease_s, "PIPEKIT_LEASE", "seconds that a silent worker keeps its runs (60)");
+  add("log_level", "--log-level", options.log_level, "PIPEKIT_LOG_LEVEL", "trace, debug, info, warning, error, off");
+  if (const auto ended = parse_options(app, argc, argv, options.config, keys)) return *ended;
+  if (auto opened = open_log("broker", options.log_level); !opened) return report(opened.error());
+  const auto config = resolve(options);
   if (!config) return report(config.error());
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  raise_open_files();
   return serve(options.data_dir, *config);
 }
 
@@ -163,9 +125,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return pipekit::run(argc, argv);
-  } catch (const std::exception& error) {
-    // A fault: without the store or the sockets nothing may be promised. The service manager restarts into recovery.
-    fmt::print(stderr, "error: {}\n", error.what());
-    return 1;
+    // Faults: without the store or the sockets nothing may be promised. The service manager restarts into recovery.
+  } catch (const pipekit::store::StoreError& fault) {
+    return pipekit::report({pipekit::ErrorCode::kUnexpected, fault.what(), fault.hint()});
+  } catch (const std::exception& fault) {
+    return pipekit::report({pipekit::ErrorCode::kUnexpected, fault.what()});
   }
 }

@@ -182,16 +182,27 @@ Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
   return run;
 }
 
+// Stands where the lines were that retention has removed.
+Json removed_lines() {
+  return {{"seq", 0},
+          {"ts", nullptr},
+          {"stream", "elided"},
+          {"line", "… older than what is kept (settings: events_keep_days, events_keep) …"}};
+}
+
 Result<Json> runs_logs(Database& db, const ReadJob&, const Json& args) {
   const auto id = required_id(args);
   if (!id) return id.error();
-  const auto status = db.value<std::string>("SELECT status FROM run_log WHERE id = ?", *id);
-  if (!status) return no_run(*id);
+  auto run = db.query("SELECT status, queued_seq FROM run_log WHERE id = ?", *id);
+  if (!run.next()) return no_run(*id);
+  const auto status = run.get<std::string>(0);
   const auto after = integer(args, "after").value_or(0);
   int64_t next = after;
   auto lines = log_lines(db, *id, after, kScanBytes, next);
-  const bool final = *status != "queued" && *status != "running";
-  return Json{{"lines", lines}, {"next", next}, {"done", final && next == after}, {"status", *status}};
+  const bool final = status != "queued" && status != "running";
+  const bool beginning_removed = after == 0 && run.get<int64_t>(1) < store::events::first_seq(db);
+  if (beginning_removed) lines.insert(lines.begin(), removed_lines());
+  return Json{{"lines", lines}, {"next", next}, {"done", final && next == after}, {"status", status}};
 }
 
 Result<Json> group_runs_list(Database& db, const ReadJob&, const Json& args) {
@@ -399,11 +410,24 @@ const std::map<std::string, Query>& table() {
   return kTable;
 }
 
+// For a reader that has read up to `after` and missed what retention has removed since.
+void tell_of_removed(const TailRequest& request, int64_t first, TailReply& reply) {
+  const auto& kinds = request.filter.kinds;
+  const bool wanted = kinds.empty() || std::ranges::find(kinds, "events.removed") != kinds.end();
+  if (!wanted || request.after == 0 || request.after + 1 >= first) return;
+  Event event;
+  event.seq = first - 1;
+  event.kind = "events.removed";
+  event.fields = {{"from", request.after + 1}, {"to", first - 1}};
+  reply.events.push_back(std::move(event));
+}
+
 TailReply tail(Database& db, const TailRequest& request) {
   TailReply reply;
   reply.number = request.number;
   reply.last = store::events::last_seq(db);
   reply.next = std::min(request.after, reply.last);
+  tell_of_removed(request, store::events::first_seq(db), reply);
   for (const auto& chunk : store::events::scan(db, request.after, kScanBytes)) {
     store::events::collect(chunk, request.after, request.filter, reply);
     reply.next = chunk.last;

@@ -21,6 +21,11 @@ Millis backoff(int64_t base_s, int64_t attempts) {
   return std::min(delay, kMaxBackoff);
 }
 
+// What a run keeps of its error is one text; a runner's own errors have their hints in this form.
+std::string in_words(const WireError& error) {
+  return error.hint.empty() ? error.message : fmt::format("{}\nhint: {}", error.message, error.hint);
+}
+
 void insist(bool held, const char* what, int64_t id) {
   if (!held) throw std::logic_error(fmt::format("the store and memory disagree: {} {}", what, id));
 }
@@ -300,7 +305,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
           [&](const fact::Refused& refused) {
             transit(turn, attempt, AttemptEvent::refused);
-            store::attempts::record_end(db_, attempt.epoch, "refused", "none", refused.error.message, std::nullopt);
+            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_words(refused.error), std::nullopt);
             AttemptEnd end;
             end.how = AttemptEnd::How::not_begun;
             end.worker = attempt.worker;
@@ -318,7 +323,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
                               finished.fence_epoch.value, attempt.epoch.value),
                   ""};
             }
-            store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, error.message,
+            store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, in_words(error),
                                         finished.row_count);
             if (!attempt.reconcile) store::runs::record_details(db_, run.id, finished);
             if (run.dry_run) {
@@ -330,7 +335,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             }
             end_attempt(turn, attempt.epoch,
                         {AttemptEnd::How::told, finished.status, finished.outcome, finished.retryable, error.code,
-                         error.message, attempt.worker},
+                         in_words(error), attempt.worker},
                         finished.row_count);
           },
       },
@@ -367,7 +372,7 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   insist(store::attempts::apply(db_, row.epoch, row.state, AttemptEvent::finished, turn.wall).has_value(),
          "lost attempt", row.epoch.value);
   const auto error = finished.error.value_or(WireError{});
-  store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, error.message, finished.row_count);
+  store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, in_words(error), finished.row_count);
   const auto found = runs_.find(row.run);
   if (found == runs_.end()) return;  // final: no event follows run.finished
   auto& run = found->second;
@@ -379,7 +384,7 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   dequeue(run);
   if (!row.reconcile) store::runs::record_details(db_, run.id, finished);
   if (succeeded) {
-    finish(turn, run.id, {finished.status, error.code, error.message, finished.row_count});
+    finish(turn, run.id, {finished.status, error.code, in_words(error), finished.row_count});
   } else {
     finish(turn, run.id, {run.cancel_requested ? "cancelled" : "error", run.pending_code, run.pending_error, {}});
   }

@@ -18,6 +18,8 @@ struct Setting {
   int64_t most;
 };
 
+constexpr int64_t kMostRows = 1'000'000'000;
+
 constexpr Setting kSettings[] = {
     {"log_head_bytes", "of a run's log: kept from its beginning", &Settings::log_head_bytes, nullptr, 0, 1 << 30},
     {"log_tail_bytes", "of a run's log: kept from its end", &Settings::log_tail_bytes, nullptr, 1024, 1 << 30},
@@ -25,6 +27,23 @@ constexpr Setting kSettings[] = {
      1, 86'400},
     {"row_count_pattern", "regular expression with one group for the runner's row count; empty: the built-in one",
      nullptr, &Settings::row_count_pattern, 0, 0},
+    {"runs_keep_days", "runs and group runs are removed after this many days; 0: never", &Settings::runs_keep_days,
+     nullptr, 0, 36'500},
+    {"runs_keep", "so many runs are kept, the newest; 0: all", &Settings::runs_keep, nullptr, 0, kMostRows},
+    {"events_keep_days", "events and log lines are removed after this many days; 0: never", &Settings::events_keep_days,
+     nullptr, 0, 36'500},
+    {"events_keep", "so many events and log lines are kept, the newest; 0: all", &Settings::events_keep, nullptr, 0,
+     kMostRows},
+    {"ledger_keep_days", "what became of nominal times is removed after this many days; 0: never",
+     &Settings::ledger_keep_days, nullptr, 0, 36'500},
+    {"ledger_keep", "so many rows of each schedule are kept, the newest; 0: all", &Settings::ledger_keep, nullptr, 0,
+     kMostRows},
+    {"audit_keep_days", "the audit's rows are removed after this many days; 0: never", &Settings::audit_keep_days,
+     nullptr, 0, 36'500},
+    {"audit_keep", "so many rows of the audit are kept, the newest; 0: all", &Settings::audit_keep, nullptr, 0,
+     kMostRows},
+    {"workers_keep_days", "workers that left or were lost are forgotten after this many days; 0: never",
+     &Settings::workers_keep_days, nullptr, 0, 36'500},
 };
 
 std::string text_of(const Setting& setting, const Settings& values) {

@@ -1,4 +1,4 @@
-// module enable, disable, preview; connection test.
+// module enable, disable, preview, take-over; connection test.
 #include <fmt/format.h>
 
 #include "ctl/context.h"
@@ -35,6 +35,19 @@ Result<int> test_connection(Context& context, const Arguments& args) {
     const Millis elapsed{integer_in(*answer, "elapsed_ms").value_or(0)};
     context.out.write(fmt::format("{} {} answered {} in {}\n", tinted("✔", Tint::good, context.style()),
                                   args.text("NAME"), text_in(*answer, "worker"), duration_text(elapsed)));
+  }
+  return 0;
+}
+
+Result<int> take_over(Context& context, const Arguments& args) {
+  const Json request = {{"name", args.text("NAME")}, {"from_store", args.text("from")}};
+  const auto answer = ask_worker(context, "module.take_over", request);
+  if (!answer) return answer.error();
+  if (!context.for_people()) {
+    context.print_object({"name", "store", "worker"}, *answer);
+  } else {
+    context.out.write(fmt::format("module {}: its table is now this broker's (store {})\n", text_in(*answer, "name"),
+                                  text_in(*answer, "store")));
   }
   return 0;
 }
@@ -122,6 +135,13 @@ std::vector<Verb> module_verbs() {
        {"pipekit-ctl module preview orders --rows 5"},
        "",
        preview},
+      {"module take-over",
+       "Make a destination's table this broker's, which another store's broker wrote before.",
+       {name},
+       {{"from", Flag::Type::text, "the other store, as the error other_store names it", "STORE"}},
+       {"pipekit-ctl module take-over orders --from 705e40bd"},
+       "Only when no broker of that store is left: after a restore, or when it has gone for good.",
+       take_over},
   };
 }
 

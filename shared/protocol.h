@@ -536,12 +536,14 @@ struct KillAttempt {
 // A question that changes nothing and needs a worker's network path: test a connection, preview a module.
 struct Task {
   int64_t id = 0;
-  std::string kind;  // test, preview, columns
+  std::string kind;  // test, preview, take_over, columns
   std::optional<ConnectionSnapshot> connection;
   std::optional<ModuleSnapshot> module;
   std::string table;  // columns: of `connection`
   std::map<std::string, std::string> set;
   int64_t max_rows = 10;
+  std::string store;       // take_over: this broker's
+  std::string from_store;  // take_over: the one that the fence is taken from
   static void visit(auto& self, auto&& field) {
     field("id", self.id);
     field("kind", self.kind);
@@ -550,6 +552,8 @@ struct Task {
     field("table", self.table);
     field("set", self.set);
     field("max_rows", self.max_rows);
+    field("store", self.store);
+    field("from_store", self.from_store);
   }
 };
 

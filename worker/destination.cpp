@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kRepeats = 3;  // of a claim or close that met a deadlock or a serialisation failure; a merge never
 
+constexpr auto kContract = "the runner does not keep its contract (docs/CONTRACT.md); try pipekit-jrunner in its place";
+
 std::optional<int64_t> number(const Csv& csv, std::string_view column) {
   const auto index = csv.column(column);
   if (!index || csv.rows.empty() || !csv.rows[0][*index]) return std::nullopt;
@@ -69,44 +71,74 @@ CallResult Destination::call(const std::string& sql, Runner::Kind kind) {
 }
 
 StepError Destination::failed(const char* code, const std::string& what, const CallResult& result) const {
-  StepError error{code, fmt::format("{}: {}", what, result.describe())};
+  StepError error{code, fmt::format("{}: {}", what, result.describe()), result.hint};
   error.interruption = result.interruption;
   return error;
 }
 
+StepError Destination::unreadable(const char* code, const std::string& what, const std::string& why) const {
+  return {code, fmt::format("{} on {}: {}", what, assignment_->module.dest.name, why), kContract};
+}
+
 Step<FenceRow> Destination::read(const CallResult& result) const {
+  const auto what = fmt::format("cannot claim {}", table_.sql);
   const auto csv = parse_csv(result.output);
-  if (!csv) return StepError{"claim_failed", "the fence's answer: " + csv.error().message};
+  if (!csv) return unreadable("claim_failed", what, csv.error().message);
   const auto row = read_fence(*csv);
-  if (!row) return StepError{"claim_failed", "the fence's answer: " + row.error().message};
-  if (!*row) return StepError{"claim_failed", "the destination shows no fence row although it was claimed"};
+  if (!row) return unreadable("claim_failed", what, row.error().message);
+  if (!*row) return unreadable("claim_failed", what, "there is no fence row although it was claimed");
   return **row;
+}
+
+CallResult Destination::claim_once() {
+  Runner::Query script{assignment_->module.dest, dialect_->claim_script(key_, limit())};
+  script.quiet = true;  // what the first claim of a destination meets (no tables yet) is no news for the log
+  auto result = runner_->query(script);
+  for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
+    result = runner_->query(script);
+  }
+  return result;
+}
+
+// The tables first: CREATE SCHEMA IF NOT EXISTS needs a right that a role may lack, also where an administrator made
+// the schema.
+CallResult Destination::set_up() {
+  Runner::Query script{assignment_->module.dest, dialect_->setup_script(false)};
+  script.quiet = true;
+  auto made = runner_->query(script);
+  if (made.ok() || made.interruption != Interruption::none || !dialect_->is_missing_fence(made.complaint)) return made;
+  script.sql = dialect_->setup_script(true);
+  return runner_->query(script);
 }
 
 // FENCE.md rule 3. Setup is not part of the claim: it may need rights that the role has not, where an administrator
 // made the tables.
 CallResult Destination::claim_with_setup() {
-  Runner::Query script{assignment_->module.dest, dialect_->claim_script(key_, limit())};
-  script.quiet = true;  // what the first claim of a destination meets (no tables yet) is no news for the log
-  const auto claim_once = [&] {
-    auto result = runner_->query(script);
-    for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
-      result = runner_->query(script);
-    }
-    return result;
-  };
   auto result = claim_once();
-  const auto setup = dialect_->setup_script();
-  const bool helpless = result.ok() || result.interruption != Interruption::none || setup.empty() ||
-                        dialect_->is_lock_timeout(result.complaint);
+  const bool helpless = result.ok() || result.interruption != Interruption::none ||
+                        dialect_->setup_script(true).empty() || dialect_->is_lock_timeout(result.complaint);
   if (helpless) return result;
-  script.sql = setup;
-  const auto made = runner_->query(script);
-  script.sql = dialect_->claim_script(key_, limit());
+  const auto made = set_up();
   auto again = claim_once();
   // Without the tables the second claim only says that they are missing; why they could not be made says more.
   if (!again.ok() && !made.ok() && dialect_->is_missing_fence(again.complaint)) again.complaint = made.describe();
   return again;
+}
+
+Step<std::monostate> Destination::take_over(const std::string& from_store) {
+  const auto taken = call(dialect_->take_over_script(key_, from_store, limit()));
+  if (!taken.ok()) return failed("take_over_failed", "take over", taken);
+  const auto csv = parse_csv(taken.output);
+  const auto row = csv ? read_fence(*csv) : Result<std::optional<FenceRow>>(csv.error());
+  if (!row) return StepError{"take_over_failed", "the fence's answer: " + row.error().message};
+  if (!*row) {
+    return StepError{"not_found",
+                     fmt::format("no store has a fence for {} and module {}: there is nothing to take over", table_.sql,
+                                 assignment_->module.name)};
+  }
+  if ((*row)->store == key_.store) return std::monostate{};
+  return StepError{"not_found", fmt::format("the fence of {} for module {} belongs to store {}, not to {}", table_.sql,
+                                            assignment_->module.name, (*row)->store, from_store)};
 }
 
 bool Destination::end_holder() {
@@ -140,8 +172,10 @@ Step<Claim> Destination::claim() {
                     fmt::format("an earlier merge into {} is still in flight after {} s", table_.sql, limit().count()),
                     result);
     }
-    return failed("claim_failed", fmt::format("cannot claim {} on {}", table_.sql, assignment_->module.dest.name),
-                  result);
+    auto error =
+        failed("claim_failed", fmt::format("cannot claim {} on {}", table_.sql, assignment_->module.dest.name), result);
+    if (error.hint.empty()) error.hint = dialect_->missing_right(result.complaint);
+    return error;
   }
   const auto answer = read(result);
   if (const auto* error = std::get_if<StepError>(&answer)) return *error;
@@ -156,8 +190,9 @@ Step<Claim> Destination::claim() {
       return StepError{"other_store",
                        fmt::format("the fence of {} for module {} belongs to another Pipekit store ({})", table_.sql,
                                    assignment_->module.name, row.store),
-                       "two brokers may run this module, or the store was restored: when the other is gone for good, "
-                       "let an operator set the store in pipekit_fence",
+                       fmt::format("two brokers may run this module, or the store was restored: when no broker of that "
+                                   "store is left, pipekit-ctl module take-over {} --from {}",
+                                   assignment_->module.name, row.store),
                        false};
     case ClaimVerdict::kLostHistory:
       return StepError{
@@ -186,10 +221,11 @@ bool Destination::drop_leftovers() {
 Step<std::monostate> Destination::inspect() {
   const auto result = call(dialect_->columns_script(table_));
   if (!result.ok()) return failed("inspect_failed", fmt::format("cannot read the columns of {}", table_.sql), result);
+  const auto what = fmt::format("cannot read the columns of {}", table_.sql);
   const auto csv = parse_csv(result.output);
-  if (!csv) return StepError{"inspect_failed", "the list of columns: " + csv.error().message};
+  if (!csv) return unreadable("inspect_failed", what, csv.error().message);
   const auto columns = read_columns(*csv);
-  if (!columns) return StepError{"inspect_failed", "the list of columns: " + columns.error().message};
+  if (!columns) return unreadable("inspect_failed", what, columns.error().message);
   if (columns->empty()) {
     return StepError{
         "no_table",
@@ -223,9 +259,10 @@ Step<Staged> Destination::verify() {
   const auto result = call(dialect_->preflight_script(staging_, table_, merge_key_, count_present));
   if (!result.ok()) return failed("verification_failed", fmt::format("cannot count {}", staging_.sql), result);
   const auto csv = parse_csv(result.output);
-  if (!csv) return StepError{"verification_failed", "the counts: " + csv.error().message};
+  const auto what = fmt::format("cannot count {}", staging_.sql);
+  if (!csv) return unreadable("verification_failed", what, csv.error().message);
   const auto rows = number(*csv, "staged");
-  if (!rows) return StepError{"verification_failed", "the counts have no number of staged rows"};
+  if (!rows) return unreadable("verification_failed", what, "the runner printed no number of staged rows");
   return Staged{*rows, number(*csv, "null_keys").value_or(0), number(*csv, "duplicate_keys").value_or(0),
                 number(*csv, "present")};
 }

@@ -45,6 +45,8 @@ class Destination {
   static Step<Destination> open(const Assignment& assignment, Runner& runner);
 
   Step<Claim> claim();
+  // On an operator's word: the fence of `from_store` becomes the assignment's store's.
+  Step<std::monostate> take_over(const std::string& from_store);
   // Best effort; false when something may still stand.
   bool drop_leftovers();
   // Reads the table's columns and settles the merge key's names.
@@ -70,7 +72,10 @@ class Destination {
   Destination(const Assignment& assignment, Runner& runner, const Dialect& dialect, TableName table);
 
   CallResult call(const std::string& sql, Runner::Kind kind = Runner::Kind::work);
+  [[nodiscard]] StepError unreadable(const char* code, const std::string& what, const std::string& why) const;
   Step<FenceRow> read(const CallResult& result) const;
+  CallResult claim_once();
+  CallResult set_up();
   CallResult claim_with_setup();
   // The merge of an attempt that is gone still runs in the server: ends its session, where that can be done.
   bool end_holder();

@@ -205,8 +205,8 @@ Executor::Done Executor::transfer(Destination& destination) {
   result_.jrunner_stdout = call.output;
   result_.jrunner_stderr = call.errors;
   if (!call.ok()) {
-    StepError error{"transfer_failed",
-                    fmt::format("transfer from {} failed: {}", module_.source.name, call.describe())};
+    StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, call.describe()),
+                    call.hint};
     error.interruption = call.interruption;
     return error;
   }
@@ -226,7 +226,8 @@ Executor::Done Executor::verify(Destination& destination) {
   result_.row_count = staged.rows;
   if (staged.rows != *reported_) {
     return StepError{"row_count_mismatch",
-                     fmt::format("the runner reported {} rows, staging has {}", *reported_, staged.rows)};
+                     fmt::format("the runner reported {} rows, staging has {}", *reported_, staged.rows),
+                     "if it counts in a way of its own, set row_count_pattern (pipekit-ctl settings)"};
   }
   if (module_.merge_strategy == "incremental" && staged.null_keys > 0) {
     return StepError{"null_keys",
@@ -279,7 +280,7 @@ Executor::Done Executor::merge(Destination& destination) {
 
 // FENCE.md rule 6: whatever the call said, only a closed fence knows.
 Executor::Done Executor::after_failed_merge(Destination& destination, const CallResult& call) {
-  StepError error{"merge_failed", "merge failed: " + call.describe()};
+  StepError error{"merge_failed", "merge failed: " + call.describe(), call.hint};
   error.interruption = call.interruption;
   if (!call.exit && call.interruption != Interruption::none) {
     result_.outcome = "not_merged";  // the runner was never started

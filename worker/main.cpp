@@ -1,17 +1,14 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
 #include <cstdio>
 #include <random>
 
-#include "shared/config.h"
 #include "shared/endpoint.h"
+#include "shared/open_files.h"
+#include "shared/startup.h"
 #include "worker/jrunner_program.h"
 #include "worker/state_dir.h"
 #include "worker/worker.h"
@@ -33,42 +30,6 @@ struct Options {
   std::string log_level = "info";
 };
 
-int report(const Error& error) {
-  fmt::print(stderr, "error: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
-  return exit_code(error.code);
-}
-
-Result<void> add_config(Options& options, const CLI::App& app) {
-  if (options.config.empty()) return {};
-  const auto values = read_config(options.config, {"name", "slots", "tags", "broker", "data_dir", "state_dir",
-                                                   "jrunner", "drain_timeout_s", "kill_grace_s", "log_level"});
-  if (!values) return values.error();
-  Result<void> wrong;
-  const auto take = [&](const char* key, const char* flag, auto& into) {
-    const auto found = values->find(key);
-    if (found == values->end() || app.count(flag) > 0) return;
-    if constexpr (std::is_same_v<std::decay_t<decltype(into)>, std::vector<std::string>>) {
-      into = found->second;
-    } else if (!found->second.empty()) {
-      if (CLI::detail::lexical_cast(found->second.front(), into)) return;
-      wrong = Error{ErrorCode::kUsage,
-                    fmt::format("{}: {}: \"{}\" is not a number", options.config, key, found->second.front())};
-    }
-  };
-  take("name", "--name", options.name);
-  take("slots", "--slots", options.slots);
-  take("tags", "--tag", options.tags);
-  take("broker", "--broker", options.broker);
-  take("data_dir", "--data-dir", options.data_dir);
-  take("state_dir", "--state-dir", options.state_dir);
-  take("jrunner", "--jrunner", options.jrunner);
-  take("drain_timeout_s", "--drain-timeout", options.drain_timeout_s);
-  take("kill_grace_s", "--kill-grace", options.kill_grace_s);
-  take("log_level", "--log-level", options.log_level);
-  return wrong;
-}
-
 std::string host_name() {
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
@@ -83,11 +44,6 @@ std::string random_id() {
 Result<WorkerConfig> resolve(const Options& options) {
   if (options.name.empty()) {
     return Error{ErrorCode::kUsage, "a worker needs a name", "pipekit-worker --name NAME, unique among the workers"};
-  }
-  constexpr auto kLevels = std::to_array<std::string_view>({"trace", "debug", "info", "warning", "error", "off"});
-  if (std::ranges::find(kLevels, options.log_level) == kLevels.end()) {
-    return Error{ErrorCode::kUsage, fmt::format("--log-level {}: there is no such level", options.log_level),
-                 fmt::format("one of {}", fmt::join(kLevels, ", "))};
   }
   if (options.name == "." || options.name == ".." || options.name.find('/') != std::string::npos) {
     return Error{ErrorCode::kUsage,
@@ -130,7 +86,6 @@ std::filesystem::path state_dir_of(const Options& options) {
 int serve(const Options& options) {
   auto config = resolve(options);
   if (!config) return report(config.error());
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
   std::error_code ignored;
   const auto dir = state_dir_of(options);
   std::filesystem::create_directories(dir.parent_path(), ignored);
@@ -140,44 +95,40 @@ int serve(const Options& options) {
   config->identity.state_id = state->id();
   config->runner.scratch = state->scratch();
   config->runner.lock_fd = state->lock_fd();
+  config->runner.open_files = raise_open_files();
   spdlog::info("pipekit-worker {} {}: {} slots, broker {}, runner {}", PIPEKIT_VERSION, options.name, options.slots,
                config->broker, config->runner.program);
-  return Worker(std::move(*config), signals).run();
+  return Worker(std::move(*config), *state, signals).run();
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"A worker of Pipekit: runs modules by invoking jrunner and streams its output to the broker."};
+  CLI::App app{"A worker of Pipekit: runs modules by invoking jrunner and streams its output to the broker.",
+               "pipekit-worker"};
   app.set_version_flag("--version", std::string("pipekit-worker ") + PIPEKIT_VERSION);
   Options options;
-  app.add_option("--name", options.name, "unique among the broker's workers")->envname("PIPEKIT_NAME");
-  app.add_option("--slots", options.slots, "runs at the same time (4)")->envname("PIPEKIT_SLOTS");
-  app.add_option("--tag", options.tags, "a label that connections may require; repeatable")
-      ->envname("PIPEKIT_TAG")
-      ->take_all();
-  app.add_option("--broker", options.broker, "the broker's worker endpoint (tcp://127.0.0.1:7602)")
-      ->envname("PIPEKIT_BROKER");
-  app.add_option("--data-dir", options.data_dir, "of a local broker: its socket is found there")
-      ->envname("PIPEKIT_DATA_DIR");
-  app.add_option("--state-dir", options.state_dir, "lock, identity and scratch files (DATA_DIR/workers/NAME)")
-      ->envname("PIPEKIT_STATE_DIR");
-  app.add_option("--jrunner", options.jrunner, "the runner (pipekit-jrunner beside this program, then PATH)")
-      ->envname("PIPEKIT_JRUNNER");
-  app.add_option("--drain-timeout", options.drain_timeout_s, "seconds that running runs get after SIGTERM (no limit)")
-      ->envname("PIPEKIT_DRAIN_TIMEOUT");
-  app.add_option("--kill-grace", options.kill_grace_s, "seconds between SIGTERM and SIGKILL to a cancelled runner (10)")
-      ->envname("PIPEKIT_KILL_GRACE");
+  FileKeys keys;
+  const auto add = [&](const char* key, const char* flag, auto& into, const char* variable, const char* about) {
+    keys.emplace_back(key, app.add_option(flag, into, about)->envname(variable));
+    return keys.back().second;
+  };
+  add("name", "--name", options.name, "PIPEKIT_NAME", "unique among the broker's workers");
+  add("slots", "--slots", options.slots, "PIPEKIT_SLOTS", "runs at the same time (4)");
+  add("tags", "--tag", options.tags, "PIPEKIT_TAG", "a label that connections may require; repeatable")->take_all();
+  add("broker", "--broker", options.broker, "PIPEKIT_BROKER", "the broker's worker endpoint (tcp://127.0.0.1:7602)");
+  add("data_dir", "--data-dir", options.data_dir, "PIPEKIT_DATA_DIR", "of a local broker: its socket is found there");
+  add("state_dir", "--state-dir", options.state_dir, "PIPEKIT_STATE_DIR",
+      "lock, identity and scratch files (DATA_DIR/workers/NAME)");
+  add("jrunner", "--jrunner", options.jrunner, "PIPEKIT_JRUNNER",
+      "the runner (pipekit-jrunner beside this program, then PATH)");
+  add("drain_timeout_s", "--drain-timeout", options.drain_timeout_s, "PIPEKIT_DRAIN_TIMEOUT",
+      "seconds that running runs get after SIGTERM (no limit)");
+  add("kill_grace_s", "--kill-grace", options.kill_grace_s, "PIPEKIT_KILL_GRACE",
+      "seconds between SIGTERM and SIGKILL to a cancelled runner (10)");
   app.add_option("--config", options.config, "YAML file with these options as keys")->envname("PIPEKIT_CONFIG");
-  app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error, off")
-      ->envname("PIPEKIT_LOG_LEVEL");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return report({ErrorCode::kUsage, error.what(), "pipekit-worker --help lists the options"});
-  }
-  if (auto added = add_config(options, app); !added) return report(added.error());
-  spdlog::set_default_logger(spdlog::stderr_logger_mt(options.name.empty() ? "worker" : options.name));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
+  add("log_level", "--log-level", options.log_level, "PIPEKIT_LOG_LEVEL", "trace, debug, info, warning, error, off");
+  if (const auto ended = parse_options(app, argc, argv, options.config, keys)) return *ended;
+  const auto name = options.name.empty() ? "worker" : options.name;
+  if (auto opened = open_log(name, options.log_level); !opened) return report(opened.error());
   return serve(options);
 }
 

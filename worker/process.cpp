@@ -133,7 +133,8 @@ Result<void> Process::start_supervisor(const SpawnSpec& spec) {
   if (!open_control(control) || !open_pipe(out) || !open_pipe(err)) {
     return unavailable(fmt::format("cannot start {}: {}", spec.argv.front(), std::strerror(errno)));
   }
-  CleanSpawn what{supervisor_path(spec), {"pipekit-supervisor", spec.cwd}, environment_with(spec.env), {}};
+  const auto open_files = std::to_string(spec.open_files);
+  CleanSpawn what{supervisor_path(spec), {"pipekit-supervisor", spec.cwd, open_files}, environment_with(spec.env), {}};
   what.argv.insert(what.argv.end(), spec.argv.begin(), spec.argv.end());
   what.files = {out.theirs.get(), err.theirs.get(), control.theirs.get()};
   static_assert(supervisor::kControlFd == 3 && supervisor::kLockFd == 4);

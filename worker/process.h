@@ -11,6 +11,7 @@
 // that no program can receive.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -29,6 +30,7 @@ struct SpawnSpec {
   std::string cwd{};                                       // empty: the worker's own
   int lock_fd = -1;                                        // StateDir::lock_fd(), inherited by child and descendants
   std::string supervisor{};                                // empty: pipekit-supervisor beside this program
+  rlim_t open_files = 0;                                   // the child's soft limit; 0: the worker's own
 };
 
 struct ExitStatus {

@@ -11,6 +11,8 @@
 namespace pipekit::worker {
 namespace {
 
+constexpr std::chrono::seconds kLimit{110};  // what a client waits, less what the answer takes
+
 TaskResult failure(const Task& task, const StepError& error) {
   return {task.id, WireError{error.code, error.message, error.hint}, nullptr};
 }
@@ -28,7 +30,7 @@ TaskResult test(const Task& task, Runner& runner, const Clock& clock) {
   if (!call.ok()) {
     const auto which = fmt::format("connection {}: ", task.connection->name);
     const auto words = call.describe();
-    return failure(task, {"unavailable", words.starts_with(which) ? words : which + words});
+    return failure(task, {"unavailable", words.starts_with(which) ? words : which + words, call.hint});
   }
   return {task.id, std::nullopt, {{"ok", true}, {"elapsed_ms", elapsed}}};
 }
@@ -75,7 +77,8 @@ TaskResult preview(const Task& task, Runner& runner) {
   Runner::Query query{module.source, sql};
   query.max_rows = task.max_rows;
   const auto call = runner.query(query);
-  if (!call.ok()) return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe())});
+  if (!call.ok())
+    return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()), call.hint});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,
@@ -86,6 +89,18 @@ TaskResult preview(const Task& task, Runner& runner) {
            {"rows", rows_of(csv, task.max_rows)}}};
 }
 
+TaskResult take_over(const Task& task, Runner& runner) {
+  Assignment assignment;
+  assignment.module = *task.module;
+  assignment.store = task.store;
+  assignment.claim_limit_ms = Millis{kLimit}.count() / 2;
+  auto opened = Destination::open(assignment, runner);
+  if (const auto* error = std::get_if<StepError>(&opened)) return failure(task, *error);
+  const auto taken = std::get<Destination>(opened).take_over(task.from_store);
+  if (const auto* error = std::get_if<StepError>(&taken)) return failure(task, *error);
+  return {task.id, std::nullopt, {{"name", task.module->name}, {"store", task.store}}};
+}
+
 }  // namespace
 
 TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clock, Link& link) {
@@ -93,9 +108,10 @@ TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clo
                        : task.connection ? secrets_of({&*task.connection})
                                          : std::vector<std::string>{};
   Runner runner(config, fmt::format("task-{}", task.id), clock, link, secrets);
-  runner.set_deadline(clock.now() + std::chrono::seconds{110});
+  runner.set_deadline(clock.now() + kLimit);
   if (task.kind == "test" && task.connection) return test(task, runner, clock);
   if (task.kind == "preview" && task.module) return preview(task, runner);
+  if (task.kind == "take_over" && task.module) return take_over(task, runner);
   return failure(task, {"invalid", fmt::format("this worker ({}) knows no task \"{}\"", PIPEKIT_VERSION, task.kind)});
 }
 

@@ -1,5 +1,5 @@
-// A Task of the broker: tests a connection, previews a module, lists a table's columns. Changes nothing anywhere. On a
-// thread of its own, like an Executor, but without a lease.
+// A Task of the broker: tests a connection or previews a module, which changes nothing anywhere, or takes a fence over
+// from another store. On a thread of its own, like an Executor, but without a lease.
 #pragma once
 
 #include "shared/clock.h"

@@ -189,6 +189,14 @@ Result<std::filesystem::path> Runner::write_script(const std::string& sql) {
   return file;
 }
 
+CallResult Runner::not_started(const Error& why) {
+  CallResult result;
+  result.interruption = Interruption::not_started;
+  result.complaint = why.message;
+  result.hint = why.hint;
+  return result;
+}
+
 CallResult Runner::query(const Query& query) {
   Call call(clock_, link_, masker_);
   call.kind = query.kind;
@@ -198,10 +206,10 @@ CallResult Runner::query(const Query& query) {
   call.max_rows = query.max_rows;
   Arguments arguments{{config_.program}, {}};
   if (auto added = add_connection(arguments, query.connection, "s", "PIPEKIT_SOURCE_PASSWORD"); !added) {
-    return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};
+    return not_started(added.error());
   }
   const auto script = write_script(query.sql);
-  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
+  if (!script) return not_started(script.error());
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-f", "csv"});
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
@@ -216,11 +224,11 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   for (const auto& [connection, prefix, variable] : {std::tuple{&migration.source, "s", "PIPEKIT_SOURCE_PASSWORD"},
                                                      {&migration.dest, "d", "PIPEKIT_DEST_PASSWORD"}}) {
     if (auto added = add_connection(arguments, *connection, prefix, variable); !added) {
-      return {Interruption::not_started, {}, {}, false, added.error().message, {}, {}};
+      return not_started(added.error());
     }
   }
   const auto script = write_script(migration.sql);
-  if (!script) return {Interruption::not_started, {}, {}, false, script.error().message, {}, {}};
+  if (!script) return not_started(script.error());
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-dt", migration.table});
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
@@ -238,14 +246,15 @@ CallResult Runner::run(const Arguments& arguments, Call& call) {
     call.result.interruption = Interruption::killed;
     return call.result;
   }
-  auto process = Process::spawn({arguments.argv, arguments.env, {}, config_.lock_fd, {}});
-  if (!process) {
-    call.result.interruption = Interruption::not_started;
-    call.result.complaint = process.error().message;
-    return call.result;
-  }
+  auto process = Process::spawn({arguments.argv, arguments.env, {}, config_.lock_fd, {}, config_.open_files});
+  if (!process) return not_started(process.error());
   wait(*process, call);
   call.finish();
+  const auto& result = call.result;
+  const bool ended_itself = result.interruption == Interruption::none && !result.overflow;
+  if (ended_itself && !result.ok() && result.complaint.empty()) {
+    call.result.hint = "it said nothing on stderr; see what it printed: pipekit-ctl runs logs";
+  }
   return std::move(call.result);
 }
 

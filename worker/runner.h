@@ -3,6 +3,8 @@
 // child prints, because its pipes are not read while the broker is behind (Link::congested).
 #pragma once
 
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -25,6 +27,7 @@ struct RunnerConfig {
   bool bundled = true;  // takes passwords by environment
   std::filesystem::path scratch;
   int lock_fd = -1;
+  rlim_t open_files = 0;      // the runner's soft limit; 0: the worker's own
   Millis kill_grace{10'000};  // between SIGTERM and SIGKILL
 };
 
@@ -38,6 +41,7 @@ struct CallResult {
   std::string complaint;        // the end of stderr, or why it was not started
   std::optional<int64_t> rows;  // migration: what the runner reported
   std::string errors{};         // stderr, head and tail
+  std::string hint{};           // what to do when it was not started
 
   [[nodiscard]] bool ok() const { return interruption == Interruption::none && exit && exit->success() && !overflow; }
   // For people: the complaint, or how it ended.
@@ -88,6 +92,7 @@ class Runner {
   Result<void> add_connection(Arguments& arguments, const ConnectionSnapshot& connection, const char* prefix,
                               const char* variable) const;
   Result<std::filesystem::path> write_script(const std::string& sql);
+  static CallResult not_started(const Error& why);
   CallResult run(const Arguments& arguments, Call& call);
   void wait(Process& process, Call& call);
   void check_interruption(Process& process, Call& call);

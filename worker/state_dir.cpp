@@ -199,4 +199,18 @@ Result<StateDir> StateDir::open(const fs::path& dir, std::chrono::milliseconds l
   return state;
 }
 
+// One byte: a full disk takes an empty file.
+Result<void> StateDir::check() const {
+  if (!still_there(lock_.get(), path_ / "lock")) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("state directory {} was removed or replaced while this worker ran", path_.string()),
+                 "start the worker again, it makes a new one; leave the directory alone while a worker runs"};
+  }
+  const auto probe = scratch_ / "probe";
+  const UniqueFd file(::open(probe.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file || ::write(file.get(), "x", 1) != 1) return failed("write", probe, errno);
+  ::unlink(probe.c_str());
+  return {};
+}
+
 }  // namespace pipekit::worker

@@ -27,6 +27,9 @@ class StateDir {
   static Result<StateDir> open(const std::filesystem::path& dir, std::chrono::milliseconds limit,
                                const std::function<void(const std::string&)>& on_wait = nullptr);
 
+  // Refused when DIR is no longer what was opened, or scratch cannot be written: what is started now would only fail.
+  [[nodiscard]] Result<void> check() const;
+
   // For SpawnSpec::lock_fd. Open as long as the StateDir; close-on-exec, so only children meant to hold it do.
   [[nodiscard]] int lock_fd() const { return lock_.get(); }
   [[nodiscard]] const std::string& id() const { return id_; }

@@ -13,7 +13,7 @@ Step<std::string> resolve_watermark(Runner& runner, const WatermarkSnapshot& wat
   const auto call = runner.query({watermark.connection, watermark.resolver_sql});
   FAILPOINT("worker.watermark.after");
   if (!call.ok()) {
-    StepError error{"watermark_failed", fmt::format("watermark {}: {}", watermark.name, call.describe())};
+    StepError error{"watermark_failed", fmt::format("watermark {}: {}", watermark.name, call.describe()), call.hint};
     error.interruption = call.interruption;
     return error;
   }

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "shared/failpoint.h"
+#include "shared/startup.h"
 #include "worker/executor.h"
 #include "worker/question.h"
 
@@ -15,8 +16,8 @@ std::string link_id(const Task& task) { return fmt::format("task-{}", task.id); 
 
 }  // namespace
 
-Worker::Worker(WorkerConfig config, SignalFd& signals)
-    : config_(std::move(config)), signals_(signals), hub_(context_), session_(config_.identity) {
+Worker::Worker(WorkerConfig config, const StateDir& state, SignalFd& signals)
+    : config_(std::move(config)), state_(state), signals_(signals), hub_(context_), session_(config_.identity) {
   connect();
 }
 
@@ -45,13 +46,12 @@ int Worker::run() {
     if (poller.readable(on_socket)) on_broker();
   }
   if (fatal_) {
-    fmt::print(stderr, "error: {}\n", fatal_->message);
-    if (!fatal_->hint.empty()) fmt::print(stderr, "hint: {}\n", fatal_->hint);
-    std::fflush(stderr);
-    if (!running_.empty()) std::_Exit(exit_code(fatal_->code));  // the supervisors end the children
-    return exit_code(fatal_->code);
+    const int code = report(*fatal_);
+    if (!running_.empty()) std::_Exit(code);  // the supervisors end the children
+    return code;
   }
   send(encode(WorkerToBroker{Goodbye{}}));
+  if (unfit_) return report(*unfit_);
   spdlog::info("drained");
   return 0;
 }
@@ -115,6 +115,7 @@ void Worker::carry_out(Actions actions) {
 
 void Worker::start(const Assignment& assignment) {
   FAILPOINT("worker.assignment.received");
+  if (const auto usable = state_.check(); !usable) return give_back(assignment, usable.error());
   const auto id = link_id(assignment.key);
   auto body = [this, id, assignment] {
     Link link(context_, id, assignment.key);
@@ -122,6 +123,16 @@ void Worker::start(const Assignment& assignment) {
     link.done();
   };
   running_[id] = {assignment.key, std::nullopt, std::thread(std::move(body))};
+}
+
+// Here every run would fail. This one is queued again as never begun; those under way end as they can, and then this
+// worker ends too, so that whoever watches it sees why.
+void Worker::give_back(const Assignment& assignment, const Error& why) {
+  spdlog::error("{}: taking no more runs", why.message);
+  unfit_ = why;
+  send(encode(WorkerToBroker{Fact{assignment.key, 1, fact::Refused{{"refused", why.message, why.hint}}}}));
+  session_.over(assignment.key);
+  carry_out(session_.drain(clock_.now()));
 }
 
 void Worker::start(const Task& task) {

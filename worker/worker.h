@@ -14,6 +14,7 @@
 #include "worker/outbox.h"
 #include "worker/runner.h"
 #include "worker/session.h"
+#include "worker/state_dir.h"
 
 namespace pipekit::worker {
 
@@ -26,9 +27,9 @@ struct WorkerConfig {
 
 class Worker {
  public:
-  Worker(WorkerConfig config, SignalFd& signals);
+  Worker(WorkerConfig config, const StateDir& state, SignalFd& signals);
 
-  // Until drained (0), told to end at once, or refused for good (the error's exit code).
+  // Until drained (0), told to end at once, refused for good or without its state directory (the error's exit code).
   int run();
 
  private:
@@ -40,16 +41,20 @@ class Worker {
 
   void carry_out(Actions actions);
   void start(const Assignment& assignment);
+  void give_back(const Assignment& assignment, const Error& why);
   void start(const Task& task);
   void on_broker();
   void on_executor(const FromExecutor& message);
   void on_signal();
   void connect();
   bool send(const Frames& frames) { return socket_->send(frames); }
-  [[nodiscard]] bool may_leave() const { return draining_ && session_.idle() && running_.empty() && outbox_.empty(); }
+  [[nodiscard]] bool may_leave() const {
+    return (draining_ || unfit_) && session_.idle() && running_.empty() && outbox_.empty();
+  }
   [[noreturn]] static void end_at_once(const char* why);
 
   WorkerConfig config_;
+  const StateDir& state_;
   SignalFd& signals_;
   SystemClock clock_;
   zmq::context_t context_;
@@ -59,6 +64,7 @@ class Worker {
   std::unique_ptr<DealerSocket> socket_;
   std::map<std::string, Running> running_;
   std::optional<Error> fatal_;
+  std::optional<Error> unfit_;  // drains, and then ends with this
   bool draining_ = false;
   bool searching_ = false;  // for the log: said once
   std::optional<MonoTime> drain_until_;

@@ -26,6 +26,23 @@ void create_private(const std::filesystem::path& file) {
 
 }  // namespace
 
+std::string StoreError::hint() const {
+  switch (code_ & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+      return "see to the disk, room first; what was accepted stands, and the next broker goes on with it";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return "keep the file, with its -wal and -shm, and put a backup in its place";
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      return "the broker's user needs the file, and to write in its directory";
+    default:
+      return {};
+  }
+}
+
 Rows::~Rows() {
   if (statement_ == nullptr) return;
   sqlite3_reset(statement_);
@@ -68,19 +85,22 @@ Json Rows::json(int column) const {
   }
 }
 
+void Database::Close::operator()(sqlite3* db) const { sqlite3_close(db); }
 void Database::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
   const bool writes = mode == Mode::read_write;
   if (writes) create_private(file);
   const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(file.c_str(), &db_, flags, nullptr) != SQLITE_OK) {
-    const auto text = fmt::format("cannot open the store {}: {}", file.string(), sqlite3_errmsg(db_));
-    sqlite3_close(db_);
-    throw StoreError(SQLITE_CANTOPEN, text);
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
+  db_.reset(opened);  // also of a failed open there is one to close
+  if (code != SQLITE_OK) {
+    throw StoreError(SQLITE_CANTOPEN,
+                     fmt::format("cannot open the store {}: {}", file.string(), sqlite3_errmsg(opened)));
   }
-  sqlite3_extended_result_codes(db_, 1);
-  sqlite3_busy_timeout(db_, 5000);  // a checkpoint or an operator's sqlite3 shell, never another broker
+  sqlite3_extended_result_codes(db_.get(), 1);
+  sqlite3_busy_timeout(db_.get(), 5000);  // a checkpoint or an operator's sqlite3 shell, never another broker
   if (writes) {
     // auto_vacuum only takes effect before the first table.
     execute_script("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
@@ -91,46 +111,42 @@ Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
   }
 }
 
-Database::~Database() {
-  statements_.clear();
-  sqlite3_close(db_);
-}
-
 void Database::execute_script(const std::string& sql) {
-  if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_, sql.substr(0, 200));
+  if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_.get(), sql.substr(0, 200));
 }
 
 sqlite3_stmt* Database::prepared(std::string_view sql) {
   if (const auto known = statements_.find(sql); known != statements_.end()) return known->second.get();
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
+  if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
                          nullptr) != SQLITE_OK) {
-    fail(db_, sql);
+    fail(db_.get(), sql);
   }
   texts_.push_back(std::make_unique<std::string>(sql));
   statements_.emplace(*texts_.back(), statement);
   return statement;
 }
 
-int64_t Database::changes() const { return sqlite3_changes64(db_); }
-int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
+int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
+int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(db_.get()); }
 
 void Database::bind(sqlite3_stmt* s, int i, std::nullptr_t) {
-  if (sqlite3_bind_null(s, i) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+  if (sqlite3_bind_null(s, i) != SQLITE_OK) fail(db_.get(), sqlite3_sql(s));
 }
 void Database::bind(sqlite3_stmt* s, int i, int64_t v) {
-  if (sqlite3_bind_int64(s, i, v) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+  if (sqlite3_bind_int64(s, i, v) != SQLITE_OK) fail(db_.get(), sqlite3_sql(s));
 }
 void Database::bind(sqlite3_stmt* s, int i, double v) {
-  if (sqlite3_bind_double(s, i, v) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+  if (sqlite3_bind_double(s, i, v) != SQLITE_OK) fail(db_.get(), sqlite3_sql(s));
 }
 void Database::bind(sqlite3_stmt* s, int i, std::string_view v) {
   const char* bytes = v.data() == nullptr ? "" : v.data();
-  if (sqlite3_bind_text64(s, i, bytes, v.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+  if (sqlite3_bind_text64(s, i, bytes, v.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK)
+    fail(db_.get(), sqlite3_sql(s));
 }
 void Database::bind(sqlite3_stmt* s, int i, Blob v) {
   const char* bytes = v.bytes.data() == nullptr ? "" : v.bytes.data();
-  if (sqlite3_bind_blob64(s, i, bytes, v.bytes.size(), SQLITE_TRANSIENT) != SQLITE_OK) fail(db_, sqlite3_sql(s));
+  if (sqlite3_bind_blob64(s, i, bytes, v.bytes.size(), SQLITE_TRANSIENT) != SQLITE_OK) fail(db_.get(), sqlite3_sql(s));
 }
 
 Savepoint::Savepoint(Database& db) : db_(db) { db_.run("SAVEPOINT frame"); }

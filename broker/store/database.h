@@ -25,6 +25,7 @@ class StoreError : public std::runtime_error {
  public:
   StoreError(int code, const std::string& what) : std::runtime_error(what), code_(code) {}
   [[nodiscard]] int code() const { return code_; }  // SQLite's extended result code
+  [[nodiscard]] std::string hint() const;           // for the operator; may be empty
 
  private:
   int code_;
@@ -88,7 +89,7 @@ class Database {
   // read_write creates the file (mode 0600) and sets WAL, synchronous=FULL, foreign keys. A read-only one never
   // checkpoints. Throws StoreError.
   Database(const std::filesystem::path& file, Mode mode);
-  ~Database();
+  ~Database() = default;
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
@@ -106,7 +107,7 @@ class Database {
     auto* statement = prepared(sql);
     int index = 0;
     (bind(statement, ++index, args), ...);
-    return {db_, statement};
+    return {db_.get(), statement};
   }
 
   // First column of the first row; nullopt when there is no row or it is NULL.
@@ -149,11 +150,14 @@ class Database {
     }
   }
 
-  sqlite3* db_ = nullptr;
-  std::filesystem::path file_;
+  struct Close {
+    void operator()(sqlite3* db) const;
+  };
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
+  std::unique_ptr<sqlite3, Close> db_;  // before its statements, which go first
+  std::filesystem::path file_;
   // Keyed by the SQL text, most of them literals of this program.
   std::unordered_map<std::string_view, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
   std::vector<std::unique_ptr<std::string>> texts_;  // own the keys

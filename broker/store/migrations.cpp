@@ -25,6 +25,16 @@ const MigrationFile* find(int64_t number, std::string_view suffix) {
   return nullptr;
 }
 
+// Somebody else's database, put where the store should be.
+bool is_foreign(Database& db) {
+  constexpr auto kCount =
+      "SELECT count(*), coalesce(sum(name = 'run_log'), 0) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE "
+      "'\\'";
+  auto row = db.query(kCount);
+  row.next();
+  return row.get<int64_t>(0) > 0 && row.get<int64_t>(1) == 0;
+}
+
 int64_t schema_of(Database& db) { return db.value<int64_t>("PRAGMA user_version").value_or(0); }
 
 void step(Database& db, const MigrationFile& file, int64_t becomes) {
@@ -61,6 +71,10 @@ int64_t newest_schema() {
 }
 
 Result<void> migrate(Database& db) {
+  if (is_foreign(db)) {
+    return Error{ErrorCode::kInvalid, fmt::format("{} is a database, but not a store of Pipekit", db.file().string()),
+                 "no table of it was touched: move it away, or choose another --data-dir"};
+  }
   auto schema = schema_of(db);
   if (schema > newest_schema()) {
     return Error{

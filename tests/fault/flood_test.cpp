@@ -1,13 +1,13 @@
 // Chatty runners, slow readers and full disks: memory stays bounded, every run ends, the log stays sound.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <fstream>
 
 #include "tests/fault/scenario.h"
+#include "tests/support/small_disk.h"
 
 namespace pipekit::test {
 namespace {
@@ -97,31 +97,6 @@ TEST_F(ChattyRunner, ATailThatNeverReadsDisturbsNobody) {
   EXPECT_EQ(scenario_.system().client().ask("runs.show", {{"id", run}}).at("status"), "success");
   EXPECT_LT(peak_rss_kib(scenario_.system().broker().pid()), kMostRssKib);
 }
-
-// A file system of a few megabytes, for as long as the test lives.
-class SmallDisk {
- public:
-  SmallDisk() { mounted_ = ::mount("pipekit-test", dir_.path().c_str(), "tmpfs", 0, "size=3m") == 0; }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(dir_.path().c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  [[nodiscard]] bool mounted() const { return mounted_; }
-  [[nodiscard]] std::filesystem::path path() const { return dir_.path(); }
-  void fill() const {
-    std::ofstream filler(path() / "filler", std::ios::binary);
-    const std::string block(4096, 'x');
-    while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  void make_room() const { std::filesystem::remove(path() / "filler"); }
-
- private:
-  TempDir dir_;
-  bool mounted_ = false;
-};
 
 TEST(FullDisk, EndsTheBrokerAndEveryRunOnceThereIsRoomAgain) {
   const SmallDisk disk;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "tests/support/temp_dir.h"
 
 namespace pipekit::store {
@@ -116,7 +118,21 @@ TEST_F(DatabaseTest, says_which_file_cannot_be_opened) {
       EXPECT_THAT(error.what(), HasSubstr(missing));
     }
   }
-  EXPECT_THROW(Database(dir.write("text.db", std::string(5000, 'x')), Database::Mode::read_write), StoreError);
+}
+
+TEST_F(DatabaseTest, that_is_none_is_told_with_what_to_do_and_let_go_of) {
+  const auto text = dir.write("text.db", std::string(5000, 'x'));
+  const auto open_files = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); };
+  const auto before = open_files();
+  try {
+    Database broken(text, Database::Mode::read_write);
+    FAIL();
+  } catch (const StoreError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("file is not a database"));
+    EXPECT_THAT(error.hint(), HasSubstr("put a backup in its place"));
+  }
+  EXPECT_EQ(open_files(), before);
+  EXPECT_EQ(test::read_file(text), std::string(5000, 'x'));
 }
 
 TEST_F(DatabaseTest, nests_savepoints_in_a_transaction) {

@@ -98,6 +98,19 @@ TEST(Migrations, copy_an_older_store_first) {
   EXPECT_EQ(copy.value<std::string>("SELECT value FROM settings WHERE key = 'a'"), "before");
 }
 
+TEST(Migrations, refuse_a_database_that_is_no_store) {
+  const TempDir dir{test::memory_directory()};
+  for (const auto* version : {"0", "1", "999"}) {
+    Database db(dir.file(std::string(version) + ".db"), Database::Mode::read_write);
+    db.execute_script(std::string("CREATE TABLE theirs (x INTEGER) STRICT; PRAGMA user_version = ") + version);
+    const auto refused = migrate(db);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(refused.error().message, HasSubstr("is a database, but not a store of Pipekit"));
+    EXPECT_EQ(db.value<int64_t>("SELECT count(*) FROM sqlite_schema"), 1);
+  }
+}
+
 TEST(Migrations, refuse_a_newer_store_and_leave_it_alone) {
   const TempDir dir{test::memory_directory()};
   {

@@ -162,5 +162,37 @@ TEST_F(CtlFlow, a_preview_and_a_connection_test_answer_without_changing_anything
   EXPECT_EQ(dst_->rows("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'pipekit%'"), "0");
 }
 
+class RestoredStore : public FlowTest {
+ protected:
+  RestoredStore() : FlowTest(BrokerOptions{.lease_s = 3}) {}
+};
+
+TEST_F(RestoredStore, a_table_of_another_store_is_taken_over_on_an_operators_word_only) {
+  for (auto* database : {src_.get(), dst_.get()}) database->execute(kOrders);
+  src_->execute(kThreeOrders);
+  start_worker();
+  apply("modules:\n" + orders_module("full"));
+  EXPECT_EQ(ctl({"run", "orders", "--watch"}).exit_code, 0);
+  const std::string store = json({"status"})["broker"]["store_id"];
+  system_.kill_broker();
+  new_sqlite(system_.data_dir() + "/pipekit.db")->execute("DELETE FROM meta WHERE key = 'store_id'");
+  system_.start_broker();
+
+  const auto refused = ctl({"run", "orders", "--watch"});
+  EXPECT_EQ(refused.exit_code, 4);
+  const auto why = json({"runs", "show", "2"});
+  EXPECT_EQ(why["error_code"], "other_store");
+  EXPECT_THAT(ctl({"runs", "show", "2"}).out, HasSubstr("take-over orders --from " + store));
+  EXPECT_EQ(ctl({"module", "take-over", "orders", "--from", "elsewhere"}).exit_code, 3);
+  EXPECT_EQ(ctl({"module", "take-over", "orders"}).exit_code, 3);
+  EXPECT_EQ(ctl({"run", "orders", "--watch"}).exit_code, 4) << "still not its own";
+
+  const auto taken = ctl({"module", "take-over", "orders", "--from", store});
+  EXPECT_EQ(taken.exit_code, 0) << taken.err;
+  const auto again = ctl({"run", "orders", "--watch"});
+  EXPECT_EQ(again.exit_code, 0) << again.out;
+  EXPECT_EQ(dst_->rows("SELECT count(*) FROM orders"), "3");
+}
+
 }  // namespace
 }  // namespace pipekit::test

@@ -22,7 +22,7 @@ class Destination {
     must(
         "CREATE TABLE orders (id integer NOT NULL PRIMARY KEY, doc integer, v text);\n"
         "INSERT INTO orders VALUES (1, 10, 'old'), (2, 10, 'old'), (3, 10, 'old');\n");
-    must(dialect().setup_script());
+    must(dialect().setup_script(true));
   }
 
   [[nodiscard]] const worker::Dialect& dialect() const { return database_->dialect(); }

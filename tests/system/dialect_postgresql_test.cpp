@@ -89,14 +89,29 @@ TEST(PostgresqlFence, needs_no_right_to_create_where_an_administrator_made_it) {
       "pipekit_staging TO loader;\n"
       "GRANT ALL ON ALL TABLES IN SCHEMA pipekit_staging TO loader;\n");
   const auto as_loader = [&](const std::string& script) { return there.run("SET ROLE loader;\n" + script); };
-  EXPECT_THAT(as_loader(there.dialect().setup_script()).error, HasSubstr("permission denied"));
+  EXPECT_THAT(as_loader(there.dialect().setup_script(true)).error, HasSubstr("permission denied"));
   const auto key = there.key(42, 7);
   EXPECT_EQ(text_of(as_loader(there.dialect().claim_script(key, seconds{60}))), "S|7|0|NULL|NULL");
 }
 
+TEST(PostgresqlSetup, needs_no_right_on_the_database_where_the_schema_stands) {
+  auto database = new_postgres_database();
+  const auto& dialect = database->dialect();
+  EXPECT_TRUE(dialect.is_missing_fence(database->run(dialect.setup_script(false)).error)) << "no schema yet";
+  EXPECT_TRUE(database
+                  ->run("CREATE SCHEMA pipekit_staging;\nDROP ROLE IF EXISTS maker;\nCREATE ROLE maker;\n"
+                        "GRANT USAGE, CREATE ON SCHEMA pipekit_staging TO maker;\n")
+                  .ok());
+  const auto as_maker = [&](const std::string& script) { return database->run("SET ROLE maker;\n" + script); };
+  EXPECT_THAT(as_maker(dialect.setup_script(true)).error, HasSubstr("permission denied for database"));
+  EXPECT_TRUE(as_maker(dialect.setup_script(false)).ok());
+  EXPECT_TRUE(as_maker(dialect.claim_script({"orders", "orders", "S", 42, 7}, seconds{60})).ok());
+  database->run("DROP OWNED BY maker;\nDROP ROLE maker;\n");
+}
+
 TEST(PostgresqlSetup, waits_for_the_one_in_flight_and_finds_its_tables) {
   auto database = new_postgres_database();
-  const auto setup = database->dialect().setup_script();
+  const auto setup = database->dialect().setup_script(true);
   auto first = database->connect();
   ASSERT_TRUE(first->run_until_commit(setup).ok());
   EXPECT_EQ(text_of(database->connect()->run(setup, [&] { EXPECT_TRUE(first->rest().ok()); })), "");

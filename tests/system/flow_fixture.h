@@ -33,6 +33,10 @@ std::unique_ptr<UserDatabase> new_sqlite(const std::string& file);
 // With the password in $TEST_PG_PASSWORD.
 std::unique_ptr<UserDatabase> new_postgres();
 
+// Writes an executable shell script that stands in for the runner. Sourced by it: MIGRATION is set when it is called in
+// migration mode, and `real` calls the bundled runner ($JRUNNER) with the same arguments.
+std::string stand_in_runner(const LocalSystem& system, const std::string& body);
+
 class FlowTest : public ::testing::Test {
  protected:
   // Leases are long, so that a slow machine loses none.
@@ -60,9 +64,7 @@ class FlowTest : public ::testing::Test {
   // A line of the run's log that contains `text`.
   void wait_for_line(int64_t run, const std::string& text);
 
-  // Writes an executable shell script that stands in for the runner. Sourced by it: MIGRATION is set when it is called
-  // in migration mode, and `real` calls the bundled runner with the same arguments.
-  [[nodiscard]] std::string runner(const std::string& body) const;
+  [[nodiscard]] std::string runner(const std::string& body) const { return stand_in_runner(system_, body); }
   [[nodiscard]] std::string file(std::string_view name) const { return system_.file(name); }
 
   LocalSystem system_;

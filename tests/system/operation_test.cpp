@@ -185,10 +185,7 @@ TEST_F(Operation, up_starts_a_system_and_one_signal_ends_it) {
   EXPECT_EQ(::kill(status["broker"]["pid"].get<pid_t>(), 0), -1);
 }
 
-TEST_F(Operation, a_second_broker_or_worker_of_the_same_name_and_a_store_of_the_future_are_refused) {
-  const auto second = run_program(program_path("pipekit-broker"), {"--data-dir", system_.data_dir()});
-  EXPECT_EQ(second.exit_code, 5);
-  EXPECT_THAT(second.err, HasSubstr("another broker has the store"));
+TEST_F(Operation, a_second_worker_of_the_same_name_and_a_store_of_the_future_are_refused) {
   start_worker();
   RunningProgram twin(program_path("pipekit-worker"),
                       {"--name", "w1", "--data-dir", system_.data_dir(), "--state-dir", file("other")});
@@ -199,34 +196,6 @@ TEST_F(Operation, a_second_broker_or_worker_of_the_same_name_and_a_store_of_the_
   const auto future = run_program(program_path("pipekit-broker"), {"--data-dir", system_.data_dir()});
   EXPECT_NE(future.exit_code, 0);
   EXPECT_THAT(future.err, AllOf(HasSubstr("error: "), HasSubstr("newer")));
-}
-
-TEST(Programs, say_what_is_wrong_with_their_command_line_or_configuration_and_exit_2) {
-  const TempDir dir;
-  const auto config = dir.write("bad.yaml", "slots: many\n");
-  const auto unknown = dir.write("unknown.yaml", "slot: 3\n");
-  struct Case {
-    std::string program;
-    Words args;
-    std::string message;
-  };
-  const std::vector<Case> cases = {
-      {"pipekit-broker", {"--bogus"}, "--bogus"},
-      {"pipekit-worker", {"--bogus"}, "--bogus"},
-      {"pipekit-broker", {"--data-dir", dir.file("d"), "--log-level", "loud"}, "warning"},
-      {"pipekit-worker", {"--data-dir", dir.file("d"), "--name", "w", "--log-level", "loud"}, "warning"},
-      {"pipekit-worker", {"--data-dir", dir.file("d"), "--name", "../w"}, "--name ../w"},
-      {"pipekit-worker", {"--data-dir", dir.file("d")}, "needs a name"},
-      {"pipekit-worker", {"--data-dir", dir.file("d"), "--name", "w", "--config", config}, "\"many\" is not a number"},
-      {"pipekit-worker", {"--data-dir", dir.file("d"), "--name", "w", "--config", unknown}, "slots"},
-      {"pipekit-broker", {"--data-dir", config}, "bad.yaml"},
-      {"pipekit-broker", {"--data-dir", "/proc/nowhere"}, "cannot create the data directory"},
-  };
-  for (const auto& [program, args, message] : cases) {
-    const auto result = run_program(program_path(program), args);
-    EXPECT_EQ(result.exit_code, 2) << program << result.err;
-    EXPECT_THAT(result.err, AllOf(HasSubstr("error: "), HasSubstr(message)));
-  }
 }
 
 TEST_F(Operation, status_has_what_an_operator_watches) {

@@ -158,6 +158,26 @@ TEST_F(StateDirTest, a_lock_file_removed_meanwhile_protects_nothing_and_is_refus
   end(holder);
 }
 
+TEST_F(StateDirTest, that_is_not_what_was_opened_or_cannot_be_written_is_noticed) {
+  const auto message_after = [this](const auto& change) {
+    fs::remove_all(dir_);
+    const auto state = StateDir::open(dir_, 0ms);
+    EXPECT_TRUE(state && state->check());
+    EXPECT_TRUE(fs::is_empty(state->scratch()));
+    change();
+    const auto checked = state->check();
+    return checked ? std::string("fit") : checked.error().message;
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(message_after([&] { fs::remove_all(dir_); }), HasSubstr("was removed or replaced"));
+  EXPECT_THAT(message_after([&] {
+                fs::rename(dir_ / "lock", dir_ / "old");
+                std::ofstream(dir_ / "lock").flush();
+              }),
+              HasSubstr("was removed or replaced"));
+  EXPECT_THAT(message_after([&] { fs::remove_all(dir_ / "scratch"); }), HasSubstr("cannot write " + dir_.string()));
+}
+
 TEST_F(StateDirTest, the_lock_ends_with_the_object) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(StateDir::open(dir_, 0ms));
 }

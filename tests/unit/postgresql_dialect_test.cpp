@@ -31,7 +31,8 @@ constexpr auto kAnswer =
 )";
 
 TEST(PostgresqlScript, setup) {
-  EXPECT_EQ(kDialect.setup_script(),
+  const std::string whole = kDialect.setup_script(true);
+  EXPECT_EQ(whole,
             R"(BEGIN;
 SELECT pg_advisory_xact_lock(7201735);
 CREATE SCHEMA IF NOT EXISTS pipekit_staging;
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_fence (module text NOT NULL, 
 CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_merged (store text NOT NULL, module text NOT NULL, run bigint NOT NULL, epoch bigint NOT NULL CHECK (epoch > 0), row_count bigint NOT NULL, merged_at timestamptz NOT NULL, PRIMARY KEY (store, module, run));
 COMMIT;
 )");
+  EXPECT_EQ(kDialect.setup_script(false), replaced(whole, "CREATE SCHEMA IF NOT EXISTS pipekit_staging;\n", ""));
 }
 
 TEST(PostgresqlScript, claim) {

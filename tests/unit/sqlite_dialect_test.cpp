@@ -24,7 +24,7 @@ constexpr auto kAnswer =
     R"(SELECT f.store, f.epoch, f.closed, m.epoch AS merged_epoch, m.row_count FROM pipekit_staging__fence f LEFT JOIN pipekit_staging__merged m ON m.store = 'S' AND m.module = 'orders' AND m.run = 42 WHERE f.module = 'orders' AND f.dest = 'orders';
 )";
 
-TEST(SqliteScript, setup_is_part_of_the_claim) { EXPECT_EQ(kDialect.setup_script(), ""); }
+TEST(SqliteScript, setup_is_part_of_the_claim) { EXPECT_EQ(kDialect.setup_script(true), ""); }
 
 TEST(SqliteScript, claim) {
   EXPECT_EQ(kDialect.claim_script(kKey, seconds{60}), std::string{R"(BEGIN IMMEDIATE;

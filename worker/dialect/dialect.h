@@ -59,9 +59,9 @@ class Dialect {
   // The attempt's own staging table (key.dest is not looked at). Also of a lost attempt: put its epoch into the key.
   [[nodiscard]] virtual TableName staging_table(const FenceKey& key) const = 0;
 
-  // Schema and fence tables; empty where the claim makes them itself. FENCE.md rule 3: claim; if that failed, setup;
-  // claim once more, and the second answer counts.
-  [[nodiscard]] virtual std::string setup_script() const = 0;
+  // The fence tables, and their schema before them; empty where the claim makes them itself. FENCE.md rule 3: claim; if
+  // that failed, setup without the schema; if there is none, with it; claim once more, and the second answer counts.
+  [[nodiscard]] virtual std::string setup_script(bool with_schema) const = 0;
   // claim, close, fence and take_over end with the same SELECT: store, epoch, closed, merged_epoch, row_count
   // (worker/fence.h reads it). They give up waiting for the row's lock after `limit`, with an error that
   // is_lock_timeout() knows; where the lock is the file's (SQLite) the limit is the run's own timeout, and `limit` is
@@ -108,6 +108,8 @@ class Dialect {
   [[nodiscard]] virtual bool is_lock_timeout(std::string_view stderr_text) const = 0;
   // Deadlock, serialisation failure, or a race of two setups: setup, claim and close are sent again, a merge never.
   [[nodiscard]] virtual bool is_retryable(std::string_view stderr_text) const = 0;
+  // What to grant, for people, where a claim failed because the role lacks a right; else empty.
+  [[nodiscard]] virtual std::string missing_right(std::string_view stderr_text) const = 0;
   // The fence tables or their schema are not there.
   [[nodiscard]] virtual bool is_missing_fence(std::string_view stderr_text) const = 0;
 };

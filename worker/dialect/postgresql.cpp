@@ -98,10 +98,11 @@ class Postgresql final : public Dialect {
     return {name, name};
   }
 
-  [[nodiscard]] std::string setup_script() const override {
+  [[nodiscard]] std::string setup_script(bool with_schema) const override {
     Script script;
-    script << "BEGIN" << kSetupLock << kCreateSchema << kCreateFence << kCreateMerged << "COMMIT";
-    return script.str();
+    script << "BEGIN" << kSetupLock;
+    if (with_schema) script << kCreateSchema;
+    return (script << kCreateFence << kCreateMerged << "COMMIT").str();
   }
 
   [[nodiscard]] std::string claim_script(const FenceKey& key, std::chrono::seconds limit) const override {
@@ -208,6 +209,11 @@ class Postgresql final : public Dialect {
         "pg_namespace_nspname_index", "pg_class_relname_nsp_index", "tuple concurrently updated"};
     return has_state(text, "40P01") || has_state(text, "40001") ||
            std::ranges::any_of(kMessages, [&](std::string_view message) { return has(text, message); });
+  }
+
+  [[nodiscard]] std::string missing_right(std::string_view text) const override {
+    if (!has(text, "permission denied") && !has_state(text, "42501")) return {};
+    return "grant the role CREATE on the database, or make the schema pipekit_staging and grant USAGE and CREATE on it";
   }
 
   [[nodiscard]] bool is_missing_fence(std::string_view text) const override {

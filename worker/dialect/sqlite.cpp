@@ -70,7 +70,7 @@ class Sqlite final : public Dialect {
     return {name, name};
   }
 
-  [[nodiscard]] std::string setup_script() const override { return {}; }
+  [[nodiscard]] std::string setup_script(bool) const override { return {}; }
 
   [[nodiscard]] std::string claim_script(const FenceKey& key, std::chrono::seconds) const override {
     Script script;
@@ -143,6 +143,7 @@ class Sqlite final : public Dialect {
     return has(text, "database is locked") || has(text, "database table is locked") || has(text, "SQLITE_BUSY");
   }
   [[nodiscard]] bool is_retryable(std::string_view) const override { return false; }
+  [[nodiscard]] std::string missing_right(std::string_view) const override { return {}; }
   [[nodiscard]] bool is_missing_fence(std::string_view text) const override {
     return has(text, "no such table: pipekit_staging__fence") || has(text, "no such table: pipekit_staging__merged");
   }

@@ -103,6 +103,7 @@ void PostgresConnection::connect(const PostgresTarget& target) {
     state = PQconnectPoll(handle());
   }
   PQsetnonblocking(handle(), 1);
+  connected_ = true;
 }
 
 // After the connect, not as startup parameters: connection poolers refuse those that they do not know.
@@ -127,8 +128,15 @@ void PostgresConnection::fail_connection(const std::string& what) const {
   if (const char* database = PQdb(handle); database != nullptr) place += std::string(" ") + database;
   if (const char* host = PQhost(handle); host != nullptr && *host != '\0') place += std::string(" at ") + host;
   if (const char* port = PQport(handle); port != nullptr && *port != '\0') place += std::string(":") + port;
-  throw Failure({ErrorCode::kUnavailable, "PostgreSQL" + place + ": " + what + ": " + trimmed(PQerrorMessage(handle)),
-                 "check the URL, the user and the password, and that the server runs"});
+  const auto detail = trimmed(PQerrorMessage(handle));
+  if (!connected_) {
+    throw Failure({ErrorCode::kUnavailable, "PostgreSQL" + place + ": " + what + ": " + detail,
+                   "check the URL, the user and the password, and that the server runs"});
+  }
+  // The same words whether the server's farewell was read as a result or only the end of the stream.
+  throw Failure({ErrorCode::kUnavailable,
+                 "the connection to PostgreSQL was lost:" + place + ": " + what + ": " + detail,
+                 "see in the server's log why it ended the session"});
 }
 
 void PostgresConnection::wait(short events) {
@@ -136,13 +144,13 @@ void PostgresConnection::wait(short events) {
   while (::poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
   }
   cancellation_.throw_if_requested();
-  if ((fds[0].revents & ~POLLOUT) != 0 && PQconsumeInput(handle()) == 0) fail_connection("the connection was lost");
+  if ((fds[0].revents & ~POLLOUT) != 0 && PQconsumeInput(handle()) == 0) fail_connection("cannot receive");
 }
 
 // While the server does not take, it may have something to say: both directions are served.
 void PostgresConnection::flush() {
   for (int left = PQflush(handle()); left != 0; left = PQflush(handle())) {
-    if (left < 0) fail_connection("the connection was lost");
+    if (left < 0) fail_connection("cannot send");
     wait(POLLIN | POLLOUT);
   }
 }

@@ -61,6 +61,7 @@ class PostgresConnection {
   Cancellation& cancellation_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
   std::unique_ptr<char, decltype(&PQfreemem)> copy_line_;
+  bool connected_ = false;  // once: from then on a failure is a loss
 };
 
 }  // namespace pipekit::jrunner

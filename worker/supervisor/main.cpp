@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "worker/supervisor/descendants.h"
@@ -50,13 +52,21 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+void limit_open_files(rlim_t limit) {
+  rlimit files{};
+  if (limit == 0 || ::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = limit;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+}
+
 [[noreturn]] void become_child(char** argv, pid_t supervisor, int start_fd) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) ::_exit(127);  // it died before the line above
   reset_signals();
   if (argv[1][0] != '\0' && ::chdir(argv[1]) != 0) give_up(start_fd, ReportKind::kCannotEnter);
-  ::execvp(argv[2], argv + 2);
+  limit_open_files(std::strtoull(argv[2], nullptr, 10));
+  ::execvp(argv[3], argv + 3);
   give_up(start_fd, ReportKind::kCannotExecute);
 }
 
@@ -140,7 +150,7 @@ int run(char** argv) {
 bool called_by_worker(int argc) {
   int type = 0;
   socklen_t size = sizeof type;
-  return argc >= 3 && ::getsockopt(kControlFd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+  return argc >= 4 && ::getsockopt(kControlFd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
 }  // namespace

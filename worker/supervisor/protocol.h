@@ -1,6 +1,9 @@
 // What worker/process.cpp and pipekit-supervisor agree on. Both come from one build, so this has no version.
 //
-//   pipekit-supervisor CWD PROGRAM [ARGUMENT]...      CWD "" stays where the worker is
+//   pipekit-supervisor CWD OPEN_FILES PROGRAM [ARGUMENT]...
+//
+// CWD "" stays where the worker is. OPEN_FILES is the child's soft limit of open files, because the worker has raised
+// its own; 0 leaves it.
 //
 // The worker spawns it as leader of a session of its own (a terminal's Ctrl-C does not reach it), every signal default
 // and blocked, environment as the child is to have it, and with exactly these files:
