@@ -109,7 +109,8 @@ std::vector<Accepted> accepted_since(Database& db, WallTime since) {
   std::vector<Accepted> accepted;
   // Newest first until one is older: no index needed.
   auto rows = db.query("SELECT client, request_no, id, queued_seq, queued_at FROM run_log ORDER BY id DESC");
-  while (rows.next() && rows.get<int64_t>(4) >= to_ms(since)) {
+  for (int64_t seen = 0; rows.next(); ++seen) {
+    if (seen >= kAcceptedAnyway && rows.get<int64_t>(4) < to_ms(since)) break;
     if (rows.get<int64_t>(1) == 0) continue;
     accepted.push_back({rows.get<std::string>(0), rows.get<int64_t>(1), rows.get<RunId>(2), rows.get<int64_t>(3),
                         rows.get<int64_t>(4)});
