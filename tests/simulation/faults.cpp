@@ -50,7 +50,7 @@ void Faults::strike() {
   if (which < 55) return strike_worker(*random.pick(workers_));
   if (which < 80) return strike_wire(random.pick(workers_)->wire());
   if (which < 85) return strike_wire(random.pick(tails_)->wire());
-  if (which < 92) return strike_clock();
+  if (which < 92) return set_clock(random.chance(500) ? broker_.clock() : random.pick(workers_)->clock());
   auto server = destinations_.begin();
   std::advance(server, random.between(0, static_cast<int64_t>(destinations_.size()) - 1));
   world_.count("servers restarted");
@@ -63,7 +63,9 @@ void Faults::strike_broker() {
   const auto down = random.chance(200) ? random.millis(20'000, 120'000) : random.millis(200, 10'000);
   const auto restart = [this, down] {
     later(down, [this] {
-      if (!broker_.alive()) broker_.start();
+      if (broker_.alive()) return;
+      if (world_.random.chance(200)) set_clock(broker_.clock());  // a host that boots with a wrong one
+      broker_.start();
     });
   };
   switch (random.between(0, 5)) {
@@ -151,16 +153,12 @@ void Faults::strike_wire(Wire& wire) {
   });
 }
 
-void Faults::strike_clock() {
+void Faults::set_clock(HostClock& clock) {
   auto& random = world_.random;
   world_.count("clocks set");
   const auto by = random.chance(300) ? random.millis(-3'600'000, 3'600'000) : random.millis(-90'000, 90'000);
-  world_.note("a wall clock is set by {} ms", by.count());
-  if (random.chance(500)) {
-    broker_.clock().jump(by);
-  } else {
-    random.pick(workers_)->clock().jump(by);
-  }
+  world_.note("{} wall clock is set by {} ms", &clock == &broker_.clock() ? "the broker's" : "a worker's", by.count());
+  clock.jump(by);
 }
 
 void Faults::heal() {

@@ -35,7 +35,7 @@ class Faults {
   // Where it hurts most: just after this attempt has asked its destination for something.
   void strike_attempt(RunKey key);
   void strike_wire(Wire& wire);
-  void strike_clock();
+  void set_clock(HostClock& clock);
   void later(MonoTime::duration delay, std::function<void()> what);
 
   World& world_;

@@ -76,7 +76,7 @@ class Promises final : public CommitWatch {
     Json body;
   };
   std::vector<Accepted> accepted_;
-  std::vector<RunKey> renewed_;    // live attempts that a heartbeat of the turn lists
+  std::vector<RunKey> renewed_;   // live attempts that a heartbeat of the turn lists
   std::vector<std::string> log_;  // the event log in words; the first has the number 1
   std::set<int64_t> finished_;    // runs that have had their run.finished
   std::set<std::string> lines_;   // of the runs' logs

@@ -18,7 +18,8 @@ class Scenario final : public CommitWatch {
   Scenario(uint64_t seed, bool tell)
       : world_(seed, tell), network_(world_), plan_(make_plan(world_.random)), broker_(world_, network_, plan_.lease) {
     promises_ = std::make_unique<Promises>(world_, broker_, workers_, plan_.modules, plan_.sessions_of);
-    broker_.watch({[this](const auto& frames) { promises_->before_turn(frames); }, [this] { promises_->after_turn(); }});
+    broker_.watch(
+        {[this](const auto& frames) { promises_->before_turn(frames); }, [this] { promises_->after_turn(); }});
     for (const auto& name : plan_.servers) {
       destinations_[name] = std::make_unique<Destination>(world_, name, *this);
     }

@@ -69,7 +69,7 @@ class SimulatedWorker {
   int64_t state_ids_ = 0;
   bool stopped_ = false;
   bool draining_ = false;
-  bool leaving_ = false;  // has said goodbye
+  bool leaving_ = false;              // has said goodbye
   std::optional<MonoTime> woken_at_;  // the next pass of the loop that is planned
   std::optional<worker::Session> session_;
   worker::Outbox outbox_;
