@@ -63,12 +63,11 @@ void Faults::strike_broker() {
   const auto down = random.chance(200) ? random.millis(20'000, 120'000) : random.millis(200, 10'000);
   const auto restart = [this, down] {
     later(down, [this] {
-      if (broker_.alive()) return;
-      if (world_.random.chance(200)) set_clock(broker_.clock());  // a host that boots with a wrong one
-      broker_.start();
+      if (!broker_.alive()) broker_.start();
     });
   };
-  switch (random.between(0, 5)) {
+  if (random.chance(200)) set_clock(broker_.clock());  // a host that boots with a wrong one
+  switch (random.between(0, 7)) {
     case 0:
       world_.count("broker killed");
       broker_.crash(SimulatedBroker::End::killed);
@@ -89,6 +88,11 @@ void Faults::strike_broker() {
     case 4:
       world_.count("sync failed");
       return broker_.disk().fail_next_sync();
+    case 5:
+    case 6:
+      world_.count("broker killed before sending");
+      return broker_.crash_before_sending(random.chance(500) ? SimulatedBroker::End::killed
+                                                             : SimulatedBroker::End::power_lost);
     default:
       world_.count("power lost while writing");
       return broker_.disk().die_at_write(random.between(1, 12));
@@ -164,11 +168,13 @@ void Faults::set_clock(HostClock& clock) {
 void Faults::heal() {
   healed_ = true;
   network_.weather = {};
+  network_.settle();
   for (auto& [name, server] : destinations_) {
     server->moods = {};
     server->on_begin(nullptr);
   }
   broker_.stand_still(0);
+  broker_.crash_before_sending(std::nullopt);
   broker_.disk().set_full(false);
   if (broker_.disk().dying()) broker_.crash(SimulatedBroker::End::power_lost);
   broker_.go_on();

@@ -11,6 +11,19 @@ void Network::listen(bool up) {
   for (const auto& [peer, connection] : connections) drop(connection);
 }
 
+void Network::settle() {
+  for (const auto& [peer, connection] : by_peer_) {
+    for (auto* lane : {&connection->to_broker, &connection->to_peer}) {
+      lane->last_ready = world_.now();
+      for (auto& frame : lane->frames) frame.ready = world_.now();
+    }
+    world_.after(Millis{1}, [this, kept = connection] {
+      flow(kept, true);
+      flow(kept, false);
+    });
+  }
+}
+
 std::shared_ptr<Connection> Network::connect(Wire& wire, Side side) {
   auto connection = std::make_shared<Connection>();
   connection->peer = fmt::format("peer {}", ++connections_);

@@ -56,6 +56,8 @@ class Network {
     int64_t breaks = 0;
   };
   Weather weather;
+  // What is late arrives now.
+  void settle();
 
  private:
   friend class Wire;

@@ -63,6 +63,11 @@ void Promises::merged(Session& session, const SimulatedModule& module) {
 
 void Promises::accepted(const Request& request, const Json& body) { accepted_.push_back({request, body}); }
 
+// Too late to be recognised is the one refusal of what may have been executed.
+void Promises::refused(const Request& request, const WireError& error) {
+  if (error.code != "stale_request") refused_.push_back(request);
+}
+
 void Promises::log(int64_t seq, std::string text) {
   if (seq != static_cast<int64_t>(log_.size()) + 1) {
     return world_.broken(fmt::format("the event log has {} after {}", seq, log_.size()));
@@ -241,6 +246,14 @@ void Promises::check_requests() {
   while (twice.next()) {
     world_.broken(fmt::format("run {} of {} was executed {} times", twice.get<int64_t>(1), twice.get<std::string>(0),
                               twice.get<int64_t>(2)));
+  }
+  for (const auto& request : refused_) {
+    const auto kept = db.value<int64_t>(
+        "SELECT (SELECT count(*) FROM run_log WHERE client = ?1 AND request_no = ?2)"
+        " + (SELECT count(*) FROM request WHERE client = ?1 AND request_no = ?2)",
+        request.client, request.number);
+    if (kept == 0) continue;
+    world_.broken(fmt::format("{} {} of {} was refused, and executed", request.verb, request.number, request.client));
   }
   // Each of these says something that no other says.
   auto edits =

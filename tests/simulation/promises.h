@@ -29,6 +29,7 @@ class Promises final : public CommitWatch {
   // --- what is told
   void committed(Session& session, const std::set<std::string>& tables) override;
   void accepted(const Request& request, const Json& body);
+  void refused(const Request& request, const WireError& error);
   // What a tail has shown; `next` as in TailReply.
   void shown(const std::string& who, int64_t after, const TailReply& reply);
 
@@ -76,6 +77,7 @@ class Promises final : public CommitWatch {
     Json body;
   };
   std::vector<Accepted> accepted_;
+  std::vector<Request> refused_;
   std::vector<RunKey> renewed_;   // live attempts that a heartbeat of the turn lists
   std::vector<std::string> log_;  // the event log in words; the first has the number 1
   std::set<int64_t> finished_;    // runs that have had their run.finished

@@ -96,7 +96,11 @@ class Scenario final : public CommitWatch {
     auto done = [this, request](const Reply* reply) {
       if (reply == nullptr) return world_.count("requests unanswered");
       world_.count(reply->error ? "requests refused" : "requests accepted");
-      if (!reply->error) promises_->accepted(request, reply->body);
+      if (reply->error) {
+        promises_->refused(request, *reply->error);
+      } else {
+        promises_->accepted(request, reply->body);
+      }
       last_ = *reply;
     };
     world_.note("{} asks {} {}", request.client, verb, verb == "apply" ? "" : args.dump());
@@ -125,6 +129,7 @@ class Scenario final : public CommitWatch {
 
   // That a lock is free shows in a run that succeeds.
   void expect_all_run_again() {
+    run_for(2 * plan_.lease);  // dead workers' leases, which could be given a run until then
     for (const auto& module : plan_.modules) {
       if (world_.failure()) return;
       ask("module.enable", {{"name", module.name}}, minutes{1});

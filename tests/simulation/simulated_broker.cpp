@@ -69,6 +69,7 @@ void SimulatedBroker::crash(End how) {
   from_workers_.clear();
   from_clients_.clear();
   held_.clear();
+  before_sending_.reset();
   woken_at_.reset();
   stopped_ = busy_ = false;
 }
@@ -169,6 +170,10 @@ void SimulatedBroker::turn(MonoTime woken) {
   }
   world_.count("turns");
   if (watch_.after_turn) watch_.after_turn();
+  if (before_sending_ && !output.sends.empty()) {
+    crash(*before_sending_);
+    return restart_later();
+  }
   const bool slow = world_.random.chance(2);
   const auto commit = slow ? MonoTime::duration{world_.random.millis(200, 4000)}
                            : MonoTime::duration{std::chrono::microseconds{world_.random.between(100, 4000)}};

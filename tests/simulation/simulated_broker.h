@@ -36,6 +36,8 @@ class SimulatedBroker {
   void crash(End how);
   // The chance, in a thousand, that it stands still between waking up and reading: a host that sleeps or swaps.
   void stand_still(int64_t chance) { standstills_ = chance; }
+  // Once it has committed something that somebody is to be told.
+  void crash_before_sending(std::optional<End> how) { before_sending_ = how; }
   void stop();  // SIGSTOP
   void go_on();
 
@@ -71,6 +73,7 @@ class SimulatedBroker {
   std::unique_ptr<Broker> broker_;
   Watch watch_;
   int64_t standstills_ = 0;
+  std::optional<End> before_sending_;
   int64_t process_ = 0;
   bool has_id_ = false;
   bool stopped_ = false;
