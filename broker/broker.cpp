@@ -12,6 +12,7 @@
 #include "shared/codec.h"
 #include "shared/failpoint.h"
 #include "shared/nearest.h"
+#include "shared/planted_fault.h"
 
 namespace pipekit {
 namespace {
@@ -82,6 +83,7 @@ TurnOutput Broker::turn(TurnInput input) {
     workers_.shift(input.stall);
     runs_.shift(input.stall);
   }
+  if (PLANTED("lease_judged_before_reading")) runs_.expire(turn, input.now);
   // Workers first: what they say frees slots and renews leases.
   for (const auto& received : input.from_workers) on_worker_frame(turn, received);
   for (const auto& received : input.from_clients) on_client_frame(turn, received);
@@ -275,6 +277,7 @@ void Broker::on(Turn& turn, const Received& from, Request request) {
 }
 
 bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& request) {
+  if (PLANTED("requests_not_recognised")) return false;
   if (request.verb == "run") {
     const auto known = accepted_runs_.find({request.client, request.number});
     if (known != accepted_runs_.end()) {

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "shared/planted_fault.h"
+
 namespace pipekit {
 namespace {
 
 const std::pair<std::string, int64_t>* full_connection(const Waiting& run,
                                                        const std::map<std::string, int64_t>& sessions) {
+  if (PLANTED("capacity_ignored")) return nullptr;
   for (const auto& use : run.uses) {
     const auto busy = sessions.find(use.first);
     if (use.second > 0 && busy != sessions.end() && busy->second >= use.second) return &use;

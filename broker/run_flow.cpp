@@ -7,6 +7,7 @@
 
 #include "broker/store/events.h"
 #include "shared/overload.h"
+#include "shared/planted_fault.h"
 
 namespace pipekit {
 namespace {
@@ -57,8 +58,9 @@ void RunFlow::recover(MonoTime now, WallTime wall) {
     run.queued_at = row.queued_at;
     run.started_at = row.started_at;
     run.log_bytes = store::events::log_bytes(db_, row.id);
-    // The wall clock may have jumped: never wait longer than the longest backoff.
-    const Millis left{std::clamp<int64_t>(row.not_before - to_ms(wall), 0, kMaxBackoff.count())};
+    // The wall clock may have been set: it never waits longer than it would have from the start.
+    const auto whole = backoff(run.definition->retry_backoff_s, run.attempts);
+    const Millis left{std::clamp<int64_t>(row.not_before - to_ms(wall), 0, whole.count())};
     run.eligible_at = now + left;
     if (run.reconcile) run.reconcile_until = now + 2 * workers_.lease();
     const auto attempt = row.last_epoch ? store::attempts::find(db_, *row.last_epoch) : std::nullopt;
@@ -273,6 +275,7 @@ void RunFlow::on_fact(Turn& turn, Worker& worker, const Fact& fact) {
   auto& attempt = found->second;
   const bool its_worker = attempt.worker == worker.name && attempt.incarnation == worker.incarnation;
   if (!its_worker) return;
+  if (PLANTED("facts_applied_twice") && fact.seq <= attempt.fact_seq) apply(turn, attempt, fact);
   if (fact.seq == attempt.fact_seq + 1) {
     insist(store::attempts::advance(db_, attempt.epoch, fact.seq), "fact of attempt", attempt.epoch.value);
     attempt.fact_seq = fact.seq;

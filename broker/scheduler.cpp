@@ -1,5 +1,7 @@
 #include "broker/scheduler.h"
 
+#include "shared/planted_fault.h"
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -91,6 +93,7 @@ void Scheduler::consider_one(Turn& turn, int64_t id, Entry& entry) {
       return;
     }
     entry.considered = outcome.until_at;
+    if (PLANTED("ledger_uniqueness_dropped")) continue;
     db_.run("UPDATE schedule SET considered_at = ?, last_fired_at = iif(?, ?, last_fired_at) WHERE id = ?",
             to_store(outcome.until_at), outcome.fires, to_ms(turn.wall), id);
   }
@@ -131,6 +134,9 @@ void Scheduler::record_missed(Turn& turn, int64_t id, const Entry& entry, const 
 
 void Scheduler::record(Turn& turn, int64_t id, const Entry& entry, const Outcome& outcome, const char* word,
                        const std::string& reason, std::optional<GroupRunId> group_run) {
+  if (PLANTED("ledger_uniqueness_dropped")) {
+    db_.run("DELETE FROM schedule_fire WHERE schedule_id = ? AND nominal_at = ?", id, to_store(outcome.nominal_at));
+  }
   db_.run(
       "INSERT INTO schedule_fire (schedule_id, nominal_at, until_at, count, outcome, reason, group_run_id)"
       " VALUES (?, ?, ?, ?, ?, ?, ?)",

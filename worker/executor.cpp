@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "shared/failpoint.h"
+#include "shared/planted_fault.h"
 #include "shared/plural.h"
 #include "shared/utf8.h"
 #include "worker/csv.h"
@@ -288,7 +289,8 @@ Executor::Done Executor::merge(Destination& destination) {
   // Until the broker knows that a merge may be under way, none is: an attempt lost before has not merged.
   begin("merge");
   FAILPOINT("worker.merging.before");
-  if (!link_.wait_acknowledged(link_.send(fact::Merging{now_ms()}))) {
+  const auto told = link_.send(fact::Merging{now_ms()});
+  if (!PLANTED("merge_without_acknowledgement") && !link_.wait_acknowledged(told)) {
     StepError error{"cancelled", "ended before the merge"};
     error.interruption = link_.killed() ? Interruption::killed : Interruption::cancelled;
     return error;

@@ -46,29 +46,6 @@ std::string trimmed(std::string text) {
 
 }  // namespace
 
-std::string CallResult::describe() const {
-  switch (interruption) {
-    case Interruption::cancelled:
-      return "cancelled";
-    case Interruption::killed:
-      return "the worker's lease on the run ended";
-    case Interruption::timed_out:
-      return "the run's time was over (timeout_s)";
-    case Interruption::overran:
-      return fmt::format("it took longer than the {} s that are left to a run which has ended",
-                         std::chrono::floor<std::chrono::seconds>(Runner::kCleanUpLimit).count());
-    case Interruption::not_started:
-      return complaint;
-    case Interruption::none:
-      break;
-  }
-  if (overflow) return "the runner printed more than an answer may have";
-  constexpr std::string_view kError = "error: ";  // as the bundled runner begins; the message it goes into says so
-  if (complaint.starts_with(kError)) return complaint.substr(kError.size());
-  if (!complaint.empty()) return complaint;
-  return exit ? "the runner " + exit->describe() : "the runner was not started";
-}
-
 // One child's output on its way: bytes -> masked -> lines -> log, count and what the run log keeps.
 struct Runner::Call {
   Call(const Clock& clock_in, Link& link_in, const Masker& masker)

@@ -27,14 +27,14 @@ void Session::say_hello(Actions& actions, MonoTime now, bool new_socket) {
   state_ = State::greeting;
   hello_again_ = now + std::min<MonoTime::duration>(kHelloPatience, lease_ / 2);
   actions.send.emplace_back(Hello{identity_.name, identity_.incarnation, identity_.state_id, PIPEKIT_VERSION,
-                                  identity_.host, identity_.slots, draining_, identity_.tags, last_assignment_,
+                                  identity_.host, identity_.slots, draining_, identity_.tags, highest_assignment(),
                                   listing()});
 }
 
 void Session::beat(Actions& actions, MonoTime now) {
   unanswered_[++beats_] = now;
   next_beat_ = now + interval_;
-  actions.send.emplace_back(Heartbeat{beats_, draining_, last_assignment_, listing()});
+  actions.send.emplace_back(Heartbeat{beats_, draining_, highest_assignment(), listing()});
 }
 
 Actions Session::on_message(const BrokerToWorker& message, MonoTime now) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "shared/clock.h"
+#include "shared/planted_fault.h"
 #include "shared/protocol.h"
 
 namespace pipekit::worker {
@@ -69,6 +70,9 @@ class Session {
   void say_hello(Actions& actions, MonoTime now, bool new_socket);
   void beat(Actions& actions, MonoTime now);
   [[nodiscard]] std::vector<RunKey> listing() const;
+  [[nodiscard]] Epoch highest_assignment() const {
+    return PLANTED("hello_without_assignment_number") ? Epoch{} : last_assignment_;
+  }
   void on(Actions& actions, const Welcome& welcome, MonoTime now);
   void on(Actions& actions, const HelloRefused& refused, MonoTime now);
   void on(Actions& actions, const HelloWanted&, MonoTime now);
@@ -81,7 +85,7 @@ class Session {
   void on(Actions& actions, const BrokerLeaving&, MonoTime now);
   void refuse(Actions& actions, const Assignment& assignment, const std::string& why, MonoTime now);
   // Processes need a moment to die: they are killed this long before the lease ends.
-  [[nodiscard]] MonoTime::duration margin() const { return lease_ / 10; }
+  [[nodiscard]] MonoTime::duration margin() const { return PLANTED("lease_margin_negative") ? -lease_ : lease_ / 10; }
 
   Identity identity_;
   State state_ = State::greeting;

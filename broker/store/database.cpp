@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "shared/planted_fault.h"
 #include "shared/unique_fd.h"
 
 namespace pipekit::store {
@@ -112,6 +113,7 @@ Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
   if (writes) {
     // auto_vacuum only takes effect before the first table.
     execute_script("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+    if (PLANTED("reply_before_commit")) execute_script("PRAGMA synchronous=OFF");
     execute_script("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;");
   } else {
     execute_script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");

@@ -88,12 +88,12 @@ TEST_F(RunEnd, keeps_its_backoff_over_a_restart) {
   EXPECT_EQ(status(key.run), "running");
 }
 
-TEST_F(RunEnd, does_not_wait_for_ever_when_the_clock_was_put_back) {
+TEST_F(RunEnd, waits_no_longer_than_its_backoff_when_the_clock_was_put_back) {
   const auto key = begun("twice");
   w1.finish(key, "error", "none", "x");
   wall -= std::chrono::hours{24 * 365};
   restart();
-  EXPECT_LE(*turn().wake, now + std::chrono::hours{1});
+  EXPECT_EQ(turn().wake, now + seconds{10});
   EXPECT_EQ(status(key.run), "queued");
 }
 

@@ -112,6 +112,17 @@ TEST_F(Submit, is_answered_again_when_it_comes_again) {
   EXPECT_EQ(ask(run_request("orders", 2)).error->code, "already_running");
 }
 
+TEST_F(Submit, is_recognised_although_the_clock_was_set_before_a_restart) {
+  const auto first = ask(run_request("orders", 1));
+  done("cancel", {{"run_id", first.body["run_id"]}});
+  for (const auto by : {std::chrono::hours{5}, std::chrono::hours{-9}}) {
+    wall += by;
+    restart();
+    EXPECT_EQ(ask(run_request("orders", 1)).body, first.body);
+  }
+  EXPECT_EQ(count("SELECT count(*) FROM run_log"), 1);
+}
+
 TEST_F(Submit, is_answered_again_within_one_turn) {
   TurnInput input;
   for (int i = 0; i < 2; ++i) {

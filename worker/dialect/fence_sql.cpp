@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shared/planted_fault.h"
 #include "worker/dialect/quoting.h"
 
 namespace pipekit::worker {
@@ -88,11 +89,13 @@ std::string FenceSql::touch(const FenceKey& key) const {
 }
 
 std::string FenceSql::record_merge(const FenceKey& key, const MergePlan& plan) const {
-  const auto guard = fmt::format("SELECT epoch FROM {} WHERE {} AND closed = 0 AND (SELECT count(*) FROM {}) = {}",
-                                 engine_.fence, mine(key), plan.staging.sql, plan.staged_rows);
+  auto guard = fmt::format("SELECT epoch FROM {} WHERE {} AND closed = 0 AND (SELECT count(*) FROM {}) = {}",
+                           engine_.fence, mine(key), plan.staging.sql, plan.staged_rows);
+  if (PLANTED("fence_not_checked")) guard = fmt::format("SELECT {}", key.epoch);
+  const auto run = PLANTED("merged_row_not_written") ? -key.epoch : key.run;
   return fmt::format(
       "INSERT INTO {} (store, module, run, epoch, row_count, merged_at) VALUES ({}, {}, {}, ({}), {}, {})",
-      engine_.merged, lit(key.store), lit(key.module), key.run, guard, plan.staged_rows, engine_.now);
+      engine_.merged, lit(key.store), lit(key.module), run, guard, plan.staged_rows, engine_.now);
 }
 
 std::string delete_matching(const MergePlan& plan) {

@@ -1,0 +1,52 @@
+// What goes wrong in a world, drawn as time goes by: processes die, stop and come back; the network is cut and heals;
+// clocks are set; disks fill; servers are slow, end sessions, and lose answers.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tests/simulation/simulated_broker.h"
+#include "tests/simulation/simulated_client.h"
+#include "tests/simulation/simulated_worker.h"
+
+namespace pipekit::simulation {
+
+class Faults {
+ public:
+  Faults(World& world, Network& network, SimulatedBroker& broker,
+         std::vector<std::unique_ptr<SimulatedWorker>>& workers, Destinations& destinations,
+         std::vector<std::unique_ptr<Tail>>& tails)
+      : world_(world),
+        network_(network),
+        broker_(broker),
+        workers_(workers),
+        destinations_(destinations),
+        tails_(tails) {}
+
+  // `badness`: in a thousand; 0 is a perfect world.
+  void begin(int64_t badness, MonoTime until);
+  void heal();
+
+ private:
+  void next();
+  void strike();
+  void strike_broker();
+  void strike_worker(SimulatedWorker& worker);
+  // Where it hurts most: just after this attempt has asked its destination for something.
+  void strike_attempt(RunKey key);
+  void strike_wire(Wire& wire);
+  void set_clock(HostClock& clock);
+  void later(MonoTime::duration delay, std::function<void()> what);
+
+  World& world_;
+  Network& network_;
+  SimulatedBroker& broker_;
+  std::vector<std::unique_ptr<SimulatedWorker>>& workers_;
+  Destinations& destinations_;
+  std::vector<std::unique_ptr<Tail>>& tails_;
+  int64_t badness_ = 0;
+  MonoTime until_{};
+  bool healed_ = false;
+};
+
+}  // namespace pipekit::simulation

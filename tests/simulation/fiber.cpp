@@ -1,0 +1,113 @@
+#include "tests/simulation/fiber.h"
+
+#include <utility>
+#include <vector>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace pipekit::simulation {
+namespace {
+
+constexpr size_t kStackBytes = size_t{512} * 1024;  // pages that are not touched cost nothing
+
+Fiber* running = nullptr;
+
+void leave([[maybe_unused]] void** fake, [[maybe_unused]] const void* stack, [[maybe_unused]] size_t size) {
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_start_switch_fiber(fake, stack, size);
+#endif
+}
+
+void arrive([[maybe_unused]] void* fake, [[maybe_unused]] const void** from, [[maybe_unused]] size_t* size) {
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_finish_switch_fiber(fake, from, size);
+#endif
+}
+
+std::vector<std::unique_ptr<char[]>>& spare_stacks() {
+  static std::vector<std::unique_ptr<char[]>> stacks;
+  return stacks;
+}
+
+}  // namespace
+
+Fiber::Fiber(std::function<void()> body) : body_(std::move(body)) {
+  auto& spare = spare_stacks();
+  if (spare.empty()) {
+    stack_ = std::make_unique_for_overwrite<char[]>(kStackBytes);
+  } else {
+    stack_ = std::move(spare.back());
+    spare.pop_back();
+  }
+  ::getcontext(&here_);
+  here_.uc_stack.ss_sp = stack_.get();
+  here_.uc_stack.ss_size = kStackBytes;
+  here_.uc_link = nullptr;
+  ::makecontext(&here_, &Fiber::enter, 0);
+}
+
+Fiber::~Fiber() {
+  kill();
+  spare_stacks().push_back(std::move(stack_));
+}
+
+void Fiber::enter() {
+  auto* self = running;
+  arrive(nullptr, &self->caller_stack_, &self->caller_size_);
+  self->run();
+  leave(nullptr, self->caller_stack_, self->caller_size_);
+  ::swapcontext(&self->here_, &self->caller_);  // never comes back
+}
+
+void Fiber::run() {
+  try {
+    body_();
+  } catch (const Dead&) {
+    // Its process was killed: nobody hears of it.
+  } catch (...) {
+    error_ = std::current_exception();
+  }
+  body_ = nullptr;
+  done_ = true;
+}
+
+void Fiber::switch_to() {
+  auto* before = std::exchange(running, this);
+  started_ = true;
+  void* fake = nullptr;
+  leave(&fake, stack_.get(), kStackBytes);
+  ::swapcontext(&caller_, &here_);
+  arrive(fake, nullptr, nullptr);
+  running = before;
+}
+
+void Fiber::resume() {
+  if (done_) return;
+  switch_to();
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void Fiber::kill() {
+  if (done_) return;
+  dead_ = true;
+  if (!started_) {
+    body_ = nullptr;
+    done_ = true;
+    return;
+  }
+  switch_to();
+  error_ = nullptr;
+}
+
+void Fiber::suspend() {
+  auto* self = running;
+  void* fake = nullptr;
+  leave(&fake, self->caller_stack_, self->caller_size_);
+  ::swapcontext(&self->here_, &self->caller_);
+  arrive(fake, &self->caller_stack_, &self->caller_size_);
+  if (self->dead_) throw Dead{};
+}
+
+}  // namespace pipekit::simulation

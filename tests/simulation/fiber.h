@@ -1,0 +1,47 @@
+// A thread of the simulated programs: code that blocks, run in turns with everything else on one real thread. Where it
+// would block it calls suspend(); whoever has what it waits for calls resume().
+#pragma once
+
+#include <ucontext.h>
+
+#include <exception>
+#include <functional>
+#include <memory>
+
+namespace pipekit::simulation {
+
+class Fiber {
+ public:
+  // Thrown by suspend() when the process of the fiber is dead: unwinds it. No std::exception, so nobody catches it.
+  struct Dead {};
+
+  explicit Fiber(std::function<void()> body);
+  ~Fiber();  // kills it
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+
+  // Until it suspends or ends. Rethrows what it ended with.
+  void resume();
+  void kill();
+  [[nodiscard]] bool done() const { return done_; }
+  static void suspend();
+
+ private:
+  static void enter();
+  void run();
+  void switch_to();
+
+  using Stack = std::unique_ptr<char[]>;
+  std::function<void()> body_;
+  Stack stack_;
+  ucontext_t here_{};
+  ucontext_t caller_{};
+  bool started_ = false;
+  bool done_ = false;
+  bool dead_ = false;
+  std::exception_ptr error_;
+  const void* caller_stack_ = nullptr;  // for the address sanitizer
+  size_t caller_size_ = 0;
+};
+
+}  // namespace pipekit::simulation
