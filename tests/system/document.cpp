@@ -29,7 +29,7 @@ class Reader {
         std::get<DocumentFile>(steps_.back()).content += line + "\n";
       } else if (line.starts_with(kIndent)) {
         terminal(line.substr(kIndent.size()));
-      } else {
+      } else if (!line.empty()) {
         in_output_ = false;
       }
     }
@@ -76,6 +76,7 @@ std::string comparable(std::string line) {
       {std::regex(R"(\b\d+(\.\d+)? ?(ms|s|m|h|d)\b( \d+ ?(ms|s|m|h)\b)*)"), "SPAN"},
       {std::regex(R"(duration_ms=\d+)"), "duration_ms=N"},
       {std::regex(R"(_[0-9a-f]{8}_)"), "_HASH_"},
+      {std::regex(R"((?: *[^ ]+| +)…$)"), " CUT"},
       {std::regex(R"( {2,})"), "  "},
       {std::regex(R"(^ +| +$)"), ""},
   };

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -30,6 +31,12 @@ std::string on_screen(const std::string& text) {
     screen += (over == std::string::npos ? line : line.substr(over + 3)) + "\n";
   }
   return screen;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
 }
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -61,7 +68,7 @@ class Document : public ::testing::TestWithParam<const char*> {
                    "SHELL=/bin/bash", "COMMAND=" + here(step.command)};
     const auto result =
         run_program("/usr/bin/script", {"-qec", "stty cols 80; eval \"$COMMAND\"", "/dev/null"}, options);
-    const auto out = replaced(on_screen(result.out), place() + "/", "/tmp/");
+    const auto out = replaced(replaced(on_screen(result.out), place() + "/", "/tmp/"), host_name(), "vm");
     EXPECT_EQ(result.exit_code, step.exit_code) << GetParam() << ":" << step.line << ": " << step.command << "\n"
                                                 << out;
     const auto shown = comparable_lines(joined(step.output));
