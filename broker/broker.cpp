@@ -22,6 +22,7 @@ constexpr Millis kRequestMemory{Retention::kRequests};
 constexpr int64_t kPurgeEvery = 1000;
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
+constexpr size_t kMostSteps = 1000;       // of one attempt
 constexpr size_t kLongestName = 200;      // of a client, a user, a worker
 
 bool one_of(const std::string& word, std::initializer_list<const char*> words) {
@@ -32,9 +33,13 @@ bool one_of(const std::string& word, std::initializer_list<const char*> words) {
 bool is_sound(const Fact& fact) {
   if (const auto* log = std::get_if<fact::Log>(&fact.body)) return log->lines.size() <= kMostLines;
   const auto* finished = std::get_if<fact::Finished>(&fact.body);
-  return finished == nullptr || (one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
+  return finished == nullptr || (finished->steps.size() <= kMostSteps &&
+                                 one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
                                  one_of(finished->outcome, {"none", "merged", "not_merged", "unknown"}));
 }
+
+const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
+                     "an operator allows one: pipekit-ctl keys allow NAME --role ROLE --public-key KEY"};
 
 WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
 
@@ -56,6 +61,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       scheduler_(db, groups_),
       retention_(db, settings_, now, wall),
       tails_(store::events::last_seq(db)),
+      access_(db),
       tasks_(to_ms(wall)),
       started_at_(wall),
       started_(now) {
@@ -94,7 +100,15 @@ void Broker::on_worker_frame(Turn& turn, const Received& received) {
     turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
     return;
   }
-  std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
+  const auto client = access_.client(received.key);
+  const auto refusal = client ? refusal_of_worker(*client) : std::optional(kRevoked);
+  if (refusal) {
+    ++refused_;
+    return turn.to_worker(received.peer, HelloRefused{to_wire(*refusal)});
+  }
+  // A socket speaks for one worker, and that one for one key.
+  if (const auto* worker = workers_.by_peer(received.peer); worker != nullptr && worker->key != received.key) return;
+  std::visit([&](const auto& m) { on(turn, received, m); }, *message);
 }
 
 void Broker::on_client_frame(Turn& turn, const Received& received) {
@@ -103,24 +117,56 @@ void Broker::on_client_frame(Turn& turn, const Received& received) {
     ++malformed_;
     return refuse(turn, received.peer, 0, message.error());
   }
-  std::visit([&](const auto& m) { on(turn, received.peer, m); }, *message);
+  std::visit([&](const auto& m) { on(turn, received, m); }, *message);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
+std::optional<Client> Broker::known_client(Turn& turn, const Received& from, int64_t number) {
+  auto client = access_.client(from.key);
+  if (client) return client;
+  ++refused_;
+  refuse(turn, from.peer, number, kRevoked);
+  return std::nullopt;
+}
+
+void Broker::settle_keys(Turn& turn) {
+  access_.reload();
+  const auto allowed = [&](const std::string& key) { return access_.admits(key); };
+  tails_.keep_only(allowed);
+  std::vector<std::string> cut;
+  for (const auto& [name, worker] : workers_.all()) {
+    if (!worker.peer.empty() && !worker.key.empty() && !allowed(worker.key)) cut.push_back(name);
+  }
+  for (const auto& name : cut) {
+    auto& worker = *workers_.by_name(name);
+    turn.to_worker(worker.peer, HelloRefused{to_wire(kRevoked)});
+    workers_.cut_off(worker);
+  }
+}
+
+void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
   const bool oversized = hello.name.size() > kLongestName || hello.slots > static_cast<int64_t>(kMostAttempts) ||
                          hello.attempts.size() > kMostAttempts;
   if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1 || oversized) {
     ++malformed_;
-    turn.to_worker(peer, HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
+    turn.to_worker(from.peer,
+                   HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
     return;
   }
-  const auto admission = workers_.admit(hello, peer, turn.now, turn.wall);
+  const auto admission = workers_.admit(hello, from, turn.now, turn.wall);
+  if (admission == Workers::Admission::other_key) {
+    ++refused_;
+    turn.to_worker(from.peer,
+                   HelloRefused{{"refused", fmt::format("the name {} belongs to a worker with another key", hello.name),
+                                 "choose another --name, or revoke that key first"}});
+    return;
+  }
   if (admission == Workers::Admission::name_in_use) {
     const auto* other = workers_.by_name(hello.name);
     turn.to_worker(
-        peer, HelloRefused{{"name_in_use",
-                            fmt::format("another worker named {} (on {}) may still be alive", hello.name, other->host),
-                            "stop that one, or wait until its lease ends; or choose another --name"}});
+        from.peer,
+        HelloRefused{{"name_in_use",
+                      fmt::format("another worker named {} (on {}) may still be alive", hello.name, other->host),
+                      "stop that one, or wait until its lease ends; or choose another --name"}});
     return;
   }
   auto* worker = workers_.by_name(hello.name);
@@ -136,35 +182,35 @@ void Broker::on(Turn& turn, const std::string& peer, const Hello& hello) {
       task_failed(turn, asker, "worker " + hello.name + " was restarted");
     }
   }
-  turn.to_worker(peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
+  turn.to_worker(from.peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
   runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat) {
-  auto* worker = workers_.by_peer(peer);
-  if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+void Broker::on(Turn& turn, const Received& from, const Heartbeat& heartbeat) {
+  auto* worker = workers_.by_peer(from.peer);
+  if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
   if (heartbeat.attempts.size() > kMostAttempts) {
     ++malformed_;
     return;
   }
   workers_.heard(*worker, heartbeat, turn.now);
-  turn.to_worker(peer, HeartbeatAck{heartbeat.number});
+  turn.to_worker(from.peer, HeartbeatAck{heartbeat.number});
   runs_.on_listing(turn, *worker, heartbeat.attempts, heartbeat.last_assignment);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Fact& fact) {
-  auto* worker = workers_.by_peer(peer);
-  if (worker == nullptr) return turn.to_worker(peer, HelloWanted{});
+void Broker::on(Turn& turn, const Received& from, const Fact& fact) {
+  auto* worker = workers_.by_peer(from.peer);
+  if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
   if (!is_sound(fact)) {
     ++malformed_;
-    turn.to_worker(peer, HelloRefused{{"malformed", "a fact with words or a size that no worker has", ""}});
+    turn.to_worker(from.peer, HelloRefused{{"malformed", "a fact with words or a size that no worker has", ""}});
     return;
   }
   runs_.on_fact(turn, *worker, fact);
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
-  const auto* worker = workers_.by_peer(peer);
+void Broker::on(Turn& turn, const Received& from, const TaskResult& result) {
+  const auto* worker = workers_.by_peer(from.peer);
   if (worker == nullptr) return;
   const auto asker = tasks_.end(result.id);
   if (!asker || asker->worker != worker->name) return;
@@ -173,8 +219,8 @@ void Broker::on(Turn& turn, const std::string& peer, const TaskResult& result) {
   turn.to_client(asker->peer, std::move(reply));
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Goodbye&) {
-  auto* worker = workers_.by_peer(peer);
+void Broker::on(Turn& turn, const Received& from, const Goodbye&) {
+  auto* worker = workers_.by_peer(from.peer);
   if (worker == nullptr) return;
   // It leaves with nothing running: what was on its way to it has not been begun.
   runs_.on_listing(turn, *worker, {}, Epoch{INT64_MAX});
@@ -195,7 +241,10 @@ void Broker::refuse(Turn& turn, const std::string& peer, int64_t number, const E
   turn.to_client(peer, Reply{number, to_wire(error), std::move(body)});
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
+void Broker::on(Turn& turn, const Received& from, Request request) {
+  const auto& peer = from.peer;
+  const auto client = known_client(turn, from, request.number);
+  if (!client) return;
   const bool oversized =
       request.client.size() > kLongestName || request.user.size() > kLongestName || request.verb.size() > kLongestName;
   if (request.client.empty() || request.number < 1 || !request.args.is_object() || oversized) {
@@ -203,8 +252,13 @@ void Broker::on(Turn& turn, const std::string& peer, const Request& request) {
     return refuse(turn, peer, request.number,
                   {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
   }
+  if (const auto refusal = refusal_of_verb(*client, request.verb)) {
+    ++refused_;
+    return refuse(turn, peer, request.number, *refusal);
+  }
+  if (!client->local()) request.user = client->name;
   if (queries::knows(request.verb)) {
-    turn.reads.push_back({peer, request, queries::needs_live(request.verb) ? live(turn) : Json(), to_ms(turn.wall)});
+    turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall)});
     return;
   }
   if (one_of(request.verb, {"connection.test", "module.preview", "module.take_over"})) {
@@ -267,6 +321,7 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
   savepoint.release();
   modules_.settle();
   if (context.schedules_changed) scheduler_.reload(turn.wall);
+  if (context.keys_changed) settle_keys(turn);
   turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
 }
 
@@ -282,9 +337,15 @@ void Broker::remember(Turn& turn, const Request& request, const Json& body) {
           to_ms(turn.wall), store::Blob{body.dump()});
 }
 
-void Broker::on(Turn& turn, const std::string& peer, const TailRequest& request) {
-  if (tails_.park(peer, request, turn.now) == Tails::Parking::from_store)
-    turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
+void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
+  const auto client = known_client(turn, from, request.number);
+  if (!client) return;
+  if (const auto refusal = refusal_of_tail(*client)) {
+    ++refused_;
+    return refuse(turn, from.peer, request.number, *refusal);
+  }
+  if (tails_.park(from.peer, request, turn.now, from.key) == Tails::Parking::from_store)
+    turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall)});
 }
 
 Result<Task> Broker::task_for(Turn& turn, const Request& request) {
@@ -346,12 +407,8 @@ void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& requ
     add(task->module->dest);
     for (const auto& watermark : task->module->watermarks) add(watermark.connection);
   }
-  const auto has_tags = [&](const Worker& worker) {
-    return std::ranges::all_of(
-        tags, [&](const auto& tag) { return std::ranges::find(worker.tags, tag) != worker.tags.end(); });
-  };
   for (const auto& [name, worker] : workers_.all()) {
-    if (!has_tags(worker) || !workers_.assignable(worker, turn.now)) continue;
+    if (!has_tags(worker.tags, tags) || !workers_.assignable(worker, turn.now)) continue;
     const auto id = tasks_.begin(request, peer, name, turn.now);
     if (!id) return;
     task->id = *id;
@@ -416,6 +473,21 @@ std::vector<Outgoing> Broker::farewell() const {
   return sends;
 }
 
+Json Broker::live_for(const Turn& turn, const Request& request) const {
+  switch (queries::needs_live(request.verb)) {
+    case queries::Live::all:
+      return live(turn);
+    case queries::Live::run: {
+      const auto id = request.args.find("id");
+      const bool named = id != request.args.end() && id->is_number_integer();
+      return named ? runs_.live_json(RunId{id->get<int64_t>()}, turn.now) : Json();
+    }
+    case queries::Live::none:
+      break;
+  }
+  return {};
+}
+
 std::string Broker::store_id() const {
   return db_.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("");
 }
@@ -423,8 +495,11 @@ std::string Broker::store_id() const {
 Json Broker::live(const Turn& turn) const {
   auto workers = Json::array();
   for (const auto& [name, worker] : workers_.all()) {
+    const auto worker_silence = std::chrono::floor<Millis>(turn.now - worker.heard);
     workers.push_back({{"name", name},
-                       {"state", worker.peer.empty() ? "expected" : "connected"},
+                       {"state", worker.peer.empty()                 ? "expected"
+                                 : workers_.silent(worker, turn.now) ? "silent"
+                                                                     : "connected"},
                        {"slots", worker.slots},
                        {"busy", runs_.busy_slots(name)},
                        {"tags", worker.tags},
@@ -433,7 +508,7 @@ Json Broker::live(const Turn& turn) const {
                        {"incarnation", worker.incarnation},
                        {"draining", worker.draining},
                        {"joined_at", to_iso(worker.joined_at)},
-                       {"seen_at", to_iso(turn.wall - std::chrono::floor<Millis>(turn.now - worker.heard))}});
+                       {"seen_at", worker.peer.empty() ? Json() : Json(to_iso(turn.wall - worker_silence))}});
   }
   return {{"broker",
            {{"version", PIPEKIT_VERSION},
@@ -448,11 +523,12 @@ Json Broker::live(const Turn& turn) const {
             {"live_attempts", runs_.live_attempts()},
             {"open_tails", tails_.open()},
             {"malformed_frames", malformed_},
+            {"refused", refused_},
             {"turn_us", turn_time_.json_us()},
             {"commit_us", commit_time_.json_us()},
             {"last_seq", tails_.last()}}},
           {"workers", workers},
-          {"live", runs_.live_json()}};
+          {"live", runs_.live_json(turn.now)}};
 }
 
 }  // namespace pipekit

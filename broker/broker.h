@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/access.h"
 #include "broker/commands.h"
 #include "broker/group_flow.h"
 #include "broker/metrics.h"
@@ -27,6 +28,8 @@ struct BrokerConfig {
   Millis lease{60'000};
   std::string control_endpoint;
   std::string worker_endpoint;
+  std::optional<KeyPair> keys{};  // given: tcp endpoints are encrypted, and ask who is there
+  std::string local_endpoint{};   // beside an encrypted control_endpoint: for who allows the first key; "": none
 };
 
 struct TurnInput {
@@ -54,6 +57,10 @@ class Broker {
   // Throws StoreError when it cannot be made durable: nothing of it may be sent, and the process has to end.
   TurnOutput turn(TurnInput input);
 
+  // For the handshake of an encrypted socket.
+  [[nodiscard]] bool admits(const std::string& public_key) const { return access_.admits(public_key); }
+  void add_refused(int64_t handshakes) { refused_ += handshakes; }
+
   // Last words to everybody who waits for this broker.
   [[nodiscard]] std::vector<Outgoing> farewell() const;
 
@@ -63,13 +70,18 @@ class Broker {
   void on_worker_frame(Turn& turn, const Received& received);
   void on_client_frame(Turn& turn, const Received& received);
 
-  void on(Turn& turn, const std::string& peer, const Hello& hello);
-  void on(Turn& turn, const std::string& peer, const Heartbeat& heartbeat);
-  void on(Turn& turn, const std::string& peer, const Fact& fact);
-  void on(Turn& turn, const std::string& peer, const TaskResult& result);
-  void on(Turn& turn, const std::string& peer, const Goodbye&);
-  void on(Turn& turn, const std::string& peer, const Request& request);
-  void on(Turn& turn, const std::string& peer, const TailRequest& request);
+  void on(Turn& turn, const Received& from, const Hello& hello);
+  void on(Turn& turn, const Received& from, const Heartbeat& heartbeat);
+  void on(Turn& turn, const Received& from, const Fact& fact);
+  void on(Turn& turn, const Received& from, const TaskResult& result);
+  void on(Turn& turn, const Received& from, const Goodbye&);
+  void on(Turn& turn, const Received& from, Request request);
+  void on(Turn& turn, const Received& from, const TailRequest& request);
+
+  // Who sent the frame, if the key is allowed; a refusal has been answered and counted.
+  std::optional<Client> known_client(Turn& turn, const Received& from, int64_t number);
+  // After a key was allowed or revoked: who lost its own is cut off, whatever it is doing.
+  void settle_keys(Turn& turn);
 
   // What was answered before is answered again.
   bool answered_again(Turn& turn, const std::string& peer, const Request& request);
@@ -86,6 +98,7 @@ class Broker {
   void commit(Turn& turn);
   void answer_tails(Turn& turn);
   [[nodiscard]] std::optional<MonoTime> next_wake(const TurnInput& input) const;
+  [[nodiscard]] Json live_for(const Turn& turn, const Request& request) const;
   [[nodiscard]] std::string store_id() const;
   [[nodiscard]] Json live(const Turn& turn) const;
 
@@ -99,10 +112,12 @@ class Broker {
   Scheduler scheduler_;
   Retention retention_;
   Tails tails_;
+  Access access_;
   Tasks tasks_;
   Durations turn_time_;
   Durations commit_time_;
   int64_t malformed_ = 0;
+  int64_t refused_ = 0;  // handshakes and frames of keys that are not allowed, or not that
   WallTime started_at_;
   MonoTime started_;
 

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "broker/access.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
+#include "broker/why.h"
 
 namespace pipekit::commands {
 namespace {
@@ -299,42 +301,30 @@ Result<Json> cancel(Context& c) {
   return Json{{"cancelled", ids}};
 }
 
-Json reason(const char* code, const std::string& words) { return {{"code", code}, {"text", words}}; }
-
-Json why_run(Context& c, RunId run) {
-  const auto status = store::runs::status_of(c.db, run);
-  if (*status == "running") return reason("running", fmt::format("run {} is running", run.value));
-  if (*status != "queued") {
-    auto words = fmt::format("run {} has ended: {}", run.value, *status);
-    if (const auto error = store::runs::error_of(c.db, run); !error.empty()) words += ": " + error;
-    return reason("ended", words);
-  }
-  const auto blocked = c.runs.blocked_by(run, c.turn.now);
-  return reason("queued",
-                fmt::format("run {} is queued: {}", run.value, blocked.empty() ? "it starts at once" : blocked));
-}
-
 Result<Json> why(Context& c) {
   c.discard = true;
-  auto reasons = Json::array();
-  if (const auto id = argument(c, "run_id"); id.is_number_integer()) {
-    const RunId run{id.get<int64_t>()};
-    if (!store::runs::status_of(c.db, run)) {
-      return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", run.value)};
-    }
-    reasons.push_back(why_run(c, run));
-    return Json{{"reasons", reasons}};
+  Why why(c.db, c.modules, c.runs, c.turn.now, c.turn.wall);
+  if (const auto id = argument(c, "run_id"); id.is_number_integer()) return why.of_run(RunId{id.get<int64_t>()});
+  if (const auto id = argument(c, "group_run_id"); id.is_number_integer()) {
+    return why.of_group_run(GroupRunId{id.get<int64_t>()});
   }
-  const auto module = c.modules.find(argument(c, "module"));
-  if (!module) return module.error();
-  if (!module->enabled) reasons.push_back(reason("disabled", "module " + module->definition->name + " is disabled"));
-  const auto holder = store::runs::holder(c.db, module->id);
-  if (holder) reasons.push_back(why_run(c, holder->run));
-  if (reasons.empty()) reasons.push_back(reason("idle", "nothing holds it, and no run of it is asked for"));
-  if (!holder) {
-    if (const auto last = store::runs::last_of(c.db, module->id)) reasons.push_back(why_run(c, *last));
-  }
-  return Json{{"reasons", reasons}};
+  return why.of_module(argument(c, "module"));
+}
+
+Result<Json> keys_allow(Context& c) {
+  auto key = allow_key(c.db, args(c), c.request.user, c.turn.wall);
+  if (!key) return key;
+  c.keys_changed = true;
+  audit(c, name_in(*key), nullptr, *key);
+  return key;
+}
+
+Result<Json> keys_revoke(Context& c) {
+  auto key = revoke_key(c.db, text(c, "name"));
+  if (!key) return key;
+  c.keys_changed = true;
+  audit(c, name_in(*key), *key, nullptr);
+  return key;
 }
 
 const std::map<std::string, Handler>& table() {
@@ -369,6 +359,8 @@ const std::map<std::string, Handler>& table() {
       {"apply", apply},
       {"diff", diff},
       {"settings.set", settings_set},
+      {"keys.allow", keys_allow},
+      {"keys.revoke", keys_revoke},
       {"run", run},
       {"run_group", run_group},
       {"cancel", cancel},

@@ -24,6 +24,7 @@ struct Context {
   // Set by the handler:
   bool discard = false;  // roll back although it succeeded (diff, dry runs, questions)
   bool schedules_changed = false;
+  bool keys_changed = false;
   Json problems = nullptr;  // body of a refusal
 };
 

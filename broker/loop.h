@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "broker/read_thread.h"
+#include "broker/zap.h"
 #include "shared/clock_set_fd.h"
 #include "shared/poller.h"
 #include "shared/signals.h"
@@ -13,7 +14,7 @@ namespace pipekit {
 
 class BrokerLoop {
  public:
-  // Binds both endpoints; throws zmq::error_t when one cannot be bound.
+  // Binds both endpoints; throws EndpointError when one cannot be bound.
   BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals);
 
   // Until a signal. Throws what makes going on impossible.
@@ -22,8 +23,11 @@ class BrokerLoop {
  private:
   TurnInput gather(MonoTime woken, MonoTime::duration stall);
   void send(const Outgoing& outgoing);
+  void to_client(const std::string& peer, const Frames& frames);
   void forward_answers();
+  void answer_handshakes();
 
+  const store::Database& db_;
   SystemClock clock_;
   ClockSetFd clock_set_;
   SignalFd& signals_;
@@ -31,7 +35,9 @@ class BrokerLoop {
   // as a stall would never end one.
   const MonoTime::duration stall_;
   zmq::context_t context_;
+  ZapSocket zap_;  // before the sockets for which it answers
   RouterSocket control_;
+  std::optional<RouterSocket> local_;  // control, too; its peers' names begin with kLocal
   RouterSocket workers_;
   ReadThread reads_;
   Broker broker_;

@@ -20,6 +20,7 @@ struct Options {
   std::string config;
   std::string control_endpoint;
   std::string worker_endpoint;
+  std::string key_file;
   double lease_s = 60;
   std::string log_level = "info";
 };
@@ -36,18 +37,29 @@ Result<BrokerConfig> resolve(Options& options) {
   const auto workers = options.worker_endpoint.empty() ? worker_endpoint_in(options.data_dir)
                                                        : Result<std::string>(options.worker_endpoint);
   if (!workers) return workers.error();
+  BrokerConfig config;
+  if (!options.key_file.empty()) {
+    auto keys = read_key_file(options.key_file);
+    if (!keys) return keys.error();
+    config.keys = std::move(*keys);
+  }
   for (const auto& endpoint : {*control, *workers}) {
-    if (is_local(endpoint)) continue;
+    if (auto checked = check_endpoint(endpoint); !checked) return checked.error();
+    if (is_local(endpoint) || config.keys) continue;
     return Error{ErrorCode::kRefused,
                  fmt::format("{} can be reached from other hosts and would let anybody in", endpoint),
-                 "bind a loopback address or an ipc socket, and reach it through an encrypted tunnel"};
+                 "give the broker a key: pipekit-ctl keys new FILE, then --key-file FILE; or bind a loopback address"};
   }
   if (options.lease_s < 0.5 || options.lease_s > 86'400) {
     return Error{ErrorCode::kUsage, fmt::format("--lease {}: expected 0.5 to 86400 seconds", options.lease_s)};
   }
-  BrokerConfig config;
   config.lease = Millis{static_cast<int64_t>(options.lease_s * 1000)};
   config.control_endpoint = *control;
+  if (config.keys && !control->starts_with("ipc://")) {
+    const auto local = control_endpoint_in(options.data_dir);
+    if (!local) return local.error();
+    config.local_endpoint = *local;
+  }
   config.worker_endpoint = *workers;
   return config;
 }
@@ -61,7 +73,8 @@ Error cannot(std::string_view what, const std::filesystem::path& dir, int error)
 
 Result<void> make_data_dir(const std::filesystem::path& dir) {
   std::error_code failed;
-  if (std::filesystem::is_directory(dir, failed)) return {};
+  // Others may look, as into most directories: each file and socket in it is its owner's alone.
+  if (std::filesystem::is_directory(dir, failed)) return check_mode(dir, S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH);
   std::filesystem::create_directories(dir.parent_path(), failed);
   if (::mkdir(dir.c_str(), 0700) == 0 || errno == EEXIST) return {};
   return cannot("create", dir, errno);
@@ -82,11 +95,13 @@ Result<UniqueFd> lock_store(const std::filesystem::path& dir) {
 int serve(const std::filesystem::path& dir, const BrokerConfig& config) {
   SignalFd signals;
   if (auto made = make_data_dir(dir); !made) return report(made.error());
+  if (auto tight = check_mode(dir / "pipekit.db"); !tight) return report(tight.error());
   const auto lock = lock_store(dir);
   if (!lock) return report(lock.error());
   store::Database db(dir / "pipekit.db", store::Database::Mode::read_write);
   if (auto migrated = store::migrate(db); !migrated) return report(migrated.error());
   BrokerLoop loop(db, config, signals);
+  if (config.keys) spdlog::info("this broker's public key is {}", config.keys->public_key);
   spdlog::info("pipekit-broker {} serves {}: control {}, workers {}", PIPEKIT_VERSION, db.file().string(),
                config.control_endpoint, config.worker_endpoint);
   loop.run();
@@ -109,12 +124,15 @@ int run(int argc, char** argv) {
       "for pipekit-ctl (tcp://127.0.0.1:7601)");
   add("worker_endpoint", "--worker-endpoint", options.worker_endpoint, "PIPEKIT_WORKER_ENDPOINT",
       "for workers (tcp://127.0.0.1:7602)");
+  add("key_file", "--key-file", options.key_file, "PIPEKIT_KEY_FILE",
+      "this broker's key (pipekit-ctl keys new): tcp endpoints are encrypted and ask for keys");
   add("lease_s", "--lease", options.lease_s, "PIPEKIT_LEASE", "seconds that a silent worker keeps its runs (60)");
   add("log_level", "--log-level", options.log_level, "PIPEKIT_LOG_LEVEL", "trace, debug, info, warning, error, off");
   if (const auto ended = parse_options(app, argc, argv, options.config, keys)) return *ended;
   if (auto opened = open_log("broker", options.log_level); !opened) return report(opened.error());
   const auto config = resolve(options);
   if (!config) return report(config.error());
+  ::umask(S_IRWXG | S_IRWXO);  // sockets too: who can connect to one has every right
   raise_open_files();
   return serve(options.data_dir, *config);
 }
@@ -125,6 +143,9 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return pipekit::run(argc, argv);
+  } catch (const pipekit::EndpointError& refused) {
+    return pipekit::report(
+        {pipekit::ErrorCode::kUsage, refused.what(), "stop what listens there, or choose another endpoint"});
     // Faults: without the store or the sockets nothing may be promised. The service manager restarts into recovery.
   } catch (const pipekit::store::StoreError& fault) {
     return pipekit::report({pipekit::ErrorCode::kUnexpected, fault.what(), fault.hint()});

@@ -7,8 +7,10 @@
 #include <map>
 #include <set>
 
+#include "broker/access.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
+#include "broker/next_fire.h"
 #include "broker/schedule.h"
 #include "broker/settings.h"
 #include "broker/store/events.h"
@@ -108,15 +110,33 @@ Json attempts_of(Database& db, std::optional<int64_t> epoch) {
   while (epoch) {
     auto rows = db.query(
         "SELECT id AS epoch, number, reconcile, worker, state, status, outcome, error, row_count, assigned_at,"
-        " started_at, ended_at, previous FROM attempt WHERE id = ?",
+        " started_at, ended_at, previous, steps_json, assigned_at AS assigned_ms, ended_at AS ended_ms FROM attempt "
+        "WHERE id = ?",
         *epoch);
     if (!rows.next()) break;
     auto object = row_object(rows);
     epoch = object["previous"].is_null() ? std::nullopt : std::optional(object["previous"].get<int64_t>());
+    object["steps"] = Json::parse(object["steps_json"].get<std::string>());
     object.erase("previous");
+    object.erase("steps_json");
     list.insert(list.begin(), std::move(object));
   }
   return list;
+}
+
+// Before an attempt's own steps, how long the run waited for it: since it was queued, or since the attempt before.
+void add_queue_step(Json& attempts, int64_t queued_at) {
+  auto since = queued_at;
+  for (auto& attempt : attempts) {
+    const auto assigned = attempt["assigned_ms"].get<int64_t>();
+    const Json wait = {{"name", "queue"},
+                       {"started_at", to_iso(from_ms(since))},
+                       {"duration_ms", std::max<int64_t>(assigned - since, 0)}};
+    attempt["steps"].insert(attempt["steps"].begin(), wait);
+    if (!attempt["ended_ms"].is_null()) since = attempt["ended_ms"];
+    attempt.erase("assigned_ms");
+    attempt.erase("ended_ms");
+  }
 }
 
 Json log_lines(Database& db, int64_t run, int64_t after, int64_t bytes, int64_t& next) {
@@ -161,15 +181,15 @@ std::string live_log(Database& db, int64_t run) {
   return head + tail;
 }
 
-Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
+Result<Json> runs_show(Database& db, const ReadJob& job, const Json& args) {
   const auto id = required_id(args);
   if (!id) return id.error();
-  auto rows =
-      db.query(fmt::format("SELECT {}, r.resolved_source_sql, r.merge_sql, r.jrunner_stdout, r.jrunner_stderr,"
-                           " r.hook_log, r.last_epoch, r.set_json, r.cancel_requested, r.queued_seq FROM run_log"
-                           " r LEFT JOIN attempt a ON a.id = r.last_epoch WHERE r.id = ?",
-                           kRunColumns),
-               *id);
+  auto rows = db.query(fmt::format("SELECT {}, r.resolved_source_sql, r.merge_sql, r.jrunner_stdout, r.jrunner_stderr,"
+                                   " r.hook_log, r.last_epoch, r.set_json, r.cancel_requested, r.queued_seq,"
+                                   " r.queued_at AS queued_ms FROM run_log"
+                                   " r LEFT JOIN attempt a ON a.id = r.last_epoch WHERE r.id = ?",
+                                   kRunColumns),
+                       *id);
   if (!rows.next()) return no_run(*id);
   auto run = row_object(rows);
   run["cancel_requested"] = run["cancel_requested"] == 1;
@@ -178,6 +198,14 @@ Result<Json> runs_show(Database& db, const ReadJob&, const Json& args) {
   run["attempts"] =
       attempts_of(db, run["last_epoch"].is_null() ? std::nullopt : std::optional(run["last_epoch"].get<int64_t>()));
   run.erase("last_epoch");
+  // A step that has begun is the worker's to tell when the attempt is over; until then the broker's memory does.
+  for (auto& attempt : run["attempts"]) {
+    const bool open = attempt["ended_at"].is_null() && job.live.is_object();
+    if (open && job.live.value("epoch", int64_t{0}) == attempt["epoch"]) attempt["steps"] = job.live.at("steps");
+  }
+  add_queue_step(run["attempts"], run["queued_ms"]);
+  run.erase("queued_ms");
+  run["steps"] = run["attempts"].empty() ? Json::array() : run["attempts"].back()["steps"];
   run["live_log"] = live_log(db, *id);
   return run;
 }
@@ -241,36 +269,11 @@ Result<Json> group_runs_show(Database& db, const ReadJob&, const Json& args) {
 
 FireTime now_of(const ReadJob& job) { return std::chrono::floor<std::chrono::seconds>(from_ms(job.wall_ms)); }
 
-Result<Schedule> schedule_from(const Json& row) {
-  if (row.value("kind", "cron") == "interval") return Schedule::interval(std::chrono::seconds{row.value("every_s", 0)});
-  return Schedule::cron(row.value("cron_expr", ""), row.value("timezone", "UTC"));
-}
-
-// next_fire_at of each, null where it is disabled.
-void add_next(Json& schedules, FireTime now) {
-  for (auto& row : schedules) {
-    row["next_fire_at"] = nullptr;
-    const auto schedule = schedule_from(row);
-    if (!row.value("enabled", false) || !schedule) continue;
-    if (const auto next = schedule->next(now)) row["next_fire_at"] = to_iso(WallTime{*next});
-  }
-}
-
-void add_next_of_group(Json& group, FireTime now) {
-  add_next(group["schedules"], now);
-  group["next_fire_at"] = nullptr;
-  for (const auto& row : group["schedules"]) {
-    const auto& next = row["next_fire_at"];
-    if (next.is_null()) continue;
-    if (group["next_fire_at"].is_null() || next < group["next_fire_at"]) group["next_fire_at"] = next;
-  }
-}
-
 Result<Json> schedule_list(Database& db, const ReadJob& job, const Json& args) {
   const auto group = ref(args, "group");
   auto schedules =
       group.is_null() ? definitions::list_schedules(db) : definitions::list_parts(db, Kind::schedule, group);
-  if (schedules) add_next(*schedules, now_of(job));
+  if (schedules) add_next_fire(*schedules, now_of(job));
   return schedules;
 }
 
@@ -328,6 +331,55 @@ Result<Json> schedule_audit(Database& db, const ReadJob&, const Json& args) {
                group, integer(args, "id"), limit(args)));
 }
 
+// last_group_run_id, last_status, last_started_at, last_finished_at of each.
+void add_last_runs(Database& db, Json& groups) {
+  std::map<int64_t, Json> last;
+  auto rows = db.query(
+      "SELECT group_id, id AS last_group_run_id, status AS last_status, started_at AS last_started_at, finished_at AS"
+      " last_finished_at FROM group_run WHERE id IN (SELECT max(id) FROM group_run GROUP BY group_id)");
+  while (rows.next()) {
+    auto row = row_object(rows);
+    const auto group = row["group_id"].get<int64_t>();
+    row.erase("group_id");
+    last[group] = std::move(row);
+  }
+  for (auto& group : groups) {
+    const auto found = last.find(group["id"].get<int64_t>());
+    if (found != last.end()) group.update(found->second);
+  }
+}
+
+// SQL stands in a list of modules only where it is asked for (args.full): 5,000 modules with theirs fit into no frame.
+Result<Json> list_of(Database& db, Kind kind, const ReadJob& job, const Json& args) {
+  auto list = definitions::list(db, kind);
+  if (!list) return list;
+  if (kind == Kind::module && !args.value("full", false)) {
+    for (auto& module : *list) module.erase("source_query");
+  }
+  if (kind == Kind::group) {
+    for (auto& group : *list) add_next_fire_of_group(group, now_of(job));
+    add_last_runs(db, *list);
+  }
+  return list;
+}
+
+Result<Json> audit_list(Database& db, const ReadJob&, const Json& args) {
+  auto list = all(db.query(
+      "SELECT id, at, who, verb, object, args_json, before_json, after_json FROM audit WHERE (?1 = '' OR who = ?1)"
+      " AND (?2 = '' OR verb = ?2) AND at >= ?3 AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5",
+      text(args, "who"), text(args, "verb"), integer(args, "since_ms").value_or(0), integer(args, "before"),
+      limit(args)));
+  for (auto& row : list) {
+    row["at"] = to_iso(from_ms(row["at"].get<int64_t>()));
+    for (const auto* name : {"args", "before", "after"}) {
+      const auto column = std::string(name) + "_json";
+      row[name] = row[column].is_string() ? Json::parse(row[column].get<std::string>(), nullptr, false) : Json();
+      row.erase(column);
+    }
+  }
+  return list;
+}
+
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
   auto workers = job.live["workers"];
   auto gone =
@@ -347,27 +399,17 @@ Result<Json> status(Database& db, const ReadJob& job, const Json& args) {
   auto workers = workers_list(db, job, args);
   if (!workers) return workers.error();
   body["workers"] = *workers;
-  auto modules = definitions::list(db, Kind::module);
-  if (!modules) return modules.error();
-  body["modules"] = *modules;
-  auto groups = definitions::list(db, Kind::group);
-  if (!groups) return groups.error();
-  for (auto& group : *groups) add_next_of_group(group, now_of(job));
-  body["groups"] = *groups;
-  return body;
-}
-
-Result<Json> list_of(Database& db, Kind kind, const ReadJob& job) {
-  auto list = definitions::list(db, kind);
-  if (list && kind == Kind::group) {
-    for (auto& group : *list) add_next_of_group(group, now_of(job));
+  for (const auto kind : {Kind::module, Kind::group}) {
+    auto list = list_of(db, kind, job, Json::object());
+    if (!list) return list.error();
+    body[kind == Kind::module ? "modules" : "groups"] = std::move(*list);
   }
-  return list;
+  return body;
 }
 
 Result<Json> show_of(Database& db, Kind kind, const ReadJob& job, const Json& args) {
   auto object = definitions::show(db, kind, ref(args, "name"));
-  if (object && kind == Kind::group) add_next_of_group(*object, now_of(job));
+  if (object && kind == Kind::group) add_next_fire_of_group(*object, now_of(job));
   return object;
 }
 
@@ -378,7 +420,9 @@ const std::map<std::string, Query>& table() {
     std::map<std::string, Query> t;
     for (const auto kind : {Kind::driver, Kind::connection, Kind::module, Kind::group}) {
       const std::string name(to_string(kind));
-      t[name + ".list"] = [kind](Database& db, const ReadJob& job, const Json&) { return list_of(db, kind, job); };
+      t[name + ".list"] = [kind](Database& db, const ReadJob& job, const Json& args) {
+        return list_of(db, kind, job, args);
+      };
       t[name + ".show"] = [kind](Database& db, const ReadJob& job, const Json& args) {
         return show_of(db, kind, job, args);
       };
@@ -398,6 +442,8 @@ const std::map<std::string, Query>& table() {
     t["settings.get"] = [](Database& db, const ReadJob&, const Json& args) {
       return get_setting(db, text(args, "key"));
     };
+    t["keys.list"] = [](Database& db, const ReadJob&, const Json&) -> Result<Json> { return list_keys(db); };
+    t["audit.list"] = audit_list;
     t["runs.list"] = runs_list;
     t["runs.show"] = runs_show;
     t["runs.logs"] = runs_logs;
@@ -455,7 +501,10 @@ Reply reply_to(Database& db, const ReadJob& job, const Request& request) {
 
 bool knows(const std::string& verb) { return table().contains(verb); }
 
-bool needs_live(const std::string& verb) { return verb == "status" || verb == "workers.list"; }
+Live needs_live(const std::string& verb) {
+  if (verb == "status" || verb == "workers.list") return Live::all;
+  return verb == "runs.show" ? Live::run : Live::none;
+}
 
 std::vector<std::string> verbs() {
   std::vector<std::string> names;

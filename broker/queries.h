@@ -11,8 +11,9 @@ namespace pipekit::queries {
 
 bool knows(const std::string& verb);
 std::vector<std::string> verbs();
-// Whether the verb wants ReadJob::live.
-bool needs_live(const std::string& verb);
+// What the verb wants as ReadJob::live: all that only memory knows, or of one run (args.id).
+enum class Live { none, run, all };
+Live needs_live(const std::string& verb);
 
 // Never throws for what a client sent; a StoreError (broken file) is a fault.
 BrokerToClient answer(store::Database& db, const ReadJob& job);

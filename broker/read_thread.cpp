@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "broker/answer.h"
 #include "broker/queries.h"
 
 namespace pipekit {
@@ -61,7 +62,7 @@ void serve(zmq::socket_t& socket, const std::filesystem::path& store) {
     }
     const auto job = std::move(waiting.front());
     waiting.pop_front();
-    const auto frames = encode(queries::answer(db, job));
+    const auto frames = encode_answer(queries::answer(db, job), false);
     send(socket, {job.peer, frames.head, frames.body});
   }
 }

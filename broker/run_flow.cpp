@@ -13,6 +13,7 @@ namespace pipekit {
 namespace {
 
 constexpr Millis kMaxBackoff{3'600'000};
+constexpr size_t kMostSteps = 1000;  // of an attempt; a worker has a dozen
 
 // Doubles with each attempt.
 Millis backoff(int64_t base_s, int64_t attempts) {
@@ -68,13 +69,21 @@ void RunFlow::recover(MonoTime now, WallTime wall) {
     kept.waiting = waiting_of(kept);
     if (!live) {
       insist(row.status == "queued", "running without a live attempt: run", row.id.value);
-      enqueue(kept);
+      enqueue(kept, now);
       continue;
     }
     kept.attempt = attempt->epoch;
-    attempts_[attempt->epoch] = {attempt->epoch,       attempt->run,          attempt->number,  attempt->worker,
-                                 attempt->incarnation, attempt->state,        attempt->merging, attempt->reconcile,
-                                 attempt->fact_seq,    now + workers_.lease()};
+    attempts_[attempt->epoch] = {attempt->epoch,
+                                 attempt->run,
+                                 attempt->number,
+                                 attempt->worker,
+                                 attempt->incarnation,
+                                 attempt->state,
+                                 attempt->merging,
+                                 attempt->reconcile,
+                                 attempt->fact_seq,
+                                 now + workers_.lease(),
+                                 {}};
   }
 }
 
@@ -105,11 +114,19 @@ Result<Submitted> RunFlow::submit(Turn& turn, const Submission& submission) {
   run.queued_at = to_ms(turn.wall);
   run.waiting = waiting_of(run);
   turn.emit(event("run.queued", run, "", {{"triggered_by", submission.triggered_by}}));
-  enqueue(runs_.emplace(*id, std::move(run)).first->second);
+  enqueue(runs_.emplace(*id, std::move(run)).first->second, turn.now);
   return Submitted{*id, seq};
 }
 
-void RunFlow::enqueue(LiveRun& run) { queue_.insert({-run.definition->priority, run.id}); }
+void RunFlow::enqueue(LiveRun& run, MonoTime now) {
+  queue_.insert({-run.definition->priority, run.id});
+  if (run.eligible_at > now || run.reconcile_until) timed_.insert(run.id);
+}
+
+void RunFlow::dequeue(const LiveRun& run) {
+  queue_.erase({-run.definition->priority, run.id});
+  timed_.erase(run.id);
+}
 
 Waiting RunFlow::waiting_of(const LiveRun& run) {
   const auto& definition = *run.definition;
@@ -162,16 +179,13 @@ std::vector<Vacancy> RunFlow::vacancies(MonoTime now) const {
 
 void RunFlow::dispatch(Turn& turn) {
   if (queue_.empty()) return;
-  const auto free = vacancies(turn.now);
+  auto free = vacancies(turn.now);
   if (std::ranges::none_of(free, [](const auto& vacancy) { return vacancy.free_slots > 0; })) return;
-  std::vector<Waiting> waiting;
-  for (const auto& [priority, id] : queue_) {
-    const auto& run = runs_.at(id);
-    if (run.eligible_at <= turn.now) waiting.push_back(run.waiting);
-  }
-  for (const auto& placement : place(waiting, free, sessions())) {
-    auto* worker = workers_.by_name(placement.worker);
-    assign(turn, runs_.at(placement.run), *worker);
+  Placer placer(std::move(free), sessions());
+  for (auto next = queue_.begin(); next != queue_.end() && !placer.full();) {
+    auto& run = runs_.at((next++)->second);  // assign() takes it out of the queue
+    if (run.eligible_at > turn.now) continue;
+    if (const auto* worker = placer.place(run.waiting)) assign(turn, run, *workers_.by_name(*worker));
   }
 }
 
@@ -192,6 +206,7 @@ void RunFlow::assign(Turn& turn, LiveRun& run, Worker& worker) {
   run.last_epoch = attempt.epoch;
   run.attempt = attempt.epoch;
   run.step = run.reconcile ? "reconcile" : "assigned";
+  run.step_began = turn.now;
   dequeue(run);
   Json fields = {{"attempt", attempt.number}, {"epoch", attempt.epoch.value}};
   if (run.reconcile) fields["reconcile"] = true;
@@ -280,7 +295,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             turn.emit(event("run.started", run, attempt.worker, {{"attempt", attempt.number}}));
           },
           [&](const fact::Step& step) {
-            run.step = step.step;
+            begin_step(turn, run, attempt, step.step);
             Json fields = {{"step", step.step}};
             if (!step.detail.empty()) fields["detail"] = step.detail;
             turn.emit(event("run.step", run, attempt.worker, std::move(fields)));
@@ -300,12 +315,13 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           [&](const fact::Merging&) {
             store::attempts::set_merging(db_, attempt.epoch);
             attempt.merging = true;
-            run.step = "merge";
+            begin_step(turn, run, attempt, "merge");
             turn.emit(event("run.step", run, attempt.worker, {{"step", "merge"}}));
           },
           [&](const fact::Refused& refused) {
             transit(turn, attempt, AttemptEvent::refused);
-            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_words(refused.error), std::nullopt);
+            store::attempts::record_end(db_, attempt.epoch, "refused", "none", in_words(refused.error), std::nullopt,
+                                        {});
             AttemptEnd end;
             end.how = AttemptEnd::How::not_begun;
             end.worker = attempt.worker;
@@ -324,7 +340,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
                   ""};
             }
             store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, in_words(error),
-                                        finished.row_count);
+                                        finished.row_count, finished.steps);
             if (!attempt.reconcile) store::runs::record_details(db_, run.id, finished);
             if (run.dry_run) {
               // It neither made staging nor dropped any.
@@ -340,6 +356,22 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
           },
       },
       fact.body);
+}
+
+void RunFlow::begin_step(const Turn& turn, LiveRun& run, LiveAttempt& attempt, const std::string& step) {
+  if (!attempt.steps.empty() && attempt.steps.back().step == step) return;  // more to tell of the same one
+  attempt.steps = steps_until(run, attempt, turn.now);
+  if (attempt.steps.size() < kMostSteps) attempt.steps.push_back({step, to_ms(turn.wall), 0});
+  run.step = step;
+  run.step_began = turn.now;
+}
+
+std::vector<StepTime> RunFlow::steps_until(const LiveRun& run, const LiveAttempt& attempt, MonoTime now) {
+  auto steps = attempt.steps;
+  if (!steps.empty() && run.step_began) {
+    steps.back().duration_ms = std::chrono::floor<Millis>(now - *run.step_began).count();
+  }
+  return steps;
 }
 
 void RunFlow::elide_log(LiveRun& run) {
@@ -372,7 +404,8 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   insist(store::attempts::apply(db_, row.epoch, row.state, AttemptEvent::finished, turn.wall).has_value(),
          "lost attempt", row.epoch.value);
   const auto error = finished.error.value_or(WireError{});
-  store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, in_words(error), finished.row_count);
+  store::attempts::record_end(db_, row.epoch, finished.status, finished.outcome, in_words(error), finished.row_count,
+                              finished.steps);
   const auto found = runs_.find(row.run);
   if (found == runs_.end()) return;  // final: no event follows run.finished
   auto& run = found->second;
@@ -406,8 +439,9 @@ void RunFlow::expire(Turn& turn, MonoTime read_began) {
   for (const auto epoch : over) lose(turn, epoch, AttemptEvent::lease_ended);
 
   std::vector<RunId> unanswered;
-  for (const auto& [id, run] : runs_) {
-    if (!run.attempt && run.reconcile_until && *run.reconcile_until <= turn.now) unanswered.push_back(id);
+  for (const auto id : timed_) {
+    const auto& run = runs_.at(id);
+    if (run.reconcile_until && *run.reconcile_until <= turn.now) unanswered.push_back(id);
   }
   for (const auto id : unanswered) {
     auto& run = runs_.at(id);
@@ -425,6 +459,7 @@ void RunFlow::lose(Turn& turn, Epoch epoch, AttemptEvent event) {
   const bool never_began = event == AttemptEvent::never_begun && attempt.state == AttemptState::assigned;
   transit(turn, attempt, event);
   auto& run = runs_.at(attempt.run);
+  store::attempts::record_steps(db_, epoch, steps_until(run, attempt, turn.now));
   if (!never_began) store::attempts::add_leftover(db_, run.module, {run.id, epoch});
   AttemptEnd end;
   end.how = never_began ? AttemptEnd::How::not_begun : AttemptEnd::How::lost;
@@ -503,10 +538,11 @@ void RunFlow::put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Milli
   if (how.attempt_unused) --run.attempts;
   run.eligible_at = turn.now + delay;
   run.step.clear();
+  run.step_began.reset();
   run.rows.reset();
   run.waiting = waiting_of(run);
   turn.emit(event("run.queued", run, "", std::move(fields)));
-  enqueue(run);
+  enqueue(run, turn.now);
 }
 
 void RunFlow::finish(Turn& turn, RunId id, const store::runs::End& end) {
@@ -566,7 +602,7 @@ std::optional<MonoTime> RunFlow::next_deadline(MonoTime now) const {
   std::optional<MonoTime> next;
   const auto consider = [&](MonoTime at) { next = std::min(next.value_or(at), at); };
   for (const auto& [epoch, attempt] : attempts_) consider(attempt.deadline);
-  for (const auto& [priority, id] : queue_) {
+  for (const auto id : timed_) {
     const auto& run = runs_.at(id);
     if (run.eligible_at > now) consider(run.eligible_at);
     if (run.reconcile_until) consider(*run.reconcile_until);
@@ -574,32 +610,40 @@ std::optional<MonoTime> RunFlow::next_deadline(MonoTime now) const {
   return next;
 }
 
-Json RunFlow::live_json() const {
+const RunFlow::LiveRun* RunFlow::live_run(RunId id) const {
+  const auto found = runs_.find(id);
+  return found == runs_.end() ? nullptr : &found->second;
+}
+
+Json RunFlow::row_json(const LiveRun& run, MonoTime now) const {
+  const auto* attempt = run.attempt ? &attempts_.at(*run.attempt) : nullptr;
+  Json row = {{"run_id", run.id.value},
+              {"module_name", run.definition->name},
+              {"status", attempt != nullptr ? "running" : "queued"},
+              {"worker", attempt != nullptr ? Json(attempt->worker) : Json()},
+              {"step", run.step},
+              {"step_ms", nullptr},
+              {"rows", run.rows ? Json(*run.rows) : Json()},
+              {"queued_at", to_iso(from_ms(run.queued_at))},
+              {"started_at", run.started_at ? Json(to_iso(from_ms(*run.started_at))) : Json()}};
+  if (run.step_began) row["step_ms"] = std::chrono::floor<Millis>(now - *run.step_began).count();
+  return row;
+}
+
+Json RunFlow::live_json(MonoTime now) const {
   auto list = Json::array();
-  for (const auto& [id, run] : runs_) {
-    const auto* attempt = run.attempt ? &attempts_.at(*run.attempt) : nullptr;
-    Json row = {{"run_id", id.value},
-                {"module_name", run.definition->name},
-                {"status", attempt != nullptr ? "running" : "queued"},
-                {"worker", attempt != nullptr ? Json(attempt->worker) : Json()},
-                {"step", run.step},
-                {"rows", run.rows ? Json(*run.rows) : Json()},
-                {"queued_at", to_iso(from_ms(run.queued_at))},
-                {"started_at", run.started_at ? Json(to_iso(from_ms(*run.started_at))) : Json()}};
-    list.push_back(std::move(row));
-  }
+  for (const auto& [id, run] : runs_) list.push_back(row_json(run, now));
   return list;
 }
 
-std::string RunFlow::blocked_by(RunId id, MonoTime now) const {
-  const auto found = runs_.find(id);
-  if (found == runs_.end() || found->second.attempt) return "";
-  const auto& run = found->second;
-  if (run.eligible_at > now) {
-    const auto left = std::chrono::ceil<std::chrono::seconds>(run.eligible_at - now).count();
-    return fmt::format("waiting to retry for {} s: {}", left, run.pending_error);
-  }
-  return blocker(run.waiting, vacancies(now), sessions());
+Json RunFlow::live_json(RunId id, MonoTime now) const {
+  const auto* run = live_run(id);
+  if (run == nullptr) return {};
+  auto row = row_json(*run, now);
+  if (!run->attempt) return row;
+  row["epoch"] = run->attempt->value;
+  row["steps"] = store::attempts::steps_json(steps_until(*run, attempts_.at(*run->attempt), now));
+  return row;
 }
 
 }  // namespace pipekit

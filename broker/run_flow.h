@@ -73,11 +73,10 @@ class RunFlow {
   [[nodiscard]] size_t queue_length() const { return queue_.size(); }
   [[nodiscard]] size_t live_attempts() const { return attempts_.size(); }
   [[nodiscard]] int64_t busy_slots(const std::string& worker) const;
-  [[nodiscard]] Json live_json() const;
-  // Why the run does not go on, the first reason that matters; empty: it runs.
-  [[nodiscard]] std::string blocked_by(RunId run, MonoTime now) const;
+  [[nodiscard]] Json live_json(MonoTime now) const;
+  // With its steps so far; null when it is not live.
+  [[nodiscard]] Json live_json(RunId run, MonoTime now) const;
 
- private:
   struct LiveRun {
     RunId id;
     ModuleId module;
@@ -97,6 +96,7 @@ class RunFlow {
     int64_t queued_at = 0;
     std::optional<int64_t> started_at;
     std::string step;
+    std::optional<MonoTime> step_began;
     std::optional<int64_t> rows;
     int64_t log_bytes = 0;
     Waiting waiting;
@@ -112,15 +112,23 @@ class RunFlow {
     bool reconcile = false;
     int64_t fact_seq = 0;
     MonoTime deadline{};
+    std::vector<StepTime> steps;  // as far as this process has heard of them; the last one's time is still open
   };
+
+  // For those who explain what is live (why.h).
+  [[nodiscard]] const LiveRun* live_run(RunId run) const;
+  [[nodiscard]] const std::map<Epoch, LiveAttempt>& attempts() const { return attempts_; }
+  [[nodiscard]] const Workers& workers() const { return workers_; }
+  [[nodiscard]] std::map<std::string, int64_t> sessions() const;
+  [[nodiscard]] std::vector<Vacancy> vacancies(MonoTime now) const;
+
+ private:
   // Highest priority first, then the oldest.
   using QueueKey = std::pair<int64_t, RunId>;
 
-  void enqueue(LiveRun& run);
-  void dequeue(const LiveRun& run) { queue_.erase({-run.definition->priority, run.id}); }
+  void enqueue(LiveRun& run, MonoTime now);
+  void dequeue(const LiveRun& run);
   static Waiting waiting_of(const LiveRun& run);
-  [[nodiscard]] std::map<std::string, int64_t> sessions() const;
-  [[nodiscard]] std::vector<Vacancy> vacancies(MonoTime now) const;
 
   void assign(Turn& turn, LiveRun& run, Worker& worker);
   void send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt& attempt, const Worker& worker);
@@ -129,6 +137,9 @@ class RunFlow {
   void apply(Turn& turn, LiveAttempt& attempt, const Fact& fact);
   void late_fact(Turn& turn, Worker& worker, const Fact& fact);
   void late_end(Turn& turn, const store::attempts::Row& row, const fact::Finished& finished);
+  static void begin_step(const Turn& turn, LiveRun& run, LiveAttempt& attempt, const std::string& step);
+  static std::vector<StepTime> steps_until(const LiveRun& run, const LiveAttempt& attempt, MonoTime now);
+  [[nodiscard]] Json row_json(const LiveRun& run, MonoTime now) const;
   void transit(Turn& turn, LiveAttempt& attempt, AttemptEvent event);
   void lose(Turn& turn, Epoch epoch, AttemptEvent event);
   void elide_log(LiveRun& run);
@@ -150,6 +161,7 @@ class RunFlow {
   std::map<RunId, LiveRun> runs_;
   std::map<Epoch, LiveAttempt> attempts_;
   std::set<QueueKey> queue_;
+  std::set<RunId> timed_;  // those in the queue that wait for a time, or only until one: what turns have to look at
   std::map<std::pair<std::string, RunKey>, int64_t> acks_;  // (peer, attempt) -> seq
 };
 

@@ -7,14 +7,21 @@ namespace {
 
 constexpr int64_t kBudgetBytes = int64_t{4} * 1024 * 1024;
 
+// About what it takes on the wire; writing it out to count would cost as much as storing it.
+int64_t size_of(const Json& json) {
+  int64_t bytes = 8;
+  if (const auto* text = json.get_ptr<const std::string*>()) bytes += static_cast<int64_t>(text->size());
+  if (!json.is_structured()) return bytes;
+  for (const auto& [key, value] : json.items()) bytes += static_cast<int64_t>(key.size()) + size_of(value);
+  return bytes;
+}
+
 int64_t size_of(const store::events::Numbered& numbered) {
   int64_t bytes = 0;
   if (const auto* log = std::get_if<LogChunk>(&numbered.chunk)) {
     for (const auto& line : log->lines) bytes += static_cast<int64_t>(line.text.size()) + 40;
   } else {
-    for (const auto& event : std::get<std::vector<Event>>(numbered.chunk)) {
-      bytes += 300 + static_cast<int64_t>(event.fields.dump(-1, ' ', false, Json::error_handler_t::replace).size());
-    }
+    for (const auto& event : std::get<std::vector<Event>>(numbered.chunk)) bytes += 300 + size_of(event.fields);
   }
   return bytes + 100;
 }
@@ -38,14 +45,18 @@ void Tails::forget_beyond_budget() {
   }
 }
 
-Tails::Parking Tails::park(const std::string& peer, const TailRequest& request, MonoTime now) {
+Tails::Parking Tails::park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key) {
   const bool in_memory = request.after >= kept_after_;
   if (!in_memory) {
     parked_.erase(peer);
     return Parking::from_store;
   }
-  parked_[peer] = {request, request.follow ? now + kBeat : now};
+  parked_[peer] = {request, request.follow ? now + kBeat : now, key};
   return Parking::parked;
+}
+
+void Tails::keep_only(const std::function<bool(const std::string&)>& allowed) {
+  std::erase_if(parked_, [&](const auto& entry) { return !entry.second.key.empty() && !allowed(entry.second.key); });
 }
 
 MonoTime Tails::ready_at(const std::string& peer, const Parked& parked) const {
@@ -77,7 +88,7 @@ Tails::Due Tails::due(MonoTime now) {
       ++it;
       continue;
     }
-    answered_[peer] = now;
+    if (reply.next >= last_) answered_[peer] = now;  // one that has more to get asks on at once
     due.answers.push_back({peer, std::move(reply)});
     it = parked_.erase(it);
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,8 +31,10 @@ class Tails {
     parked,      // due() will answer it
     from_store,  // asks for what is no longer in memory: the read thread answers
   };
-  Parking park(const std::string& peer, const TailRequest& request, MonoTime now);
-  void drop(const std::string& peer) { parked_.erase(peer); }
+  // `key`: Received::key.
+  Parking park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key = "");
+  // What was parked by a key that is no longer allowed is not answered.
+  void keep_only(const std::function<bool(const std::string& key)>& allowed);
 
   struct Answer {
     std::string peer;
@@ -41,7 +44,8 @@ class Tails {
     std::vector<Answer> answers;
     std::vector<std::pair<std::string, TailRequest>> from_store;  // fell behind what is in memory while they waited
   };
-  // Requests that have events to get (at most every kMinGap each), or whose beat is due; they are no longer parked.
+  // Requests that have events to get (one that has all of them waits kMinGap for its next), or whose beat is due; they
+  // are no longer parked.
   Due due(MonoTime now);
   [[nodiscard]] std::optional<MonoTime> next_due() const;
   [[nodiscard]] size_t open() const { return parked_.size(); }
@@ -52,6 +56,7 @@ class Tails {
   struct Parked {
     TailRequest request;
     MonoTime beat_at{};
+    std::string key{};
   };
   [[nodiscard]] MonoTime ready_at(const std::string& peer, const Parked& parked) const;
   [[nodiscard]] TailReply answer(const TailRequest& request) const;
@@ -63,7 +68,7 @@ class Tails {
   std::deque<int64_t> sizes_;
   int64_t bytes_ = 0;
   std::map<std::string, Parked> parked_;
-  std::map<std::string, MonoTime> answered_;  // peers answered lately, for kMinGap
+  std::map<std::string, MonoTime> answered_;  // peers that had everything lately, for kMinGap
 };
 
 }  // namespace pipekit

@@ -10,10 +10,11 @@ void Workers::expect(Worker worker, MonoTime now) {
   workers_[worker.name] = std::move(worker);
 }
 
-Workers::Admission Workers::admit(const Hello& hello, const std::string& peer, MonoTime now, WallTime wall) {
+Workers::Admission Workers::admit(const Hello& hello, const Received& from, MonoTime now, WallTime wall) {
   auto admission = Admission::joined;
   auto* known = by_name(hello.name);
   if (known != nullptr) {
+    if (!known->key.empty() && known->key != from.key) return Admission::other_key;
     const bool same = known->incarnation == hello.incarnation;
     const bool proven_dead = !hello.state_id.empty() && known->state_id == hello.state_id;
     if (!same && !proven_dead) return Admission::name_in_use;
@@ -33,11 +34,18 @@ Workers::Admission Workers::admit(const Hello& hello, const std::string& peer, M
   worker.tags = hello.tags;
   worker.slots = hello.slots;
   worker.draining = hello.draining;
-  worker.peer = peer;
+  worker.peer = from.peer;
+  worker.key = from.key;
   worker.heartbeat = 0;  // nothing is assigned before its first heartbeat on this socket
+  worker.heard = now;
   worker.deadline = now + lease_;
-  names_by_peer_[peer] = hello.name;
+  names_by_peer_[from.peer] = hello.name;
   return admission;
+}
+
+void Workers::cut_off(Worker& worker) {
+  names_by_peer_.erase(worker.peer);
+  worker.peer.clear();
 }
 
 Worker* Workers::by_peer(const std::string& peer) {
@@ -80,6 +88,10 @@ std::optional<MonoTime> Workers::next_deadline() const {
 
 void Workers::shift(MonoTime::duration stall) {
   for (auto& [name, worker] : workers_) worker.deadline += stall;
+}
+
+bool Workers::silent(const Worker& worker, MonoTime now) const {
+  return !worker.peer.empty() && now > worker.heard + lease_ * 5 / 12;  // a heartbeat is a sixth of a lease
 }
 
 bool Workers::assignable(const Worker& worker, MonoTime now) const {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/channel.h"
 #include "shared/clock.h"
 #include "shared/protocol.h"
 
@@ -24,8 +25,9 @@ struct Worker {
   int64_t slots = 0;
   bool draining = false;
   std::string peer;       // empty: expected, not here yet
+  std::string key;        // its public key; empty: none. A name that was used with a key belongs to it
   int64_t heartbeat = 0;  // the last one answered; assignments name it
-  MonoTime heard{};       // when that was handled: a lease given now counts from here
+  MonoTime heard{};       // when that, or its hello, was handled: a lease given now counts from here
   MonoTime deadline{};    // lost after this
   WallTime joined_at{};
 };
@@ -41,8 +43,11 @@ class Workers {
     reattached,   // the same incarnation on a new socket, or a broker's restart
     replaced,     // a new incarnation that proved the old one dead: its attempts are lost now
     name_in_use,  // another incarnation may be alive
+    other_key,    // the name belongs to another key
   };
-  Admission admit(const Hello& hello, const std::string& peer, MonoTime now, WallTime wall);
+  Admission admit(const Hello& hello, const Received& from, MonoTime now, WallTime wall);
+  // It has no peer any more; its lease goes on.
+  void cut_off(Worker& worker);
 
   // nullptr: unknown peer.
   Worker* by_peer(const std::string& peer);
@@ -58,6 +63,8 @@ class Workers {
 
   // May be given a run: here, not draining, and its lease has most of its time left.
   [[nodiscard]] bool assignable(const Worker& worker, MonoTime now) const;
+  // Two heartbeats have not come: its lease stands, but something is wrong with it.
+  [[nodiscard]] bool silent(const Worker& worker, MonoTime now) const;
   [[nodiscard]] const std::map<std::string, Worker>& all() const { return workers_; }
   [[nodiscard]] Millis lease() const { return lease_; }
 

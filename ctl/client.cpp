@@ -31,6 +31,14 @@ std::string user_name() {
   return entry == nullptr ? std::to_string(getuid()) : entry->pw_name;
 }
 
+// The broker would hang up without a word.
+Error too_large(size_t bytes) {
+  return {ErrorCode::kInvalid,
+          fmt::format("this is a request of {} MiB, and the broker takes {} at once", (bytes >> 20U) + 1,
+                      kMaxFrameBytes >> 20U),
+          "send it in parts: several files, one after the other"};
+}
+
 // One request until its reply: what is due next, and when to give up.
 class Exchange {
  public:
@@ -47,6 +55,7 @@ class Exchange {
       if (!reply) return reply.error();
       if (*reply) return std::move(**reply);
       if (link_.replaced_after_disconnect()) sent_ = false;  // asked again as soon as somebody is connected
+      if (auto refused = link_.refused()) return std::move(*refused);
     }
   }
 
@@ -129,6 +138,7 @@ Result<Reply> Client::exchange(const std::string& verb, Json args, const Patienc
   request.user = user_name();
   request.verb = verb;
   request.args = std::move(args);
+  if (const auto bytes = encode(ClientToBroker{request}).body.size(); bytes > kMaxFrameBytes) return too_large(bytes);
   return Exchange(link_, std::move(request), patience).run();
 }
 

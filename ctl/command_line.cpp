@@ -65,6 +65,8 @@ Result<void> check_type(const Flag& flag, const std::string& value) {
     return Error{ErrorCode::kUsage, fmt::format("--{} must be {}, not \"{}\"", flag.name, wanted, value)};
   };
   if (flag.type == Flag::Type::integer && !parse_integer(value)) return wrong("a whole number");
+  if (flag.type == Flag::Type::natural && parse_integer(value).value_or(-1) < 0) return wrong("a whole number from 0");
+  if (flag.type == Flag::Type::count && parse_integer(value).value_or(0) < 1) return wrong("a whole number from 1");
   if (flag.type == Flag::Type::seconds && parse_integer(value).value_or(0) <= 0) {
     return wrong("a whole number of seconds from 1");
   }
@@ -278,6 +280,8 @@ const std::vector<Flag>& global_flags() {
       {"verbose", on, "tell what is sent and awaited", "", "v"},
       {"log-level", text, "of the log", "LEVEL", "", {"trace", "debug", "info", "warn", "error", "off"}},
       {"log-file", text, "the log goes there, not to stderr", "FILE"},
+      {"key-file", text, "one's own key, for a broker on another host", "FILE"},
+      {"broker-key", text, "that broker's public key", "KEY"},
       {"timeout", seconds, "how long to wait for the broker (10)", "S"},
   };
   return kFlags;

@@ -14,6 +14,7 @@ namespace {
 // The order is that of `config show`.
 const std::vector<Setting>& defaults() {
   static const std::vector<Setting> kDefaults = {{"broker", "", "default"},        {"data_dir", "", "default"},
+                                                 {"key_file", "", "default"},      {"broker_key", "", "default"},
                                                  {"output", "table", "default"},   {"timeout", "10", "default"},
                                                  {"quiet", "false", "default"},    {"verbose", "false", "default"},
                                                  {"log_level", "warn", "default"}, {"log_file", "", "default"}};
@@ -85,9 +86,7 @@ Result<bool> truth(const Setting& setting) {
 Result<void> choose_endpoint(const Layers& layers, Config& config) {
   for (int level = 0; level < 3; ++level) {
     if (const auto broker = layers.at_level("broker", level)) {
-      if (!broker->value.starts_with("tcp://") && !broker->value.starts_with("ipc://")) {
-        return wrong(*broker, "an endpoint: tcp://HOST:PORT or ipc://PATH");
-      }
+      if (!check_endpoint(broker->value)) return wrong(*broker, "an endpoint: tcp://HOST:PORT or ipc://PATH");
       config.endpoint = broker->value;
       return {};
     }
@@ -119,6 +118,10 @@ Result<void> apply(const Setting& setting, Config& config) {
     (setting.key == "quiet" ? config.quiet : config.verbose) = *on;
   } else if (setting.key == "log_level") {
     config.log_level = setting.value;
+  } else if (setting.key == "key_file") {
+    config.key_file = setting.value;
+  } else if (setting.key == "broker_key") {
+    config.broker_key = setting.value;
   } else if (setting.key == "log_file") {
     config.log_file = setting.value;
   }

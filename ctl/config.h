@@ -24,6 +24,8 @@ struct Setting {
 struct Config {
   std::string endpoint;  // of the control socket
   std::string data_dir;  // empty unless the endpoint is a socket in it
+  std::string key_file;
+  std::string broker_key;
   Format format = Format::table;
   bool quiet = false;
   bool verbose = false;

@@ -35,7 +35,9 @@ Result<Client*> Context::client() {
                  fmt::format("pipekit-ctl up --data-dir {} creates it and starts the broker", config.data_dir)};
   }
   if (auto usable = Link::check(config.endpoint); !usable) return usable.error();
-  link_ = std::make_unique<Link>(config.endpoint, clock);
+  auto keys = client_keys(config.endpoint, config.key_file, config.broker_key);
+  if (!keys) return keys.error();
+  link_ = std::make_unique<Link>(config.endpoint, clock, std::move(*keys));
   client_ = std::make_unique<Client>(*link_, patience_of(config));
   return client_.get();
 }

@@ -28,7 +28,10 @@ bool is_sql(const Field& field) { return field.name == "source_query" || field.n
 std::string placeholder(const Field& field) {
   if (is_sql(field)) return "SQL";
   if (field.type == FieldType::integer) return "N";
-  return field.type == FieldType::reference ? "NAME" : "TEXT";
+  if (field.type != FieldType::reference) return "TEXT";
+  std::string name(to_string(*field.refers_to));  // CONNECTION
+  std::ranges::transform(name, name.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+  return name;
 }
 
 std::vector<std::string> words_of(const Field& field) { return {field.words.begin(), field.words.end()}; }

@@ -8,6 +8,7 @@
 #include "ctl/human.h"
 #include "ctl/tail.h"
 #include "ctl/width.h"
+#include "shared/plural.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -56,7 +57,7 @@ std::string event_detail(const Event& event) {
   append(text, text_in(event.fields, "step"));
   append(text, text_in(event.fields, "detail"));
   const auto rows = integer_in(event.fields, event.kind == "run.progress" ? "rows" : "row_count");
-  if (rows) append(text, fmt::format("{} rows", *rows));
+  if (rows) append(text, count_of(*rows, "row"));
   append(text, error_text(event.fields));
   append(text, other_fields(event.fields));
   return printable(text);

@@ -32,40 +32,34 @@ Result<void> Link::check(const std::string& endpoint) {
   }
 }
 
-Link::Link(std::string endpoint, const Clock& clock) : endpoint_(std::move(endpoint)), clock_(clock) { reconnect(); }
+Link::Link(std::string endpoint, const Clock& clock, std::optional<ClientKeys> keys)
+    : endpoint_(std::move(endpoint)), clock_(clock), keys_(std::move(keys)) {
+  reconnect();
+}
 
-Link::~Link() { stop_monitor(); }
+Link::~Link() { monitor_.reset(); }
 
 void Link::reconnect() {
-  stop_monitor();
-  socket_.reset();
-  socket_.emplace(context_, endpoint_);
-  start_monitor();
-}
-
-void Link::start_monitor() {
-  const auto name = fmt::format("inproc://monitor-{}", ++sockets_);
-  if (zmq_socket_monitor(socket_->socket().handle(), name.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) throw zmq::error_t();
-  monitor_.emplace(context_, zmq::socket_type::pair);
-  monitor_->set(zmq::sockopt::linger, 0);
-  monitor_->connect(name);
-}
-
-// The monitored socket must stop telling before its listener goes: ZeroMQ's I/O thread would wait for ever to tell.
-void Link::stop_monitor() {
-  if (!monitor_) return;
-  zmq_socket_monitor(socket_->socket().handle(), nullptr, 0);
   monitor_.reset();
+  socket_.reset();
+  socket_.emplace(context_, endpoint_, false, keys_);
+  monitor_.emplace(context_, socket_->socket(), ZMQ_EVENT_DISCONNECTED | kRefusals);
 }
 
 bool Link::replaced_after_disconnect() {
   bool disconnected = false;
-  zmq::message_t part;  // each event is two parts; what they say is known, as only one kind was asked for
-  while (monitor_->recv(part, zmq::recv_flags::dontwait)) disconnected = true;
+  while (const auto event = monitor_->next()) {
+    disconnected = disconnected || *event == ZMQ_EVENT_DISCONNECTED;
+    refused_ = refused_ || is_refusal(*event);
+  }
   if (!disconnected) return false;
   reconnect();
   send_from_ = clock_.now() + kPauseAfterDisconnect;
   return true;
+}
+
+std::optional<Error> Link::refused() const {
+  return refused_ ? std::optional(handshake_refused(endpoint_, keys_.has_value())) : std::nullopt;
 }
 
 bool Link::send(const ClientToBroker& message) { return clock_.now() >= send_from_ && socket_->send(encode(message)); }
@@ -90,7 +84,7 @@ Link::Woke Link::wait(bool for_sending, std::optional<MonoTime> deadline) {
   }
   const auto wanted = static_cast<short>(for_sending ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
   std::vector<zmq_pollitem_t> items = {{socket_->socket().handle(), 0, wanted, 0},
-                                       {monitor_->handle(), 0, ZMQ_POLLIN, 0}};
+                                       {monitor_->socket().handle(), 0, ZMQ_POLLIN, 0}};
   if (interrupt_fd_ >= 0) items.push_back({nullptr, interrupt_fd_, ZMQ_POLLIN, 0});
   if (output_fd_ >= 0) items.push_back({nullptr, output_fd_, 0, 0});  // only its POLLERR
   const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), timeout_until(deadline, clock_));

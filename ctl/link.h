@@ -8,7 +8,9 @@
 #include <zmq.hpp>
 
 #include "shared/channel.h"
+#include "shared/client_keys.h"
 #include "shared/clock.h"
+#include "shared/socket_monitor.h"
 
 namespace pipekit::ctl {
 
@@ -16,7 +18,7 @@ class Link {
  public:
   // kUsage when ZeroMQ does not take the endpoint. The broker need not be there yet.
   static Result<void> check(const std::string& endpoint);
-  Link(std::string endpoint, const Clock& clock);
+  Link(std::string endpoint, const Clock& clock, std::optional<ClientKeys> keys = std::nullopt);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -30,6 +32,8 @@ class Link {
   // True once after the connection broke: what was sent on it may be lost. The socket was replaced, because a message
   // may still be put into a dead one after ZeroMQ told of its death.
   bool replaced_after_disconnect();
+  // The broker's end refused the handshake: it asks for a key, or does not allow this one.
+  [[nodiscard]] std::optional<Error> refused() const;
 
   // These end a wait too; -1: nothing of the kind.
   void also_wait_for(int interrupt_fd, int output_fd);
@@ -41,15 +45,13 @@ class Link {
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
-  void start_monitor();
-  void stop_monitor();
-
   std::string endpoint_;
   const Clock& clock_;
   zmq::context_t context_{1};
   std::optional<DealerSocket> socket_;
-  std::optional<zmq::socket_t> monitor_;  // tells when the connection breaks
-  int64_t sockets_ = 0;
+  std::optional<SocketMonitor> monitor_;  // tells when the connection breaks
+  std::optional<ClientKeys> keys_;
+  bool refused_ = false;
   MonoTime send_from_{};  // so that a peer that accepts and hangs up is not asked a thousand times a second
   int interrupt_fd_ = -1;
   int output_fd_ = -1;

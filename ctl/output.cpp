@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+
+#include "ctl/verb.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -18,6 +21,15 @@ size_t terminal_width(int fd) {
   winsize size{};
   if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUnknownWidth;
   return size.ws_col < kNarrowestTerminal ? kNarrowestTerminal : size.ws_col;
+}
+
+// watch(1) reads a pipe, and exports the size of the screen on which it shows what it has read. 0: nobody did.
+size_t exported_width() {
+  const char* columns = std::getenv("COLUMNS");
+  const char* lines = std::getenv("LINES");
+  if (columns == nullptr || lines == nullptr) return 0;
+  const auto width = parse_integer(columns).value_or(0);
+  return width <= 0 ? 0 : std::max(static_cast<size_t>(width), kNarrowestTerminal);
 }
 
 bool is_pipe(int fd) {
@@ -45,7 +57,8 @@ void Output::write(std::string_view text) {
 Style Output::style(WallTime now) const {
   const char* no_color = std::getenv("NO_COLOR");
   const bool colour = terminal_ && (no_color == nullptr || *no_color == '\0');
-  return {terminal_ ? terminal_width(fd_) : 0, colour, terminal_, now};
+  const auto width = terminal_ ? terminal_width(fd_) : exported_width();
+  return {width, colour, width > 0, now};
 }
 
 }  // namespace pipekit::ctl

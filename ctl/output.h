@@ -1,5 +1,6 @@
-// stdout. Knows whether it is a terminal, how wide, and whether to colour (a terminal, NO_COLOR unset). Unbuffered: a
-// text is on its way when write() returns. A reader that is gone (`| head`) ends the program quietly: ClosedOutput.
+// stdout. Knows whether it is a terminal, how wide, and whether to colour (a terminal, NO_COLOR unset). A pipe is read
+// by people where COLUMNS and LINES are exported, as watch(1) does. Unbuffered: a text is on its way when write()
+// returns. A reader that is gone (`| head`) ends the program quietly: ClosedOutput.
 #pragma once
 
 #include <string_view>

@@ -12,6 +12,7 @@
 #include "ctl/command_line.h"
 #include "ctl/config.h"
 #include "ctl/context.h"
+#include "ctl/verbs_completion.h"
 #include "ctl/width.h"
 
 namespace pipekit::ctl {
@@ -54,6 +55,10 @@ Result<void> open_log(const Config& config) {
 
 Result<int> run(const std::vector<std::string>& args, bool& json) {
   const auto verbs = all_verbs();
+  if (args.size() > 1 && args[0] == "complete" && args[1] == "--") {
+    Output out;
+    return print_completions(verbs, {args.begin() + 2, args.end()}, out);
+  }
   const auto invocation = parse_command_line(verbs, args);
   if (!invocation) return invocation.error();
   Output out;

@@ -91,7 +91,7 @@ std::string number_text(const Json& value, const Style& style) {
 Tint status_tint(std::string_view status) {
   if (status == "success" || status == "dry_run" || status == "connected") return Tint::good;
   if (status == "error" || status == "lost") return Tint::bad;
-  if (status == "cancelled" || status == "draining") return Tint::warn;
+  if (status == "cancelled" || status == "draining" || status == "silent") return Tint::warn;
   return status == "running" || status == "queued" ? Tint::live : Tint::plain;
 }
 
@@ -102,9 +102,9 @@ std::string_view status_mark(std::string_view status) {
   return status == "queued" ? "…" : "○";
 }
 
-Column text_column(std::string title, std::string field, int priority) {
+Column text_column(std::string title, std::string field, int priority, Fit fit) {
   auto cell = [field](const Json& row, const Style&) { return Cell{plain_text(field_of(row, field))}; };
-  return {std::move(title), cell, Align::left, priority};
+  return {std::move(title), cell, Align::left, priority, fit};
 }
 
 Column number_column(std::string title, std::string field, int priority) {

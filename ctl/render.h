@@ -33,6 +33,10 @@ struct Cell {
 
 enum class Align { left, right };
 
+// What becomes of a column when the table is too wide: it is left out before any other is cut; it is never cut (a
+// number never is); or it is cut.
+enum class Fit { spare, whole, cut };
+
 // One column of a table: how a row (a JSON object) becomes a cell, and how much it matters. When the table is too wide
 // the column of the highest `priority` is cut first, then left out; priority 0 is never left out.
 struct Column {
@@ -40,10 +44,11 @@ struct Column {
   std::function<Cell(const Json& row, const Style& style)> cell;
   Align align = Align::left;
   int priority = 1;
+  Fit fit = Fit::cut;
 };
 
 // Columns that read one field.
-Column text_column(std::string title, std::string field, int priority = 1);
+Column text_column(std::string title, std::string field, int priority = 1, Fit fit = Fit::cut);
 Column number_column(std::string title, std::string field, int priority = 1);
 Column time_column(std::string title, std::string field, int priority = 1);
 Column status_column(std::string title, std::string field, int priority = 0);

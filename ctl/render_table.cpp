@@ -47,7 +47,8 @@ void shrink(std::vector<Laid>& columns, size_t width) {
     const size_t sum = total(columns);
     if (sum <= width) return;
     auto& column = columns[i];
-    if (column.column->align == Align::right || column.width <= kNarrowest) continue;  // a cut number lies
+    const bool whole = column.column->align == Align::right || column.column->fit == Fit::whole;  // a cut number lies
+    if (whole || column.width <= kNarrowest) continue;
     const size_t floor = std::max(kNarrowest, display_width(column.column->title));
     if (column.width > floor) column.width = std::max(floor, column.width - std::min(column.width, sum - width));
   }
@@ -61,8 +62,18 @@ void leave_out(std::vector<Laid>& columns, size_t width) {
   }
 }
 
+void leave_out_spare(std::vector<Laid>& columns, size_t width) {
+  while (total(columns) > width) {
+    const auto order = by_unimportance(columns);
+    const auto least = std::ranges::find(order, Fit::spare, [&](size_t i) { return columns[i].column->fit; });
+    if (least == order.end()) return;
+    columns.erase(columns.begin() + static_cast<std::ptrdiff_t>(*least));
+  }
+}
+
 void fit(std::vector<Laid>& columns, size_t width) {
   if (width == 0) return;
+  leave_out_spare(columns, width);
   auto whole = columns;
   shrink(columns, width);
   while (total(columns) > width) {

@@ -79,6 +79,30 @@ std::string attempt_table(const Json& run, const Style& style) {
       *found, style);
 }
 
+std::string steps_table(const Json& attempt, const Style& style) {
+  const auto found = attempt.find("steps");
+  if (found == attempt.end() || !found->is_array()) return {};
+  const Column took = {"TOOK",
+                       [](const Json& row, const Style&) {
+                         const auto ms = integer_in(row, "duration_ms");
+                         return ms ? Cell{duration_text(Millis{*ms})} : Cell{};
+                       },
+                       Align::right, 0};
+  return render_table({text_column("STEP", "name", 0), took}, *found, style);
+}
+
+std::string steps_of_all(const Json& run, const Style& style) {
+  const auto attempts = run.find("attempts");
+  if (attempts == run.end() || !attempts->is_array()) return {};
+  std::string out;
+  for (const auto& attempt : *attempts) {
+    const auto title =
+        attempts->size() == 1 ? std::string("steps") : fmt::format("steps of attempt {}", text_in(attempt, "number"));
+    out += titled(title, steps_table(attempt, style), style);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string run_page(const Json& run, const Style& style) {
@@ -90,7 +114,7 @@ std::string run_page(const Json& run, const Style& style) {
   page += pair_line("by", text_in(run, "triggered_by")) + pair_line("group run", text_in(run, "group_run_id"));
   page += titled("error", lines_below(text_in(run, "error"), kHeadLines), style);
   page += titled("watermarks", watermark_lines(run), style);
-  page += titled("attempts", attempt_table(run, style), style);
+  page += titled("attempts", attempt_table(run, style), style) + steps_of_all(run, style);
   page += titled("source SQL", lines_below(text_in(run, "resolved_source_sql"), 200), style);
   page += titled("merge SQL", lines_below(text_in(run, "merge_sql"), 200), style);
   page += titled("hooks", lines_below(text_in(run, "hook_log"), kHeadLines), style);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <sstream>
+#include <vector>
 
 #include "ctl/context.h"
 #include "ctl/human.h"
@@ -41,8 +43,8 @@ Cell error_cell(const Json& module, const Style&) { return {text_in(module, "las
 std::vector<Column> module_columns() {
   return {{"", mark_cell, Align::left, 0},
           {"MODULE", name_cell, Align::left, 0},
-          text_column("STRATEGY", "merge_strategy", 4),
-          text_column("TO", "dest_connection", 5),
+          text_column("STRATEGY", "merge_strategy", 4, Fit::whole),
+          text_column("TO", "dest_connection", 5, Fit::spare),
           time_column("LAST RUN", "last_finished_at", 1),
           number_column("ROWS", "last_row_count", 1),
           {"TOOK",
@@ -51,7 +53,7 @@ std::vector<Column> module_columns() {
              return ms ? Cell{duration_text(Millis{*ms})} : Cell{};
            },
            Align::right, 2},
-          {"ERROR", error_cell, Align::left, 3}};
+          {"ERROR", error_cell, Align::left, 3, Fit::whole}};
 }
 
 std::string microseconds(const Json& broker, std::string_view name) {
@@ -88,7 +90,7 @@ std::string titled(std::string_view title, const std::string& table, const Style
 
 std::vector<Column> live_columns() {
   return {text_column("RUN", "run_id", 0),   text_column("MODULE", "module_name", 0),
-          status_column("STATUS", "status"), text_column("STEP", "step", 1),
+          status_column("STATUS", "status"), text_column("STEP", "step", 1, Fit::whole),
           number_column("ROWS", "rows", 2),  duration_column("TAKES", "queued_at", "", 3),
           text_column("WORKER", "worker", 4)};
 }
@@ -100,7 +102,8 @@ std::vector<Column> worker_columns() {
       text_column("WORKER", "name", 0),
       {"STATE",
        [](const Json& row, const Style&) {
-         const auto state = is_on(row, "draining") ? "draining" : text_in(row, "state");
+         const auto state =
+             is_on(row, "draining") && text_in(row, "state") == "connected" ? "draining" : text_in(row, "state");
          return Cell{state, status_tint(state)};
        },
        Align::left, 0},
@@ -112,7 +115,7 @@ std::vector<Column> worker_columns() {
       text_column("HOST", "host", 3),
       text_column("TAGS", "tags", 2),
       text_column("VERSION", "version", 5),
-      time_column("SEEN", "seen_at", 4)};
+      time_column("SEEN", "seen_at", 1)};
 }
 
 std::vector<Column> group_columns() {
@@ -139,21 +142,29 @@ std::vector<Column> group_columns() {
              return Cell{text};
            },
            Align::left, 1},
+          {"LAST",
+           [](const Json& row, const Style& style) {
+             const auto last = text_in(row, "last_status");
+             if (last.empty()) return Cell{};
+             const auto when = time_text(row.value("last_started_at", Json()), style);
+             return Cell{fmt::format("{} {}", status_mark(last), when), status_tint(last)};
+           },
+           Align::left, 1},
           time_column("NEXT", "next_fire_at", 1)};
 }
 
+// One table, so that its columns stand below each other, with the source's name and the titles before each part.
 std::string modules_by_source(const Json& modules, const Style& style) {
-  if (!modules.is_array()) return {};
-  std::map<std::string, Json> by_source;
-  for (const auto& module : modules) {
-    auto& rows = by_source.try_emplace(text_in(module, "source_connection"), Json::array()).first->second;
-    rows.push_back(module);
-  }
+  if (!modules.is_array() || modules.empty()) return {};
+  std::map<std::string, std::vector<size_t>> by_source;
+  for (size_t i = 0; i < modules.size(); ++i) by_source[text_in(modules[i], "source_connection")].push_back(i);
+  std::vector<std::string> lines;
+  std::istringstream table(render_table(module_columns(), modules, style));
+  for (std::string line; std::getline(table, line);) lines.push_back(line + "\n");
   std::string out;
   for (const auto& [source, rows] : by_source) {
-    if (!out.empty()) out += "\n";
-    out += tinted("from " + printable(source), Tint::bold, style) + "\n";
-    out += render_table(module_columns(), rows, style);
+    out += (out.empty() ? "" : "\n") + tinted("from " + printable(source), Tint::bold, style) + "\n" + lines.at(0);
+    for (const auto row : rows) out += lines.at(row + 1);
   }
   return out;
 }

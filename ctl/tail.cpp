@@ -113,6 +113,8 @@ Result<std::optional<Tail::Step>> Tail::drain() {
     if (std::holds_alternative<BrokerLeaving>(**message)) {
       link_.reconnect();
       lose("the broker has left");
+    } else if (const auto* refusal = std::get_if<Reply>(&**message); refusal != nullptr && refusal->error) {
+      return to_error(*refusal->error);
     } else if (auto* reply = std::get_if<TailReply>(&**message); reply != nullptr && reply->number == number_) {
       hear(link_.clock().now());
       const bool caught_up = reply->next >= reply->last;
@@ -135,6 +137,7 @@ Result<Tail::Step> Tail::next(std::optional<MonoTime> wake) {
     auto step = drain();
     if (!step) return step.error();
     if (link_.replaced_after_disconnect() && asked_) lose("the connection to the broker broke");
+    if (auto refused = link_.refused()) return std::move(*refused);
     if (*step && (!(*step)->events.empty() || !wish_.follow)) return std::move(**step);
   }
 }
@@ -148,8 +151,13 @@ Result<int64_t> last_event(Link& link, std::chrono::seconds to_connect) {
     link.wait(!asked, until);
     auto message = link.receive();
     if (!message) return message.error();
+    if (link.replaced_after_disconnect()) asked = false;
+    if (auto refused = link.refused()) return std::move(*refused);
     if (!*message) continue;
     if (const auto* reply = std::get_if<TailReply>(&**message)) return reply->last;
+    if (const auto* refusal = std::get_if<Reply>(&**message); refusal != nullptr && refusal->error) {
+      return to_error(*refusal->error);
+    }
     link.reconnect();  // it leaves
     asked = false;
   }

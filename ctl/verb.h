@@ -36,11 +36,11 @@ class Arguments {
 std::optional<int64_t> parse_integer(std::string_view text);
 
 struct Flag {
-  enum class Type { on, text, integer, seconds, list };
-  std::string name;  // without the dashes
+  enum class Type { on, text, integer, natural, count, seconds, list };  // natural: from 0; count, seconds: from 1
+  std::string name;                                                      // without the dashes
   Type type = Type::text;
   std::string about;
-  std::string value = "";              // how the help calls its value: "NAME"
+  std::string value = "";              // how the help calls its value: "NAME"; says what completes it (completion.h)
   std::string short_name = "";         // "f"
   std::vector<std::string> words{};    // the only ones allowed
   std::vector<std::string> aliases{};  // other long names, not shown

@@ -12,5 +12,6 @@ std::vector<Verb> document_verbs();    // apply, diff, export
 std::vector<Verb> definition_verbs();  // driver, connection, module, watermark, hook, group, schedule
 std::vector<Verb> run_verbs();         // run, run-group, cancel, why
 std::vector<Verb> history_verbs();     // runs, group-runs, events
+std::vector<Verb> completion_verbs();  // completion
 
 }  // namespace pipekit::ctl

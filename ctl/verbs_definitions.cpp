@@ -51,7 +51,7 @@ Result<int> list_kind(Context& context, Kind kind) {
 }
 
 Result<int> list_modules(Context& context) {
-  const auto rows = context.call("module.list", Json::object());
+  const auto rows = context.call("module.list", {{"full", !context.for_people()}});
   if (!rows) return rows.error();
   if (!context.for_people()) {
     context.print_list({{}, field_names(Kind::module), ""}, *rows);

@@ -12,7 +12,7 @@
 namespace pipekit::ctl {
 namespace {
 
-const Flag kLimit = {"limit", Flag::Type::integer, "how many (50)", "N"};
+const Flag kLimit = {"limit", Flag::Type::count, "how many (50)", "N"};
 
 const std::vector<std::string> kRunFields = {"id",        "module_name",  "status",      "attempt",   "worker",
                                              "queued_at", "started_at",   "finished_at", "row_count", "error",
@@ -22,7 +22,7 @@ Listing run_listing() {
   return {{text_column("RUN", "id", 0), text_column("MODULE", "module_name", 0), status_column("STATUS", "status"),
            number_column("ROWS", "row_count", 1), duration_column("TOOK", "started_at", "finished_at", 2),
            time_column("QUEUED", "queued_at", 3), text_column("WORKER", "worker", 5),
-           text_column("BY", "triggered_by", 6), text_column("ERROR", "error", 4)},
+           text_column("BY", "triggered_by", 6, Fit::spare), text_column("ERROR", "error", 4)},
           kRunFields,
           "no runs; pipekit-ctl run MODULE starts one"};
 }
@@ -135,12 +135,12 @@ Result<int> events_tail(Context& context, const Arguments& args) {
 
 std::vector<Verb> history_verbs() {
   using enum Flag::Type;
-  const Flag before = {"before", integer, "only those with a smaller number", "ID"};
+  const Flag before = {"before", Flag::Type::count, "only those with a smaller number", "ID"};
   return {
       {"runs list",
        "Runs, newest first.",
        {},
-       {{"module", text, "only of this module", "NAME"},
+       {{"module", text, "only of this module", "MODULE"},
         {"status", text, "only those", "STATUS", "", {"queued", "running", "success", "error", "cancelled", "dry_run"}},
         {"since", text, "queued since: an ISO time (UTC) or 90s, 30m, 24h, 7d", "T"},
         kLimit,
@@ -149,7 +149,7 @@ std::vector<Verb> history_verbs() {
        "",
        runs_list},
       {"runs show",
-       "One run: times, watermarks, SQL, error, attempts, log.",
+       "One run: times, how long each step took, watermarks, SQL, error, attempts, log.",
        {{"ID", "the run's number"}},
        {},
        {"pipekit-ctl runs show 12"},
@@ -165,7 +165,7 @@ std::vector<Verb> history_verbs() {
       {"group-runs list",
        "Group runs, newest first.",
        {},
-       {{"group", text, "only of this group", "NAME"}, kLimit, before},
+       {{"group", text, "only of this group", "GROUP"}, kLimit, before},
        {"pipekit-ctl group-runs list --group nightly"},
        "",
        group_runs_list},
@@ -179,10 +179,10 @@ std::vector<Verb> history_verbs() {
       {"events tail",
        "What happens, as it happens.",
        {},
-       {{"since", integer, "what came after number SEQ (0: all that is kept)", "SEQ"},
+       {{"since", Flag::Type::natural, "what came after number SEQ (0: all that is kept)", "SEQ"},
         {"no-follow", on, "only what is there, then exit 0"},
-        {"run", integer, "only of this run", "ID"},
-        {"module", text, "only of this module", "NAME"},
+        {"run", Flag::Type::count, "only of this run", "RUN_ID"},
+        {"module", text, "only of this module", "MODULE"},
         {"kind", Flag::Type::list, "only of this kind: run.finished, worker.lost, ...", "KIND"}},
        {"pipekit-ctl events tail", "pipekit-ctl -o json events tail --since 0 --no-follow",
         "pipekit-ctl events tail --module orders --kind run.finished"},

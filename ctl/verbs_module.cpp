@@ -130,7 +130,7 @@ std::vector<Verb> module_verbs() {
       {"module preview",
        "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.",
        {name},
-       {{"rows", Flag::Type::integer, "how many (10)", "N"},
+       {{"rows", Flag::Type::count, "how many (10)", "N"},
         {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"}},
        {"pipekit-ctl module preview orders --rows 5"},
        "",

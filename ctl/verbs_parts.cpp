@@ -11,7 +11,7 @@
 namespace pipekit::ctl {
 namespace {
 
-const Flag kModule = {"module", Flag::Type::text, "of which module", "NAME"};
+const Flag kModule = {"module", Flag::Type::text, "of which module", "MODULE"};
 
 std::string word(Kind kind) { return std::string(to_string(kind)); }
 

@@ -35,6 +35,32 @@ void print_started(Context& context, const std::string& field, int64_t id) {
   context.print_object({field}, {{field, id}});
 }
 
+struct Wait {
+  std::string text;
+  std::string hint;
+};
+
+// What keeps all of these runs from beginning, if something does.
+std::optional<Wait> waiting_for(const Json& reasons) {
+  std::optional<Wait> first;
+  for (const auto& reason : reasons) {
+    if (text_in(reason, "status") != "queued" || text_in(reason, "code") == "starting") return std::nullopt;
+    if (!first) first = {text_in(reason, "text"), text_in(reason, "hint")};
+  }
+  return first;
+}
+
+// Whoever watches a run that does not begin is told why, at once; it begins when it can.
+void tell_wait(Context& context, Json which) {
+  if (context.config.quiet) return;
+  const auto answer = context.call("why", std::move(which));
+  if (!answer) return;
+  const auto wait = waiting_for(answer->value("reasons", Json::array()));
+  if (!wait) return;
+  context.notice(printable(wait->text));
+  if (!wait->hint.empty()) context.notice("hint: " + printable(wait->hint));
+}
+
 Result<int> run_module(Context& context, const Arguments& args) {
   auto set = assignments(args);
   if (!set) return set.error();
@@ -49,6 +75,7 @@ Result<int> run_module(Context& context, const Arguments& args) {
     return 0;
   }
   if (context.for_people()) context.out.write(fmt::format("{}\n", *id));
+  tell_wait(context, {{"run_id", *id}});
   RunWatch watch(context, *id, args.text("MODULE"));
   TailWish wish;
   wish.filter.run_id = *id;
@@ -66,6 +93,7 @@ Result<int> run_group(Context& context, const Arguments& args) {
     return 0;
   }
   if (context.for_people()) context.out.write(fmt::format("{}\n", *id));
+  tell_wait(context, {{"group_run_id", *id}});
   GroupWatch watch(context, *id, args.text("GROUP"));
   TailWish wish;
   wish.filter.group_run_id = *id;
@@ -116,6 +144,8 @@ Result<int> why(Context& context, const Arguments& args) {
   }
   for (const auto& reason : answer->value("reasons", Json::array())) {
     context.out.write(printable_lines(text_in(reason, "text")) + "\n");
+    const auto hint = text_in(reason, "hint");
+    if (!hint.empty()) context.out.write("  hint: " + printable(hint) + "\n");
   }
   return 0;
 }
@@ -143,8 +173,8 @@ std::vector<Verb> run_verbs() {
       {"cancel",
        "Ask a run to end.",
        {{"RUN_ID", "the run's number", false}},
-       {{"module", Flag::Type::text, "what this module runs", "NAME"},
-        {"group", Flag::Type::text, "what this group runs, members included", "NAME"}},
+       {{"module", Flag::Type::text, "what this module runs", "MODULE"},
+        {"group", Flag::Type::text, "what this group runs, members included", "GROUP"}},
        {"pipekit-ctl cancel 12", "pipekit-ctl cancel --module orders"},
        "",
        cancel},

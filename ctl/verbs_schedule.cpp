@@ -138,7 +138,7 @@ Result<int> audit(Context& context, const Arguments& args) {
 std::vector<Verb> schedule_verbs() {
   auto change_flags = definition_flags(Kind::schedule);
   change_flags.push_back({"unset", Flag::Type::list, "back to the default", "FIELD"});
-  const Flag group = {"group", Flag::Type::text, "only of this group", "NAME"};
+  const Flag group = {"group", Flag::Type::text, "only of this group", "GROUP"};
   return {
       {"schedule list",
        "When groups run by themselves.",
@@ -189,7 +189,7 @@ std::vector<Verb> schedule_verbs() {
        {{"cron", Flag::Type::text, "an expression of five or six fields instead", "EXPR"},
         {"timezone", Flag::Type::text, "of the expression (UTC)", "ZONE"},
         {"from", Flag::Type::text, "after this time, exclusive (now)", "TIME"},
-        {"count", Flag::Type::integer, "how many (5)", "N"}},
+        {"count", Flag::Type::count, "how many (5)", "N"}},
        {"pipekit-ctl schedule next nightly",
         "pipekit-ctl schedule next --cron '0 20 2 * * *' --timezone America/New_York --from 2026-03-07T00:00:00Z"},
        "",
@@ -198,8 +198,8 @@ std::vector<Verb> schedule_verbs() {
        "What became of each nominal time: fired, skipped, missed or overlap, and why.",
        {},
        {group,
-        {"id", Flag::Type::integer, "only of this schedule", "ID"},
-        {"limit", Flag::Type::integer, "how many (50)", "N"}},
+        {"id", Flag::Type::count, "only of this schedule", "ID"},
+        {"limit", Flag::Type::count, "how many (50)", "N"}},
        {"pipekit-ctl schedule audit --group nightly"},
        "",
        audit},

@@ -30,15 +30,31 @@ std::optional<std::vector<zmq::message_t>> take(zmq::socket_t& socket, size_t wa
   return parts;
 }
 
+// Written by the ZAP handler's answer, and the same for every message of a connection.
+std::string key_of(zmq::message_t& part) {
+  const char* id = zmq_msg_gets(part.handle(), "User-Id");
+  return id == nullptr ? "" : id;
+}
+
 zmq::const_buffer bytes(const std::string& s) { return zmq::buffer(s); }
 
 }  // namespace
 
-RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue)
+RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue,
+                           const std::optional<KeyPair>& keys)
     : socket_(context, zmq::socket_type::router) {
   limit(socket_, queue);
+  if (keys) {
+    socket_.set(zmq::sockopt::curve_server, true);
+    socket_.set(zmq::sockopt::curve_secretkey, keys->secret_key);
+    socket_.set(zmq::sockopt::zap_domain, "pipekit");
+  }
   socket_.set(zmq::sockopt::router_mandatory, true);
-  socket_.bind(endpoint);
+  try {
+    socket_.bind(endpoint);
+  } catch (const zmq::error_t& error) {
+    throw EndpointError("cannot listen on " + endpoint + ": " + error.what());
+  }
 }
 
 std::optional<Received> RouterSocket::try_receive() {
@@ -46,7 +62,7 @@ std::optional<Received> RouterSocket::try_receive() {
     const auto& id = parts->front();
     const bool own_id = id.size() == 5 && *id.data<char>() == 0;
     if (parts->size() == 3 && own_id) {
-      return Received{id.to_string(), {(*parts)[1].to_string(), (*parts)[2].to_string()}};
+      return Received{id.to_string(), {(*parts)[1].to_string(), (*parts)[2].to_string()}, key_of((*parts)[1])};
     }
     ++malformed_;
   }
@@ -67,11 +83,17 @@ bool RouterSocket::send(const std::string& peer, const Frames& frames) {
   }
 }
 
-DealerSocket::DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue)
+DealerSocket::DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue,
+                           const std::optional<ClientKeys>& keys)
     : socket_(context, zmq::socket_type::dealer) {
   // A worker's queue is bounded by its executors' windows (link.h); a fact refused here would leave a gap.
   limit(socket_, queue ? 0 : 1000);
   socket_.set(zmq::sockopt::immediate, !queue);
+  if (keys) {
+    socket_.set(zmq::sockopt::curve_serverkey, keys->broker);
+    socket_.set(zmq::sockopt::curve_publickey, keys->own.public_key);
+    socket_.set(zmq::sockopt::curve_secretkey, keys->own.secret_key);
+  }
   socket_.set(zmq::sockopt::reconnect_ivl, 50);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
   socket_.connect(endpoint);
@@ -79,7 +101,7 @@ DealerSocket::DealerSocket(zmq::context_t& context, const std::string& endpoint,
 
 std::optional<Received> DealerSocket::try_receive() {
   while (auto parts = take(socket_, 2)) {
-    if (parts->size() == 2) return Received{{}, {(*parts)[0].to_string(), (*parts)[1].to_string()}};
+    if (parts->size() == 2) return Received{{}, {(*parts)[0].to_string(), (*parts)[1].to_string()}, {}};
   }
   return std::nullopt;
 }

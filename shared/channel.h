@@ -6,25 +6,40 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <zmq.hpp>
 
 #include "shared/codec.h"
+#include "shared/key_file.h"
 
 namespace pipekit {
 
 struct Received {
   std::string peer;  // empty on a dealer
   Frames frames;
+  std::string key{};  // the peer's public key, proven by the handshake; empty where there is no encryption
+};
+
+// How a client speaks to a socket that is encrypted.
+struct ClientKeys {
+  KeyPair own;
+  std::string broker;  // its public key
+};
+
+class EndpointError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 // Sockets share one context a process.
 class RouterSocket {
  public:
-  // Throws zmq::error_t when the endpoint cannot be bound.
+  // Throws EndpointError when the endpoint cannot be bound.
   // `queue`: frames that may wait for one peer; what comes on top is refused.
-  RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue);
+  // `keys`: encrypts, and asks the context's ZAP handler about each peer's key.
+  RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue,
+               const std::optional<KeyPair>& keys = std::nullopt);
   // A message that has not the shape peer, head, body is dropped and counted.
   std::optional<Received> try_receive();
   bool send(const std::string& peer, const Frames& frames);
@@ -39,7 +54,8 @@ class RouterSocket {
 class DealerSocket {
  public:
   // queue: what is sent while nobody is connected waits for the connection (a worker's hello); else send() says false.
-  DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue = false);
+  DealerSocket(zmq::context_t& context, const std::string& endpoint, bool queue = false,
+               const std::optional<ClientKeys>& keys = std::nullopt);
   std::optional<Received> try_receive();
   bool send(const Frames& frames);
   zmq::socket_t& socket() { return socket_; }

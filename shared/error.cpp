@@ -27,6 +27,7 @@ constexpr auto kRows = std::to_array<Row>({
     {ErrorCode::kVersionMismatch, "version_mismatch", 5},
     {ErrorCode::kStaleRequest, "stale_request", 5},
     {ErrorCode::kMalformed, "malformed", 3},
+    {ErrorCode::kTooLarge, "too_large", 3},
 });
 
 }  // namespace

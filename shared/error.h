@@ -25,6 +25,7 @@ enum class ErrorCode {
   kVersionMismatch,  // the peer speaks a protocol version that this program does not
   kStaleRequest,     // resent too late to know whether it was executed
   kMalformed,        // a frame that cannot be decoded
+  kTooLarge,         // exit 3: the answer fits into no frame
 };
 
 // The code as it stands in JSON and on the wire: "already_running".

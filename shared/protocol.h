@@ -244,6 +244,18 @@ struct Heartbeat {
   }
 };
 
+// How long a step of an attempt took. Durations are of the worker's monotonic clock.
+struct StepTime {
+  std::string step;
+  int64_t at = 0;
+  int64_t duration_ms = 0;
+  static void visit(auto& self, auto&& field) {
+    field("step", self.step);
+    field("at", self.at);
+    field("duration_ms", self.duration_ms);
+  }
+};
+
 // The facts, in the order in which an attempt may tell them.
 namespace fact {
 
@@ -305,6 +317,7 @@ struct Finished {
   std::string jrunner_stdout;  // head and tail
   std::string jrunner_stderr;
   std::string hook_log;
+  std::vector<StepTime> steps;  // in order; merge includes the wait for the broker's word
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
     field("status", self.status);
@@ -320,6 +333,7 @@ struct Finished {
     field("jrunner_stdout", self.jrunner_stdout);
     field("jrunner_stderr", self.jrunner_stderr);
     field("hook_log", self.hook_log);
+    field("steps", self.steps);
   }
 };
 

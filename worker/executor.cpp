@@ -6,6 +6,7 @@
 
 #include "shared/failpoint.h"
 #include "shared/planted_fault.h"
+#include "shared/plural.h"
 #include "shared/utf8.h"
 #include "worker/csv.h"
 #include "worker/secrets.h"
@@ -92,7 +93,21 @@ void Executor::run() {
   conclude(error);
 }
 
-void Executor::step(const char* name, std::string detail) { link_.send(fact::Step{now_ms(), name, std::move(detail)}); }
+void Executor::step(const char* name, std::string detail) {
+  begin(name);
+  link_.send(fact::Step{now_ms(), name, std::move(detail)});
+}
+
+void Executor::begin(const char* name) {
+  auto& steps = result_.steps;
+  const auto now = clock_.now();
+  if (!steps.empty()) {
+    if (steps.back().step == name) return;  // more to tell of the same one
+    steps.back().duration_ms = std::chrono::floor<Millis>(now - step_began_).count();
+  }
+  step_began_ = now;
+  if (*name != '\0') steps.push_back({name, now_ms(), 0});
+}
 
 Executor::Done Executor::flow() {
   auto opened = Destination::open(assignment_, runner_);
@@ -205,10 +220,7 @@ Executor::Done Executor::transfer(Destination& destination) {
   result_.jrunner_stdout = call.output;
   result_.jrunner_stderr = call.errors;
   if (!call.ok()) {
-    StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, call.describe()),
-                    call.hint};
-    error.interruption = call.interruption;
-    return error;
+    return transfer_error(call, destination.staging().sql);
   }
   if (!call.rows) {
     return StepError{"transfer_failed", "the runner exited 0 but printed no number of rows",
@@ -216,6 +228,19 @@ Executor::Done Executor::transfer(Destination& destination) {
   }
   reported_ = call.rows;
   return std::nullopt;
+}
+
+StepError Executor::transfer_error(const CallResult& call, const std::string& staging) const {
+  auto complaint = call.describe();
+  // What the runner calls the table nobody has heard of; it has the columns of the user's.
+  for (auto at = complaint.find(staging); at != std::string::npos; at = complaint.find(staging, at)) {
+    complaint.replace(at, staging.size(), module_.dest_table);
+    at += module_.dest_table.size();
+  }
+  StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, complaint),
+                  call.hint.empty() ? quoting_hint(module_, values_, complaint) : call.hint};
+  error.interruption = call.interruption;
+  return error;
 }
 
 Executor::Done Executor::verify(Destination& destination) {
@@ -226,14 +251,15 @@ Executor::Done Executor::verify(Destination& destination) {
   result_.row_count = staged.rows;
   if (staged.rows != *reported_) {
     return StepError{"row_count_mismatch",
-                     fmt::format("the runner reported {} rows, staging has {}", *reported_, staged.rows),
+                     fmt::format("the runner reported {}, staging has {}", count_of(*reported_, "row"), staged.rows),
                      "if it counts in a way of its own, set row_count_pattern (pipekit-ctl settings)"};
   }
   if (module_.merge_strategy == "incremental" && staged.null_keys > 0) {
-    return StepError{"null_keys",
-                     fmt::format("{} rows have NULL in the merge key {}: they could never be replaced",
-                                 staged.null_keys, fmt::join(module_.merge_key, ", ")),
-                     "leave them out in source_query, or choose another merge_key", false};
+    return StepError{
+        "null_keys",
+        fmt::format("{} {} NULL in the merge key {}: they could never be replaced", count_of(staged.null_keys, "row"),
+                    staged.null_keys == 1 ? "has" : "have", fmt::join(module_.merge_key, ", ")),
+        "leave them out in source_query, or choose another merge_key", false};
   }
   if (module_.unique_key && staged.duplicate_keys > 0) {
     return StepError{"duplicate_keys",
@@ -242,8 +268,8 @@ Executor::Done Executor::verify(Destination& destination) {
                      "", false};
   }
   if (module_.min_rows && staged.rows < *module_.min_rows) {
-    return StepError{"too_few_rows",
-                     fmt::format("{} rows, at least {} are expected (min_rows)", staged.rows, *module_.min_rows)};
+    return StepError{"too_few_rows", fmt::format("{}, at least {} are expected (min_rows)",
+                                                 count_of(staged.rows, "row"), *module_.min_rows)};
   }
   if (module_.max_shrink_pct && staged.present &&
       staged.rows * 100 < *staged.present * (100 - *module_.max_shrink_pct)) {
@@ -261,6 +287,7 @@ Executor::Done Executor::verify(Destination& destination) {
 Executor::Done Executor::merge(Destination& destination) {
   result_.merge_sql = destination.merge_sql(*staged_);
   // Until the broker knows that a merge may be under way, none is: an attempt lost before has not merged.
+  begin("merge");
   FAILPOINT("worker.merging.before");
   const auto told = link_.send(fact::Merging{now_ms()});
   if (!PLANTED("merge_without_acknowledgement") && !link_.wait_acknowledged(told)) {
@@ -286,7 +313,9 @@ Executor::Done Executor::after_failed_merge(Destination& destination, const Call
     result_.outcome = "not_merged";  // the runner was never started
     return error;
   }
-  step("close", "the merge's outcome is unknown: asking the destination");
+  // A runner that ends by itself has almost always been told why by the database; the fence is asked all the same.
+  const bool told = call.interruption == Interruption::none && call.exit->kind == ExitStatus::Kind::kExited;
+  if (!told) step("close", "the merge's outcome is unknown: asking the destination");
   const auto closed = destination.close();
   switch (closed.outcome) {
     case Destination::Outcome::merged:
@@ -340,6 +369,7 @@ void Executor::record(const HookSnapshot& hook, const CallResult& call) {
 }
 
 void Executor::conclude(const Done& error) {
+  begin("");
   result_.at = now_ms();
   result_.status = assignment_.dry_run ? "dry_run" : "success";
   if (error) {

@@ -27,6 +27,7 @@ class Executor {
   Done resolve_watermarks();
   Done materialise();
   Done transfer(Destination& destination);
+  [[nodiscard]] StepError transfer_error(const CallResult& call, const std::string& staging) const;
   Done verify(Destination& destination);
   Done merge(Destination& destination);
   Done after_failed_merge(Destination& destination, const CallResult& call);
@@ -35,6 +36,8 @@ class Executor {
   void record(const HookSnapshot& hook, const CallResult& call);
 
   void step(const char* name, std::string detail = "");
+  // The step before it is over.
+  void begin(const char* name);
   void conclude(const Done& error);
   [[nodiscard]] int64_t now_ms() const { return to_ms(clock_.wall()); }
 
@@ -45,6 +48,7 @@ class Executor {
   Masker masker_;
   Runner runner_;
   fact::Finished result_;
+  MonoTime step_began_{};
   std::map<std::string, std::string> values_;  // of the placeholders
   std::string source_sql_;
   std::optional<int64_t> reported_;  // by the runner

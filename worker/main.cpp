@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <random>
 
+#include "shared/client_keys.h"
 #include "shared/endpoint.h"
 #include "shared/open_files.h"
 #include "shared/startup.h"
@@ -26,6 +27,8 @@ struct Options {
   std::string jrunner;
   double drain_timeout_s = -1;
   double kill_grace_s = 10;
+  std::string key_file;
+  std::string broker_key;
   std::string config;
   std::string log_level = "info";
 };
@@ -61,6 +64,10 @@ Result<WorkerConfig> resolve(const Options& options) {
     if (!endpoint) return endpoint.error();
     config.broker = *endpoint;
   }
+  if (auto checked = check_endpoint(config.broker); !checked) return checked.error();
+  auto keys = client_keys(config.broker, options.key_file, options.broker_key);
+  if (!keys) return keys.error();
+  config.keys = std::move(*keys);
   const auto program = find_jrunner(options.jrunner);
   if (!program) return program.error();
   config.runner.program = program->path;
@@ -116,6 +123,9 @@ int run(int argc, char** argv) {
   add("tags", "--tag", options.tags, "PIPEKIT_TAG", "a label that connections may require; repeatable")->take_all();
   add("broker", "--broker", options.broker, "PIPEKIT_BROKER", "the broker's worker endpoint (tcp://127.0.0.1:7602)");
   add("data_dir", "--data-dir", options.data_dir, "PIPEKIT_DATA_DIR", "of a local broker: its socket is found there");
+  add("key_file", "--key-file", options.key_file, "PIPEKIT_KEY_FILE",
+      "this worker's key (pipekit-ctl keys new), for a broker on another host");
+  add("broker_key", "--broker-key", options.broker_key, "PIPEKIT_BROKER_KEY", "that broker's public key");
   add("state_dir", "--state-dir", options.state_dir, "PIPEKIT_STATE_DIR",
       "lock, identity and scratch files (DATA_DIR/workers/NAME)");
   add("jrunner", "--jrunner", options.jrunner, "PIPEKIT_JRUNNER",

@@ -13,8 +13,14 @@ namespace {
 
 constexpr std::chrono::seconds kLimit{110};  // what a client waits, less what the answer takes
 
+// The words of a run's errors (no_table, watermark_failed) mean nothing to who asked a question.
+std::string code_of(const StepError& error) {
+  const bool known = error_code_from(error.code) != ErrorCode::kUnexpected;
+  return std::string(known ? error.code : to_string(ErrorCode::kExecutionFailed));
+}
+
 TaskResult failure(const Task& task, const StepError& error) {
-  return {task.id, WireError{error.code, error.message, error.hint}, nullptr};
+  return {task.id, WireError{code_of(error), error.message, error.hint}, nullptr};
 }
 
 // DB2 and its like have no SELECT without FROM.
@@ -78,7 +84,8 @@ TaskResult preview(const Task& task, Runner& runner) {
   query.max_rows = task.max_rows;
   const auto call = runner.query(query);
   if (!call.ok())
-    return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()), call.hint});
+    return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()),
+                          call.hint.empty() ? quoting_hint(module, values, call.describe()) : call.hint});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,

@@ -15,4 +15,9 @@ Step<std::string> resolve_watermark(Runner& runner, const WatermarkSnapshot& wat
 // longer than a message to the broker could tell.
 Step<std::string> source_sql(const ModuleSnapshot& module, const std::map<std::string, std::string>& values);
 
+// When the database did not understand the query and a value that is no number stands in it without quotes: what to do.
+// Else empty.
+std::string quoting_hint(const ModuleSnapshot& module, const std::map<std::string, std::string>& values,
+                         std::string_view complaint);
+
 }  // namespace pipekit::worker

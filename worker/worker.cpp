@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "shared/client_keys.h"
 #include "shared/failpoint.h"
 #include "shared/startup.h"
 #include "worker/executor.h"
@@ -22,8 +23,10 @@ Worker::Worker(WorkerConfig config, const StateDir& state, SignalFd& signals)
 }
 
 void Worker::connect() {
+  monitor_.reset();
   socket_.reset();  // what it had queued is worth nothing: facts are in the outbox
-  socket_ = std::make_unique<DealerSocket>(context_, config_.broker, true);
+  socket_ = std::make_unique<DealerSocket>(context_, config_.broker, true, config_.keys);
+  monitor_ = std::make_unique<SocketMonitor>(context_, socket_->socket(), kRefusals);
 }
 
 int Worker::run() {
@@ -33,6 +36,7 @@ int Worker::run() {
     const auto on_signals = poller.add(signals_.fd());
     const auto on_link = poller.add(hub_.socket());
     const auto on_socket = poller.add(socket_->socket());
+    const auto on_monitor = poller.add(monitor_->socket());
     auto wake = session_.next_deadline();
     if (drain_until_) wake = std::min(wake, *drain_until_);
     poller.wait_until(wake, clock_);
@@ -44,6 +48,7 @@ int Worker::run() {
       while (auto message = hub_.try_receive()) on_executor(*message);
     }
     if (poller.readable(on_socket)) on_broker();
+    if (poller.readable(on_monitor)) on_connection();
   }
   if (fatal_) {
     const int code = report(*fatal_);
@@ -69,6 +74,19 @@ void Worker::on_signal() {
     draining_ = true;
     if (config_.drain_timeout) drain_until_ = clock_.now() + *config_.drain_timeout;
     carry_out(session_.drain(clock_.now()));
+  }
+}
+
+// The other end would not have us. With runs under way their leases decide: the broker may have been started wrongly.
+void Worker::on_connection() {
+  bool refused = false;
+  while (const auto event = monitor_->next()) refused = refused || is_refusal(*event);
+  if (!refused) return;
+  auto error = handshake_refused(config_.broker, config_.keys.has_value());
+  if (session_.idle() && running_.empty()) {
+    fatal_ = std::move(error);
+  } else if (!searching_) {
+    spdlog::error("{}", error.message);
   }
 }
 

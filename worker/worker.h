@@ -10,6 +10,7 @@
 #include "shared/channel.h"
 #include "shared/poller.h"
 #include "shared/signals.h"
+#include "shared/socket_monitor.h"
 #include "worker/link.h"
 #include "worker/outbox.h"
 #include "worker/runner.h"
@@ -20,6 +21,7 @@ namespace pipekit::worker {
 
 struct WorkerConfig {
   std::string broker;  // endpoint
+  std::optional<ClientKeys> keys;
   Identity identity;
   RunnerConfig runner;
   std::optional<std::chrono::seconds> drain_timeout;  // none: as long as it takes
@@ -46,6 +48,7 @@ class Worker {
   void on_broker();
   void on_executor(const FromExecutor& message);
   void on_signal();
+  void on_connection();
   void connect();
   bool send(const Frames& frames) { return socket_->send(frames); }
   [[nodiscard]] bool may_leave() const {
@@ -62,6 +65,7 @@ class Worker {
   Session session_;
   Outbox outbox_;
   std::unique_ptr<DealerSocket> socket_;
+  std::unique_ptr<SocketMonitor> monitor_;  // of socket_
   std::map<std::string, Running> running_;
   std::optional<Error> fatal_;
   std::optional<Error> unfit_;  // drains, and then ends with this

@@ -22,6 +22,8 @@ struct Listed {
   Json definition;
   Json before;     // the store's; null: new
   int64_t id = 0;  // 0: not yet
+  // A group whose file does not speak of schedules: they are made and switched off by hand, too.
+  bool keeps_schedules = false;
 };
 
 // Can stand in a message; complete() tells what is wrong with one that cannot.
@@ -106,7 +108,8 @@ void Application::read_one(Kind kind, const Json& given, const std::string& path
   auto definition = complete(kind, given, path, outcome_.problems);
   if (outcome_.problems.size() != problems) return;
   check_rules(kind, definition, path, outcome_.problems);
-  listed_.push_back({kind, path, std::move(definition), {}, 0});
+  const bool keeps_schedules = kind == Kind::group && (!given.contains("schedules") || given["schedules"].is_null());
+  listed_.push_back({kind, path, std::move(definition), {}, 0, keeps_schedules});
 }
 
 void Application::resolve_references() {
@@ -125,6 +128,7 @@ void Application::write(Kind kind) {
     if (const auto id = id_of(db_, kind, one.definition["name"].get<std::string>())) {
       one.id = *id;
       one.before = definition_of(kind, *read_whole(db_, kind, one.id));
+      if (one.keeps_schedules) one.definition["schedules"] = one.before["schedules"];
     } else {
       one.id = insert(db_, kind, one.definition, 0, now_);
     }

@@ -82,7 +82,8 @@ Json short_form(Kind kind, const Json& definition) {
   }
   for (const auto& part : parts_of(kind)) {
     const auto key = std::string(part.name);
-    if (!definition[key].empty()) shorter[key] = short_parts(part, definition[key]);
+    // Absent schedules mean "leave them alone", so none are told as none.
+    if (!definition[key].empty() || part.kind == Kind::schedule) shorter[key] = short_parts(part, definition[key]);
   }
   return shorter;
 }

@@ -82,9 +82,21 @@ bool advance(Database& db, Epoch epoch, int64_t seq) {
 void set_merging(Database& db, Epoch epoch) { db.run("UPDATE attempt SET merging = 1 WHERE id = ?", epoch); }
 
 void record_end(Database& db, Epoch epoch, const std::string& status, const std::string& outcome,
-                const std::string& error, std::optional<int64_t> row_count) {
-  db.run("UPDATE attempt SET status = ?, outcome = ?, error = ?, row_count = ? WHERE id = ?", status, outcome, error,
-         row_count, epoch);
+                const std::string& error, std::optional<int64_t> row_count, const std::vector<StepTime>& steps) {
+  db.run("UPDATE attempt SET status = ?, outcome = ?, error = ?, row_count = ?, steps_json = ? WHERE id = ?", status,
+         outcome, error, row_count, steps_json(steps).dump(), epoch);
+}
+
+void record_steps(Database& db, Epoch epoch, const std::vector<StepTime>& steps) {
+  db.run("UPDATE attempt SET steps_json = ? WHERE id = ?", steps_json(steps).dump(), epoch);
+}
+
+Json steps_json(const std::vector<StepTime>& steps) {
+  auto list = Json::array();
+  for (const auto& one : steps) {
+    list.push_back({{"name", one.step}, {"started_at", to_iso(from_ms(one.at))}, {"duration_ms", one.duration_ms}});
+  }
+  return list;
 }
 
 void add_leftover(Database& db, ModuleId module, RunKey key) {
@@ -101,10 +113,11 @@ std::vector<RunKey> leftovers(Database& db, ModuleId module) {
 }
 
 void clear_leftovers(Database& db, ModuleId module, Epoch up_to) {
-  // Those that the attempt was told of; what came later is newer than it.
+  // Those that the attempt was told of; what came later is newer than it. (epoch IN (...) would make a temporary
+  // table.)
   db.run(
-      "DELETE FROM leftover WHERE module_id = ?1 AND epoch IN (SELECT epoch FROM leftover WHERE module_id = ?1 AND"
-      " epoch <= ?2 ORDER BY epoch LIMIT ?3)",
+      "DELETE FROM leftover WHERE module_id = ?1 AND epoch <= (SELECT max(epoch) FROM (SELECT epoch FROM leftover"
+      " WHERE module_id = ?1 AND epoch <= ?2 ORDER BY epoch LIMIT ?3))",
       module, up_to, kLeftoversAtOnce);
 }
 

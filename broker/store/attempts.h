@@ -49,7 +49,10 @@ std::optional<AttemptState> apply(Database& db, Epoch epoch, AttemptState from, 
 bool advance(Database& db, Epoch epoch, int64_t seq);
 void set_merging(Database& db, Epoch epoch);
 void record_end(Database& db, Epoch epoch, const std::string& status, const std::string& outcome,
-                const std::string& error, std::optional<int64_t> row_count);
+                const std::string& error, std::optional<int64_t> row_count, const std::vector<StepTime>& steps);
+// Of one that was lost.
+void record_steps(Database& db, Epoch epoch, const std::vector<StepTime>& steps);
+Json steps_json(const std::vector<StepTime>& steps);
 
 // Staging that an attempt may have left behind.
 void add_leftover(Database& db, ModuleId module, RunKey key);

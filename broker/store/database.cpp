@@ -24,9 +24,17 @@ void create_private(const std::filesystem::path& file) {
     throw StoreError(SQLITE_CANTOPEN, fmt::format("cannot open the store {}: {}", file.string(), strerror(errno)));
 }
 
+// Before SQLite is first used: it then needs no lock for each allocation. Nobody asks for its statistics.
+void keep_no_memory_statistics() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(once);  // refused where another library was earlier; then it is as it was
+}
+
 }  // namespace
 
 std::string StoreError::hint() const {
+  if (code_ == SQLITE_READONLY_DBMOVED)
+    return "put the file back, or a backup in its place, and start the broker again";
   switch (code_ & 0xff) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
@@ -89,6 +97,7 @@ void Database::Close::operator()(sqlite3* db) const { sqlite3_close(db); }
 void Database::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
+  keep_no_memory_statistics();
   const bool writes = mode == Mode::read_write;
   if (writes) create_private(file);
   const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
@@ -125,6 +134,14 @@ sqlite3_stmt* Database::prepared(std::string_view sql) {
   texts_.push_back(std::make_unique<std::string>(sql));
   statements_.emplace(*texts_.back(), statement);
   return statement;
+}
+
+void Database::check_in_place() const {
+  int moved = 0;
+  sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (moved == 0) return;
+  throw StoreError(SQLITE_READONLY_DBMOVED,
+                   fmt::format("the store {} was removed or replaced while this broker ran", file_.string()));
 }
 
 int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }

@@ -121,6 +121,10 @@ class Database {
   // Several statements, unprepared: migrations.
   void execute_script(const std::string& sql);
 
+  // Throws StoreError when the file is no longer where it was opened: what is committed into it from there on is lost
+  // with this process.
+  void check_in_place() const;
+
   [[nodiscard]] int64_t last_insert_id() const;
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 

@@ -4,13 +4,13 @@ namespace pipekit::store::workers {
 
 void save(Database& db, const Worker& worker, WallTime now) {
   db.run(
-      "INSERT INTO worker (name, incarnation, state_id, version, host, tags, slots, state, joined_at, seen_at)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, 'connected', ?, ?) ON CONFLICT (name) DO UPDATE SET"
+      "INSERT INTO worker (name, incarnation, state_id, version, host, tags, slots, key, state, joined_at, seen_at)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'connected', ?, ?) ON CONFLICT (name) DO UPDATE SET"
       " incarnation = excluded.incarnation, state_id = excluded.state_id, version = excluded.version,"
-      " host = excluded.host, tags = excluded.tags, slots = excluded.slots, state = 'connected',"
+      " host = excluded.host, tags = excluded.tags, slots = excluded.slots, key = excluded.key, state = 'connected',"
       " joined_at = excluded.joined_at, seen_at = excluded.seen_at",
       worker.name, worker.incarnation, worker.state_id, worker.version, worker.host, Json(worker.tags).dump(),
-      worker.slots, to_ms(worker.joined_at), to_ms(now));
+      worker.slots, worker.key, to_ms(worker.joined_at), to_ms(now));
 }
 
 void mark(Database& db, const std::string& name, const std::string& state, WallTime now) {
@@ -20,7 +20,7 @@ void mark(Database& db, const std::string& name, const std::string& state, WallT
 std::vector<Worker> load_connected(Database& db) {
   std::vector<Worker> list;
   auto rows = db.query(
-      "SELECT name, incarnation, state_id, version, host, tags, slots, joined_at FROM worker WHERE state ="
+      "SELECT name, incarnation, state_id, version, host, tags, slots, joined_at, key FROM worker WHERE state ="
       " 'connected'");
   while (rows.next()) {
     auto& worker = list.emplace_back();
@@ -32,6 +32,7 @@ std::vector<Worker> load_connected(Database& db) {
     worker.tags = Json::parse(rows.get<std::string>(5)).get<std::vector<std::string>>();
     worker.slots = rows.get<int64_t>(6);
     worker.joined_at = from_ms(rows.get<int64_t>(7));
+    worker.key = rows.get<std::string>(8);
   }
   return list;
 }

@@ -136,9 +136,9 @@ TEST_F(Channel, says_that_nobody_is_connected_unless_it_is_to_wait) {
 }
 
 TEST_F(Channel, an_endpoint_in_use_is_an_error_of_the_second) {
-  EXPECT_THROW(RouterSocket(context_, "tcp://no-such-host.invalid:1", 1000), zmq::error_t);
+  EXPECT_THROW(RouterSocket(context_, "tcp://no-such-host.invalid:1", 1000), EndpointError);
   RouterSocket first(context_, "tcp://127.0.0.1:*", 1000);
-  EXPECT_THROW(RouterSocket(context_, first.socket().get(zmq::sockopt::last_endpoint), 1000), zmq::error_t);
+  EXPECT_THROW(RouterSocket(context_, first.socket().get(zmq::sockopt::last_endpoint), 1000), EndpointError);
 }
 
 }  // namespace

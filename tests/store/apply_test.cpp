@@ -111,6 +111,23 @@ TEST_F(Apply, keeps_rows_that_it_recognises) {
   EXPECT_EQ(after["members"][0]["id"], before["members"][0]["id"]);
 }
 
+TEST_F(Apply, leaves_a_groups_schedules_alone_where_the_file_does_not_speak_of_them) {
+  applied(sample_document());
+  const auto before = *show(db, Kind::group, "nightly");
+  auto document = sample_document();
+  document["groups"][0].erase("schedules");
+  EXPECT_FALSE(applied(document).changed);
+  EXPECT_FALSE(applied(document, true).changed) << "with prune neither: it is about definitions";
+  document["groups"][0]["schedules"] = nullptr;  // "schedules:" and nothing after it
+  document["groups"][0]["stop_on_failure"] = !before["stop_on_failure"].get<bool>();
+  EXPECT_THAT(told(applied(document)), ElementsAre("update group nightly"));
+  EXPECT_EQ((*show(db, Kind::group, "nightly"))["schedules"], before["schedules"]);
+  document["groups"][0]["schedules"] = Json::array();
+  EXPECT_THAT(told(applied(document)), ElementsAre("update group nightly"));
+  EXPECT_EQ((*show(db, Kind::group, "nightly"))["schedules"], Json::array());
+  EXPECT_EQ(export_document(db)["groups"][0]["schedules"], Json::array()) << "what export wrote says so";
+}
+
 TEST_F(Apply, leaves_what_is_absent_without_prune) {
   applied(sample_document());
   EXPECT_FALSE(applied(Json::object()).changed);

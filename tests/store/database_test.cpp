@@ -135,6 +135,25 @@ TEST_F(DatabaseTest, that_is_none_is_told_with_what_to_do_and_let_go_of) {
   EXPECT_EQ(test::read_file(text), std::string(5000, 'x'));
 }
 
+TEST_F(DatabaseTest, that_was_removed_or_replaced_under_it_is_noticed) {
+  EXPECT_NO_THROW(db.check_in_place());
+  const auto aside = dir.file("aside.db");
+  std::filesystem::rename(db.file(), aside);
+  EXPECT_THROW(db.check_in_place(), StoreError);
+  dir.write("store.db", "another");
+  EXPECT_THROW(db.check_in_place(), StoreError);
+  std::filesystem::rename(aside, db.file());
+  EXPECT_NO_THROW(db.check_in_place());
+  std::filesystem::remove(db.file());
+  try {
+    db.check_in_place();
+    FAIL();
+  } catch (const StoreError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("store.db was removed or replaced"));
+    EXPECT_THAT(error.hint(), HasSubstr("put the file back"));
+  }
+}
+
 TEST_F(DatabaseTest, nests_savepoints_in_a_transaction) {
   db.run("BEGIN IMMEDIATE");
   add("kept");

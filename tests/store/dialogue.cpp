@@ -131,7 +131,7 @@ Reply Dialogue::ask(const std::string& verb, const Json& args) {
 Reply Dialogue::ask(Request request) {
   replies.clear();
   TurnInput input;
-  input.from_clients.push_back({"client", encode(ClientToBroker{std::move(request)})});
+  input.from_clients.push_back({"client", encode(ClientToBroker{std::move(request)}), client_key});
   turn(std::move(input));
   return replies.empty() ? Reply{} : replies.back();
 }
@@ -154,14 +154,14 @@ RunId Dialogue::run(const std::string& module) {
 std::vector<TailReply> Dialogue::tail(const TailRequest& request) {
   tails.clear();
   TurnInput input;
-  input.from_clients.push_back({"tail", encode(ClientToBroker{request})});
+  input.from_clients.push_back({"tail", encode(ClientToBroker{request}), client_key});
   turn(std::move(input));
   return std::exchange(tails, {});
 }
 
 void Dialogue::from_worker(FakeWorker& worker, const WorkerToBroker& message) {
   TurnInput input;
-  input.from_workers.push_back({worker.peer, encode(message)});
+  input.from_workers.push_back({worker.peer, encode(message), worker.public_key});
   turn(std::move(input));
 }
 

@@ -42,6 +42,7 @@ class FakeWorker {
   std::string name;
   std::string incarnation;
   std::string state_id;
+  std::string public_key;  // that its socket has proven
   int64_t slots = 4;
   bool draining = false;
   std::vector<std::string> tags;
@@ -104,6 +105,7 @@ class Dialogue {
   std::unique_ptr<Broker> broker;
   MonoTime now{std::chrono::hours{1}};
   WallTime wall = from_ms(1'772'330'400'000);
+  std::string client_key;  // of the client that asks; empty: local
   std::vector<Reply> replies;
   std::vector<TailReply> tails;
 

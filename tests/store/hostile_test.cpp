@@ -68,6 +68,14 @@ TEST_F(Hostile, a_final_word_that_nobody_knows_is_refused) {
   EXPECT_EQ(status(id), "queued");
 }
 
+TEST_F(Hostile, a_request_whose_arguments_have_the_wrong_types_is_refused) {
+  for (const auto& id : {Json("1"), Json(1.5), Json(nullptr), Json::array({1}), Json(true)}) {
+    EXPECT_EQ(refused("runs.show", {{"id", id}}), "invalid") << id;
+    EXPECT_NE(refused("why", {{"run_id", id}}), "") << id;
+  }
+  EXPECT_EQ(refused("module.list", {{"full", "yes"}}), "invalid");
+}
+
 TEST_F(Hostile, more_attempts_than_a_worker_can_have_are_not_answered_one_by_one) {
   Heartbeat heartbeat;
   heartbeat.number = 99;

@@ -238,7 +238,8 @@ TEST_F(Lease, of_a_draining_worker_goes_on_and_no_other_begins) {
   w1.beat();
   const auto waiting = run("patient");
   EXPECT_EQ(status(waiting), "queued");
-  EXPECT_EQ(done("why", {{"run_id", waiting.value}})["reasons"][0]["text"], "run 2 is queued: no worker is connected");
+  EXPECT_EQ(done("why", {{"run_id", waiting.value}})["reasons"][0]["text"],
+            "run 2 is queued: no worker takes runs now: w1 is draining");
   w1.finish(key, "success", "merged");
   EXPECT_EQ(end_of(key.run), "success");
   EXPECT_EQ(status(waiting), "queued");

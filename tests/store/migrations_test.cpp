@@ -133,11 +133,54 @@ TEST(Migrations, refuse_a_newer_store_and_leave_it_alone) {
 TEST(Migrations, a_step_that_fails_leaves_the_store_as_it_was) {
   const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);
-  db.execute_script("CREATE TABLE hook (mine TEXT) STRICT; INSERT INTO hook VALUES ('kept')");
+  ASSERT_TRUE(migrate(db));
+  migrate_down(db, 1);
+  db.execute_script("ALTER TABLE attempt ADD COLUMN steps_json TEXT");  // what a later step makes, too
   EXPECT_THROW(static_cast<void>(migrate(db)), StoreError);
-  EXPECT_EQ(schema_of(db), 0);
-  EXPECT_THAT(tables(db), testing::ElementsAre("hook"));
-  EXPECT_EQ(db.value<std::string>("SELECT mine FROM hook"), "kept");
+  EXPECT_EQ(schema_of(db), 2) << "the step before it stands, this one left nothing";
+  EXPECT_EQ(db.value<int64_t>("SELECT count(*) FROM meta"), 1);
+}
+
+// SQLite's word for what a statement that is executed for every run must not do.
+bool makes_a_temporary_table(Database& db, const std::string& sql) {
+  auto rows = db.query("EXPLAIN " + sql);
+  while (rows.next()) {
+    if (rows.get<std::string>(1) == "OpenEphemeral") return true;
+  }
+  return false;
+}
+
+TEST(Migrations, a_change_of_state_makes_no_temporary_table) {
+  const TempDir dir{test::memory_directory()};
+  Database db(dir.file("p.db"), Database::Mode::read_write);
+  ASSERT_TRUE(migrate(db).ok());
+  EXPECT_FALSE(makes_a_temporary_table(db, "UPDATE run_log SET status = 'running' WHERE id = 1"));
+  EXPECT_FALSE(makes_a_temporary_table(db, "UPDATE attempt SET state = 'ended' WHERE id = 1"));
+  EXPECT_TRUE(makes_a_temporary_table(db, "UPDATE group_run SET status = 'error' WHERE id = 1"))
+      << "rare, and as it was";
+}
+
+TEST(Migrations, states_are_checked) {
+  const TempDir dir{test::memory_directory()};
+  Database db(dir.file("p.db"), Database::Mode::read_write);
+  ASSERT_TRUE(migrate(db).ok());
+  const auto attempt = [&](const char* state) {
+    db.run("INSERT INTO attempt (run_id, number, worker, incarnation, state, assigned_at) VALUES (1, 1, '', '', ?, 0)",
+           state);
+  };
+  for (const auto* state : {"assigned", "running", "cancelling", "lost", "ended"}) EXPECT_NO_THROW(attempt(state));
+  EXPECT_THROW(attempt("asleep"), ConstraintError);
+  const auto run = [&](const char* status, std::optional<int64_t> finished_at) {
+    db.run(
+        "INSERT INTO run_log (module_id, module_name, snapshot_id, status, queued_at, finished_at, triggered_by)"
+        " VALUES ((SELECT count(*) FROM run_log), '', 1, ?, 0, ?, '')",
+        status, finished_at);
+  };
+  for (const auto* status : {"queued", "running"}) EXPECT_NO_THROW(run(status, std::nullopt));
+  for (const auto* status : {"success", "error", "cancelled", "dry_run"}) EXPECT_NO_THROW(run(status, 1));
+  EXPECT_THROW(run("asleep", 1), ConstraintError);
+  EXPECT_THROW(run("success", std::nullopt), ConstraintError);
+  EXPECT_EQ(db.value<std::string>("PRAGMA integrity_check"), "ok");
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ TEST_F(RunEnd, waits_longer_before_each_retry) {
     w1.finish(key, "error", "none", "x");
     EXPECT_EQ(status(key.run), "queued");
     EXPECT_THAT(done("why", {{"run_id", 1}})["reasons"][0]["text"].get<std::string>(),
-                HasSubstr("waiting to retry for " + std::to_string(backoff) + " s: x happened"));
+                HasSubstr(", in " + std::to_string(backoff) + " s: x happened"));
     EXPECT_EQ(turn().wake, now + seconds{backoff});
     wait(seconds{backoff} - Millis{1});
     w1.beat();

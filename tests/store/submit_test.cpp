@@ -84,7 +84,7 @@ TEST_F(Submit, dispatches_by_priority_and_then_by_age) {
   w1.join();
   EXPECT_THAT(w1.heard(), ElementsAre("welcome", "assign 3/1", "assign 1/2"));
   EXPECT_EQ(done("why", {{"run_id", 2}})["reasons"][0]["text"],
-            "run 2 is queued: no free slot on a worker that may run it");
+            "run 2 is queued: no free slot on a worker that may run it (runs 1, 3)");
 }
 
 TEST_F(Submit, applies_each_fact_once_and_in_order) {

@@ -94,9 +94,10 @@ UniqueFd notify_socket(const std::string& path) {
 // The postmaster. Its readiness is the sd_notify message that it sends to a service manager.
 class PostgresServerProcess {
  public:
-  PostgresServerProcess(const std::string& directory, int port)
+  PostgresServerProcess(const std::string& directory, int port, bool durable)
       : notify_(notify_socket(directory + "/notify")),
-        program_("sh", shell_arguments(directory, port), {.env = {"NOTIFY_SOCKET=" + directory + "/notify"}}) {}
+        program_("sh", shell_arguments(directory, port, durable), {.env = {"NOTIFY_SOCKET=" + directory + "/notify"}}) {
+  }
 
   // Immediate shutdown: the files are thrown away.
   ~PostgresServerProcess() {
@@ -127,12 +128,16 @@ class PostgresServerProcess {
 
  private:
   // The shell only redirects and is replaced, so that the child's pid is the postmaster's.
-  static std::vector<std::string> shell_arguments(const std::string& directory, int port) {
+  static std::vector<std::string> shell_arguments(const std::string& directory, int port, bool durable) {
     std::vector<std::string> args{"-c", "exec \"$@\" >>\"$0\" 2>&1", directory + "/log"};
-    const auto server =
-        as_server_user({server_program("postgres"), "-D", directory + "/data", "-k", directory, "-p",
-                        std::to_string(port), "-h", "127.0.0.1", "-c", "fsync=off", "-c", "synchronous_commit=off",
-                        "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "max_connections=60"});
+    std::vector<std::string> server{server_program("postgres"), "-D", directory + "/data", "-k", directory, "-p",
+                                    std::to_string(port),       "-h", "127.0.0.1"};
+    const std::vector<std::string> settings =
+        durable ? std::vector<std::string>{"shared_buffers=256MB", "max_wal_size=4GB", "autovacuum=off"}
+                : std::vector<std::string>{"fsync=off", "synchronous_commit=off", "full_page_writes=off",
+                                           "shared_buffers=32MB", "max_connections=60"};
+    for (const auto& setting : settings) server.insert(server.end(), {"-c", setting});
+    server = as_server_user(std::move(server));
     args.insert(args.end(), server.begin(), server.end());
     return args;
   }
@@ -146,7 +151,8 @@ PostgresCluster& PostgresCluster::shared() {
   return cluster;
 }
 
-PostgresCluster::PostgresCluster() : directory_(cluster_parent()) {
+PostgresCluster::PostgresCluster(const PostgresOptions& options)
+    : options_(options), directory_(options.parent.empty() ? cluster_parent() : options.parent) {
   give_to_server_user(directory_.path());
   init_database_files();
   start();
@@ -167,7 +173,7 @@ void PostgresCluster::init_database_files() {
 void PostgresCluster::start() {
   for (int attempt = 0; attempt < 5; ++attempt) {
     port_ = free_port();
-    server_ = std::make_unique<PostgresServerProcess>(directory_.path(), port_);
+    server_ = std::make_unique<PostgresServerProcess>(directory_.path(), port_, options_.durable);
     if (server_->wait_until_ready()) return;
   }
   throw std::runtime_error("PostgreSQL does not start: " + log());

@@ -1,10 +1,12 @@
 // A PostgreSQL server of the test's own in a temporary directory: a unix socket without a password, and a free port of
 // 127.0.0.1 with one. Started when first asked for, one per test process, ended by its pid when the process ends (or
-// dies). Not durable: fsync is off. Errors are std::runtime_error with the server's message. One thread.
+// dies). Not durable unless asked for: fsync is off. Errors are std::runtime_error with the server's message. One
+// thread.
 #pragma once
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,11 +43,16 @@ class PostgresSession {
   pg_conn* connection_;
 };
 
+struct PostgresOptions {
+  bool durable = false;            // fsync on and memory as a server of users has it: what is measured wants that
+  std::filesystem::path parent{};  // of its directory; in memory where there is room, when empty
+};
+
 class PostgresCluster {
  public:
   static PostgresCluster& shared();
 
-  PostgresCluster();
+  explicit PostgresCluster(const PostgresOptions& options = {});
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
@@ -65,6 +72,7 @@ class PostgresCluster {
   void init_database_files();
   void start();
 
+  PostgresOptions options_;
   TempDir directory_;
   int port_ = 0;
   int databases_ = 0;

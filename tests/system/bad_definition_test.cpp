@@ -160,6 +160,17 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
+    Number, BadDefinition,
+    ::testing::Values(
+        BadInput{"of_times", {"schedule", "next", "nightly", "--count", "-1"}, "", 2, {"--count", "from 1", "-1"}},
+        BadInput{"of_rows", {"runs", "list", "--limit", "0"}, "", 2, {"--limit", "from 1"}},
+        BadInput{"of_an_event", {"events", "tail", "--since", "-1", "--no-follow"}, "", 2, {"--since", "from 0"}},
+        BadInput{"too_large", {"runs", "list", "--limit", "99999999999999999999"}, "", 2, {"--limit", "whole number"}},
+        BadInput{"of_seconds", {"--timeout", "0", "status"}, "", 2, {"--timeout", "from 1"}},
+        BadInput{"of_a_setting", {"settings", "set", "log_head_bytes", "-5"}, "", 3, {"log_head_bytes", "from 0 to"}}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
     Field, BadDefinition,
     ::testing::Values(
         BadInput{"missing", kApply, module(""), 3, {"bad.yaml:5: ", "source_query"}},
@@ -201,7 +212,15 @@ BadInput file_of(const std::string& name, const std::string& text, const Words& 
   return {name, {"apply", "-f", "@raw.yaml"}, "", 3, says, {}, [text](Site& site) { site.write("raw.yaml", text); }};
 }
 
-// Comments and blank lines, so that nothing but its size is wrong with it.
+// Each module is possible, all of them are more than one request may be.
+void write_20_mb(Site& site) {
+  std::string text = "modules:\n";
+  for (int i = 0; i < 20; ++i)
+    text += fmt::format("  - {{name: m{}, source_query: \"SELECT {}\"}}\n", i, std::string(1U << 20U, '1'));
+  site.write("raw.yaml", text);
+}
+
+// Blank lines, so that nothing but its size is wrong with it.
 void write_100_mb(Site& site) {
   std::ofstream out(site.file("raw.yaml"), std::ios::binary);
   const std::string block(1U << 20U, '\n');
@@ -229,6 +248,13 @@ INSTANTIATE_TEST_SUITE_P(
                  {"raw.yaml: ", "larger than 64 MiB", "in parts"},
                  {},
                  write_100_mb},
+        BadInput{"of_20_mb",
+                 {"apply", "-f", "@raw.yaml"},
+                 "",
+                 3,
+                 {"a request of 21 MiB", "takes 16", "in parts"},
+                 {},
+                 write_20_mb},
         BadInput{"that_is_not_there", {"apply", "-f", "@nowhere.yaml"}, "", 3, {"nowhere.yaml"}},
         BadInput{"that_is_empty_of_yaml",
                  {"apply", "-f", "@workers"},

@@ -195,6 +195,20 @@ INSTANTIATE_TEST_SUITE_P(
         run_of("column_of_another_type_in_postgresql",
                {.dest = "pg", .query = "SELECT id, customer, coalesce(customer, 'x') FROM orders"},
                {"transfer from src failed", "numeric"}, {}, postgres),
+        BadInput{"preview_of_a_query_that_is_no_sql",
+                 {"module", "preview", "no_sql"},
+                 "",
+                 4,
+                 {"source query", "syntax error"},
+                 {},
+                 [](Site& site) { site.apply(definition("no_sql", {.query = "SELEC 1"})); }},
+        BadInput{"preview_of_a_table_missing",
+                 {"module", "preview", "no_table"},
+                 "",
+                 4,
+                 {"\"nowhere\" does not exist on dst", "create it first"},
+                 {},
+                 [](Site& site) { site.apply(definition("no_table", {.table = "nowhere"})); }},
         run_of("watermark_query_fails",
                {.query = "SELECT id, customer, total FROM orders WHERE id > {low}",
                 .more = ", watermarks: [{name: low, connection: dst, resolver_sql: SELECT missing}]"},
@@ -267,6 +281,7 @@ TEST_F(BadRun, a_module_that_is_removed_or_edited_while_it_runs_disturbs_nothing
     runner_that("GATED", {}).arrange(*site_);
     RunningProgram watched(program_path("pipekit-ctl"), site_->ctl_args({"run", "ACT_GATED", "--watch"}));
     watched.wait_for_out("at the gate");
+    EXPECT_FALSE(site_->processes_of_runs().empty()) << "the check for what is left would see nothing";
     EXPECT_EQ(site_->ctl(change).exit_code, 0) << change[1];
     const auto changed = site_->export_all();
     std::ofstream(site_->file("gate")) << "go\n";

@@ -300,6 +300,7 @@ TEST_F(CtlClient, diff_exits_with_1_when_asked_to_and_different) {
 ProgramResult watched(FakeBroker& broker, RunningProgram& ctl, const std::string& status) {
   const auto request = broker.expect_request("run");
   broker.answer(request.number, {{"run_id", 7}, {"seq", 10}});
+  broker.answer(broker.expect_request("why").number, {{"reasons", Json::array()}});
   const auto tail = broker.expect_tail();
   EXPECT_EQ(tail.after, 9);
   EXPECT_EQ(tail.filter.run_id, 7);
@@ -342,6 +343,7 @@ TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_goes_on) {
   FakeBroker broker(dir_);
   auto ctl = this->ctl({"run", "orders", "--watch"});
   broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 10}});
+  broker.answer(broker.expect_request("why").number, {{"reasons", Json::array()}});
   broker.expect_tail();
   ctl.signal(SIGINT);
   const auto result = ctl.wait();

@@ -271,10 +271,10 @@ TEST_F(JrunnerMigration, a_huge_row_passes_all_four_ways) {
   const auto db = postgres();
   postgres_session().query("CREATE TABLE x (t text, b bytea); CREATE TABLE y (LIKE x)");
   const auto file = sqlite("a.db", "CREATE TABLE x (t TEXT, b BLOB); CREATE TABLE y (t TEXT, b BLOB)");
-  EXPECT_THAT(migrate(file, "SELECT hex(zeroblob(10000000)), zeroblob(20000000)", file, "x").out, EndsWith("1 rows\n"));
-  EXPECT_THAT(migrate(file, "SELECT t, b FROM x", db, "x").out, EndsWith("1 rows\n"));
-  EXPECT_THAT(migrate(db, "SELECT t, b FROM x", db, "y").out, EndsWith("1 rows\n"));
-  EXPECT_THAT(migrate(db, "SELECT t, b FROM y", file, "y").out, EndsWith("1 rows\n"));
+  EXPECT_THAT(migrate(file, "SELECT hex(zeroblob(10000000)), zeroblob(20000000)", file, "x").out, EndsWith("1 row\n"));
+  EXPECT_THAT(migrate(file, "SELECT t, b FROM x", db, "x").out, EndsWith("1 row\n"));
+  EXPECT_THAT(migrate(db, "SELECT t, b FROM x", db, "y").out, EndsWith("1 row\n"));
+  EXPECT_THAT(migrate(db, "SELECT t, b FROM y", file, "y").out, EndsWith("1 row\n"));
   EXPECT_EQ(
       SqliteFile(sqlite_path("a.db")).value("SELECT y.t = x.t AND y.b = x.b AND length(y.b) = 20000000 FROM x, y"),
       "1");

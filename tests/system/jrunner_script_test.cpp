@@ -30,6 +30,15 @@ TEST_F(JrunnerScript, prints_the_last_result_set_of_a_postgres_script_only) {
   EXPECT_EQ(result.out, "i,e,q,b\n1,\"\",\"a,\"\"b\",\\x01\n,\"\",\"a,\"\"b\",\\x01\n");
 }
 
+// The library, with all that it brings along, would take most of the time of a short call.
+TEST_F(JrunnerScript, loads_the_client_library_of_postgres_only_for_postgres) {
+  auto with_loader = options();
+  with_loader.env.emplace_back("LD_DEBUG=libs");
+  EXPECT_THAT(run_program(program(), query_args(sqlite("a.db"), "SELECT 1"), with_loader).err,
+              testing::Not(testing::HasSubstr("libpq")));
+  EXPECT_THAT(run_program(program(), query_args(postgres(), "SELECT 1"), with_loader).err, testing::HasSubstr("libpq"));
+}
+
 TEST_F(JrunnerScript, a_result_set_without_rows_has_its_header) {
   const std::string script = "SELECT 1 AS a; SELECT 1 AS b, 2 AS c WHERE 1 = 0;";
   EXPECT_EQ(query(sqlite("a.db"), script).out, "b,c\n");

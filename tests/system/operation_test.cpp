@@ -94,7 +94,7 @@ TEST_F(Operation, what_is_more_urgent_goes_first_and_tags_say_where) {
   start_worker({.slots = 1});
   EXPECT_THAT(wait(patient), Ended("success"));
   EXPECT_THAT(order_of("run.assigned"), ElementsAre("urgent", "usual", "patient"));
-  EXPECT_THAT(ctl({"why", std::to_string(elsewhere)}).out, HasSubstr("no worker has the tags site:far"));
+  EXPECT_THAT(ctl({"why", std::to_string(elsewhere)}).out, HasSubstr("no worker has the tag site:far"));
   start_worker({.args = {"--tag", "site:far"}}, "far-1");
   EXPECT_EQ(wait(elsewhere)["worker"], "far-1");
 }

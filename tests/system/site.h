@@ -29,14 +29,18 @@ class Site {
   // The text of a definition file: connections src and dst, then this.
   [[nodiscard]] std::string definitions(const std::string& more) const;
   void apply(const std::string& more);
+  // What bad input must not change: all definitions, the destination's rows, and which runs have merged.
+  std::string state();
   std::string export_all() const { return ctl({"export"}).out; }
+  // Somewhere under the data directory.
+  bool is_kept(const std::string& words) const;
 
   // Nothing waits, runs or is left of a run: no live run, no child of a worker, no staging table; `good` runs.
   void expect_free();
+  // The workers' children, and whatever else has their directories in its arguments.
+  std::vector<std::string> processes_of_runs();
 
  private:
-  std::vector<std::string> leftover_processes();
-
   TempDir memory_{memory_directory()};
   LocalSystem system_;
   std::unique_ptr<UserDatabase> src_;

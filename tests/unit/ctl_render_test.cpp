@@ -234,6 +234,8 @@ const Json kStatus = {{"broker",
                       {"groups",
                        {{{"name", "nightly"},
                          {"members", {{{"module", "orders"}}, {{"module", "items"}}}},
+                         {"last_status", "error"},
+                         {"last_started_at", "2026-03-01T02:00:00Z"},
                          {"schedules", {{{"cron_expr", "0 20 2 * * *"}, {"every_s", 0}}, {{"every_s", 3600}}}}}}},
                       {"live",
                        {{{"run_id", 12},
@@ -258,19 +260,31 @@ TEST(CtlStatus, the_screen_fits_80_columns) {
             "12   customers  running  transfer  51,200  30.0s  plant2\n"
             "\n"
             "from as400\n"
-            "   MODULE          STRATEGY  TO         LAST RUN  ROWS   TOOK  ERROR\n"
-            "✗  items           full      warehouse  10h ago         900ms  execution_failed\n"
-            "○  old (disabled)  append    warehouse\n"
+            "   MODULE          STRATEGY     LAST RUN       ROWS   TOOK  ERROR\n"
+            "✗  items           full         10h ago              900ms  execution_failed\n"
+            "○  old (disabled)  append\n"
             "\n"
             "from erp\n"
-            "   MODULE     STRATEGY     TO         LAST RUN       ROWS   TOOK  ERROR\n"
-            "✔  orders     incremental  warehouse  2m ago    1,234,567  1m23s\n"
-            "▶  customers  full         warehouse\n"
+            "   MODULE          STRATEGY     LAST RUN       ROWS   TOOK  ERROR\n"
+            "✔  orders          incremental  2m ago    1,234,567  1m23s\n"
+            "▶  customers       full\n"
             "\n"
             "Groups\n"
-            "GROUP    MEMBERS        SCHEDULES                  NEXT\n"
-            "nightly  orders, items  0 20 2 * * *; every 1h00m\n");
+            "GROUP    MEMBERS        SCHEDULES                  LAST       NEXT\n"
+            "nightly  orders, items  0 20 2 * * *; every 1h00m  ✗ 10h ago\n");
   EXPECT_LE(widest(screen), 80U);
+}
+
+TEST(CtlTable, too_wide_leaves_out_what_is_spare_before_it_cuts) {
+  const std::vector<Column> columns = {text_column("NAME", "name", 0), text_column("WORD", "word", 1, Fit::whole),
+                                       text_column("SPARE", "spare", 2, Fit::spare)};
+  const Json rows = {{{"name", "a_name_of_20_letters"}, {"word", "a_whole_word"}, {"spare", "what is spare"}}};
+  auto style = kTerminal;
+  EXPECT_NE(render_table(columns, rows, style).find("what is spare"), std::string::npos);
+  style.width = 40;
+  EXPECT_EQ(render_table(columns, rows, style), "NAME                  WORD\na_name_of_20_letters  a_whole_word\n");
+  style.width = 30;
+  EXPECT_EQ(render_table(columns, rows, style), "NAME              WORD\na_name_of_20_le…  a_whole_word\n");
 }
 
 TEST(CtlStatus, long_names_and_errors_do_not_break_it) {

@@ -17,8 +17,9 @@ Waiting run(int64_t id, std::vector<std::pair<std::string, int64_t>> uses = {}, 
 std::vector<std::string> placed(const std::vector<Waiting>& waiting, const std::vector<Vacancy>& vacancies,
                                 const std::map<std::string, int64_t>& sessions = {}) {
   std::vector<std::string> lines;
-  for (const auto& placement : place(waiting, vacancies, sessions)) {
-    lines.push_back(fmt::format("{} on {}", placement.run.value, placement.worker));
+  Placer placer(vacancies, sessions);
+  for (const auto& run : waiting) {
+    if (const auto* worker = placer.place(run)) lines.push_back(fmt::format("{} on {}", run.run.value, *worker));
   }
   return lines;
 }
@@ -28,6 +29,16 @@ TEST(Place, keeps_the_order_and_fills_every_slot) {
   EXPECT_THAT(placed({run(1)}, {}), IsEmpty());
   EXPECT_THAT(placed({run(1)}, {{"a", 0, {}}, {"b", -1, {}}}), IsEmpty()) << "more busy than it has slots by now";
   EXPECT_THAT(placed({}, {{"a", 2, {}}}), IsEmpty());
+}
+
+TEST(Place, is_full_when_no_slot_is_left) {
+  EXPECT_TRUE(Placer({}, {}).full());
+  EXPECT_TRUE(Placer({{"a", 0, {}}, {"b", -1, {}}}, {}).full());
+  Placer placer({{"a", 1, {}}, {"b", -1, {}}}, {});
+  EXPECT_FALSE(placer.full());
+  ASSERT_NE(placer.place(run(1)), nullptr);
+  EXPECT_TRUE(placer.full());
+  EXPECT_EQ(placer.place(run(2)), nullptr);
 }
 
 TEST(Place, spreads_over_workers) {
@@ -54,14 +65,14 @@ TEST(Place, does_not_count_a_run_that_found_no_worker) {
   EXPECT_THAT(placed({run(1, {{"erp", 1}}, {"gone"}), run(2, {{"erp", 1}})}, {{"a", 9, {}}}), ElementsAre("2 on a"));
 }
 
-TEST(Blocker, names_the_first_reason_that_matters) {
-  EXPECT_EQ(blocker(run(1), {}, {}), "no worker is connected");
-  EXPECT_EQ(blocker(run(1, {{"erp", 1}}, {"x", "y"}), {{"a", 9, {"x"}}}, {{"erp", 1}}), "no worker has the tags x, y");
-  EXPECT_EQ(blocker(run(1, {{"wh", 0}, {"erp", 2}}), {{"a", 0, {}}}, {{"erp", 2}, {"wh", 7}}),
-            "connection erp is full (2 of 2 sessions)");
-  EXPECT_EQ(blocker(run(1, {{"erp", 2}}, {"x"}), {{"a", 0, {"x"}}, {"b", 5, {}}}, {{"erp", 1}}),
-            "no free slot on a worker that may run it");
-  EXPECT_EQ(blocker(run(1, {{"erp", 2}}), {{"a", 1, {}}}, {{"erp", 1}}), "");
+TEST(Obstacle, is_the_first_reason_that_matters) {
+  using enum Obstacle::Kind;
+  EXPECT_EQ(obstacle(run(1), {}, {}), Obstacle{no_worker});
+  EXPECT_EQ(obstacle(run(1, {{"erp", 1}}, {"x", "y"}), {{"a", 9, {"x"}}}, {{"erp", 1}}), Obstacle{no_tags});
+  EXPECT_EQ(obstacle(run(1, {{"wh", 0}, {"erp", 2}}), {{"a", 0, {}}}, {{"erp", 2}, {"wh", 7}}),
+            (Obstacle{connection_full, "erp", 2}));
+  EXPECT_EQ(obstacle(run(1, {{"erp", 2}}, {"x"}), {{"a", 0, {"x"}}, {"b", 5, {}}}, {{"erp", 1}}), Obstacle{no_slot});
+  EXPECT_EQ(obstacle(run(1, {{"erp", 2}}), {{"a", 1, {}}}, {{"erp", 1}}), Obstacle{});
 }
 
 }  // namespace

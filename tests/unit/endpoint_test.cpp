@@ -22,6 +22,18 @@ TEST(Endpoint, refuses_a_path_that_no_socket_can_have) {
   EXPECT_FALSE(refused.error().hint.empty());
 }
 
+TEST(Endpoint, is_refused_where_zeromq_would_guess) {
+  for (const auto* good :
+       {"ipc:///run/x.sock", "tcp://127.0.0.1:7601", "tcp://[::1]:1", "tcp://host.example.org:65535"}) {
+    EXPECT_TRUE(check_endpoint(good)) << good;
+  }
+  for (const auto* bad : {"", "garbage", "http://host:1", "ipc://", "tcp://", "tcp://:1", "tcp://host", "tcp://host:",
+                          "tcp://host:0", "tcp://host:65536", "tcp://host:1x", "tcp://host:-1", "inproc://x"}) {
+    EXPECT_FALSE(check_endpoint(bad)) << bad;
+  }
+  EXPECT_FALSE(check_endpoint("ipc:///" + std::string(107, 'x')));
+}
+
 TEST(Endpoint, is_local_when_no_other_host_gets_there) {
   for (const auto* local : {"ipc:///run/x.sock", "tcp://127.0.0.1:7601", "tcp://127.8.9.1:1", "tcp://localhost:1",
                             "tcp://[::1]:7601", kDefaultControlEndpoint, kDefaultWorkerEndpoint}) {

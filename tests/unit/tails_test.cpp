@@ -107,16 +107,32 @@ TEST_F(TailsTest, leave_50_ms_between_two_answers_to_a_peer) {
   EXPECT_EQ(due(1050).size(), 1U) << "a peer that had its pause has none now";
 }
 
+TEST_F(TailsTest, make_no_pause_for_a_peer_that_is_behind) {
+  for (int i = 0; i < 3; ++i) commit_log(7, 200, 1000);
+  const auto all = last_;
+  park("p", 100, 1000);
+  EXPECT_THAT(due(1000), ElementsAre(fmt::format("p #1: log 101-300 log 301-500, next 500 of {}", all)));
+  park("p", 500, 1001);
+  EXPECT_THAT(due(1001), ElementsAre(fmt::format("p #2: log 501-700, next {} of {}", all, all)));
+  commit_events({"a"});
+  park("p", all, 1002);
+  EXPECT_THAT(due(1002), IsEmpty()) << "now it has all";
+}
+
 TEST_F(TailsTest, park_one_request_a_peer) {
   park("p", 100, 0);
   park("p", 100, 1);
   EXPECT_EQ(tails_.open(), 1U);
   commit_events({"a"});
   EXPECT_THAT(due(1), ElementsAre("p #2: 101, next 101 of 101"));
-  park("p", 101, 1);
-  tails_.drop("p");
-  EXPECT_EQ(tails_.open(), 0U);
-  EXPECT_EQ(tails_.next_due(), std::nullopt);
+}
+
+TEST_F(TailsTest, of_a_key_that_was_revoked_are_not_answered) {
+  tails_.park("local", {1, 100, true, {}}, at(0));
+  tails_.park("kept", {1, 100, true, {}}, at(0), "good key");
+  tails_.park("cut", {1, 100, true, {}}, at(0), "bad key");
+  tails_.keep_only([](const std::string& key) { return key == "good key"; });
+  EXPECT_THAT(tails_.peers(), ElementsAre("kept", "local"));
 }
 
 TEST_F(TailsTest, answer_at_once_who_does_not_follow) {

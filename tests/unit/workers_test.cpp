@@ -25,7 +25,7 @@ Hello hello(const std::string& name, const std::string& incarnation, const std::
 class WorkersTest : public testing::Test {
  protected:
   Admission admit(const Hello& hello, const std::string& peer, int64_t s) {
-    return workers_.admit(hello, peer, at(s), from_ms(s * 1000));
+    return workers_.admit(hello, {peer, {}, key}, at(s), from_ms(s * 1000));
   }
   void beat(const std::string& name, int64_t number, int64_t s, bool draining = false) {
     Heartbeat heartbeat;
@@ -37,7 +37,30 @@ class WorkersTest : public testing::Test {
     return workers_.assignable(*workers_.by_name(name), at(s));
   }
   Workers workers_{seconds{60}};
+  std::string key;
 };
+
+TEST_F(WorkersTest, a_name_belongs_to_the_key_that_it_is_used_with) {
+  key = "A";
+  EXPECT_EQ(admit(hello("w1", "i1", "s"), "p1", 0), Admission::joined);
+  for (const auto* other : {"B", ""}) {
+    key = other;
+    EXPECT_EQ(admit(hello("w1", "i1", "s"), "p2", 1), Admission::other_key);
+    EXPECT_EQ(admit(hello("w1", "i2", "s"), "p2", 1), Admission::other_key);
+  }
+  EXPECT_EQ(workers_.by_name("w1")->peer, "p1");
+  key = "A";
+  EXPECT_EQ(admit(hello("w1", "i2", "s"), "p2", 1), Admission::replaced);
+}
+
+TEST_F(WorkersTest, one_that_is_cut_off_keeps_its_lease_and_gets_nothing) {
+  admit(hello("w1", "i1"), "p1", 0);
+  beat("w1", 1, 1);
+  workers_.cut_off(*workers_.by_name("w1"));
+  EXPECT_EQ(workers_.by_peer("p1"), nullptr);
+  EXPECT_FALSE(assignable("w1", 2));
+  EXPECT_EQ(workers_.next_deadline(), at(61));
+}
 
 TEST_F(WorkersTest, admits_a_new_name_and_knows_it_by_its_peer) {
   EXPECT_EQ(admit(hello("w1", "i1"), "p1", 0), Admission::joined);

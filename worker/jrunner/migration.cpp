@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "shared/failpoint.h"
+#include "shared/plural.h"
 #include "worker/jrunner/batch_queue.h"
 #include "worker/jrunner/failure.h"
 #include "worker/jrunner/postgres_sink.h"
@@ -177,8 +178,8 @@ void check_columns(size_t query, const Destination& destination) {
   const auto table = destination.columns.size();
   if (query == table) return;
   throw Failure({ErrorCode::kInvalid,
-                 "the query has " + std::to_string(query) + " columns and the table " + destination.table + " has " +
-                     std::to_string(table),
+                 "the query has " + count_of(static_cast<int64_t>(query), "column") + " and the table " +
+                     destination.table + " has " + std::to_string(table),
                  "rows are loaded by position: the two must have the same number of columns"});
 }
 

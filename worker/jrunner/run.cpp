@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "shared/failpoint.h"
+#include "shared/plural.h"
 #include "worker/jrunner/arguments.h"
 #include "worker/jrunner/failure.h"
 #include "worker/jrunner/migration.h"
@@ -72,7 +73,7 @@ int run_migration(const Arguments& arguments, std::string_view script, Cancellat
   if (!destination) return report(destination.error());
   StandardOutput out(cancellation);
   const auto rows = migrate({*source, *destination, arguments.table, script}, cancellation, out);
-  out.write(std::to_string(rows) + " rows\n");
+  out.write(count_of(static_cast<int64_t>(rows), "row") + "\n");
   return 0;
 }
 

@@ -41,12 +41,18 @@ void kill_children() {
   ::closedir(proc);
 }
 
-// The next child that has ended, left as a zombie. False: no children (or, without blocking, none that has ended).
-bool next_ended(siginfo_t& end, int flags) {
+enum class Children { kEnded, kAlive, kNone };
+
+// kEnded: one of them, left as a zombie, is in `end`. kAlive, without blocking only: none has ended. kNone: every
+// process that descends from this one is gone, since an orphan becomes a child of this one in the moment in which its
+// parent ends.
+Children next_ended(siginfo_t& end, int flags) {
   for (;;) {
     end = siginfo_t{};
-    if (::waitid(P_ALL, 0, &end, WEXITED | WNOWAIT | __WALL | flags) == 0) return end.si_pid != 0;
-    if (errno != EINTR) return false;
+    if (::waitid(P_ALL, 0, &end, WEXITED | WNOWAIT | __WALL | flags) == 0) {
+      return end.si_pid != 0 ? Children::kEnded : Children::kAlive;
+    }
+    if (errno != EINTR) return Children::kNone;
   }
 }
 
@@ -59,7 +65,7 @@ void reap(pid_t pid) {
 
 bool child_has_ended(pid_t child) {
   siginfo_t end;
-  while (next_ended(end, WNOHANG)) {
+  while (next_ended(end, WNOHANG) == Children::kEnded) {
     if (end.si_pid == child) return true;
     reap(end.si_pid);
   }
@@ -73,10 +79,12 @@ void kill_descendants(pid_t child, void (*on_child)(const siginfo_t& end)) {
   ::kill(-child, SIGKILL);
   siginfo_t end;
   for (;;) {
-    if (!next_ended(end, WNOHANG)) {
+    auto children = next_ended(end, WNOHANG);
+    if (children == Children::kAlive) {
       kill_children();
-      if (!next_ended(end, 0)) return;
+      children = next_ended(end, 0);
     }
+    if (children == Children::kNone) return;
     if (end.si_pid == child) on_child(end);
     reap(end.si_pid);
   }

@@ -1,0 +1,32 @@
+// One benchmark: a name, what its table shows, and a round of it. A round makes all that it needs and ends it again, so
+// that rounds are alike; it throws std::runtime_error when something did not go as it must, since a figure of a broken
+// run is worse than none.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bench/summary.h"
+
+namespace pipekit::bench {
+
+struct Sizes {
+  double seconds = 4;      // of each phase that has no size of its own
+  int64_t rows = 300'000;  // of a transfer
+};
+
+struct Benchmark {
+  std::string name;
+  std::string title;
+  std::vector<Figure> figures;
+  std::function<std::vector<Line>(const Sizes&)> round;
+};
+
+Benchmark dispatch_benchmark();
+Benchmark log_benchmark();
+Benchmark module_benchmark();
+Benchmark transfer_benchmark();
+Benchmark start_benchmark();
+
+}  // namespace pipekit::bench

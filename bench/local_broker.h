@@ -1,0 +1,42 @@
+// A broker of the benchmark's own, as it is shipped: a process with a fresh store, on loopback TCP. It ends, with its
+// files, when this does.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/support/run_program.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_client.h"
+
+namespace pipekit::bench {
+
+class LocalBroker {
+ public:
+  LocalBroker();
+
+  [[nodiscard]] pid_t pid() const { return process_->pid(); }
+  [[nodiscard]] const std::string& control_endpoint() const { return control_; }
+  [[nodiscard]] const std::string& worker_endpoint() const { return workers_; }
+  [[nodiscard]] const test::TempDir& dir() const { return dir_; }
+  test::TestClient& client() { return *client_; }
+  test::EventLog& events() { return *events_; }
+  // A worker process of this broker; returns when it has joined.
+  std::unique_ptr<test::RunningProgram> start_worker(const std::string& name, int slots,
+                                                     const std::string& jrunner = "");
+  // SIGTERM, and the end.
+  void stop();
+
+ private:
+  test::TempDir dir_;
+  std::string control_;
+  std::string workers_;
+  std::unique_ptr<test::RunningProgram> process_;
+  std::unique_ptr<test::TestClient> client_;
+  std::unique_ptr<test::EventLog> events_;
+};
+
+// "tcp://127.0.0.1:N"; free at this moment.
+std::string free_endpoint();
+
+}  // namespace pipekit::bench

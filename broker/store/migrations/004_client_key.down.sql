@@ -1,0 +1,2 @@
+ALTER TABLE worker DROP COLUMN key;
+DROP TABLE client_key;

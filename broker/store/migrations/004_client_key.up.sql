@@ -1,0 +1,11 @@
+-- Whom the encrypted sockets let in, and as what. A local socket asks for no key.
+CREATE TABLE client_key (
+  name TEXT PRIMARY KEY CHECK (name <> ''),
+  public_key TEXT NOT NULL UNIQUE CHECK (length(public_key) = 40),
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'worker')),
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- The key that a worker's name was first used with; empty: none.
+ALTER TABLE worker ADD COLUMN key TEXT NOT NULL DEFAULT '';

@@ -1,0 +1,244 @@
+#include "broker/why.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "broker/definitions/definitions.h"
+#include "broker/next_fire.h"
+#include "shared/plural.h"
+
+namespace pipekit {
+namespace {
+
+constexpr size_t kMostNamed = 5;  // runs in one sentence
+constexpr auto kStartOne = "start one: pipekit-worker --name NAME";
+
+std::string span(MonoTime::duration time) {
+  const auto seconds = std::max<int64_t>(std::chrono::round<std::chrono::seconds>(time).count(), 0);
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  return seconds < 172'800 ? fmt::format("{} h", seconds / 3600) : fmt::format("{} days", seconds / 86'400);
+}
+
+std::string named(const std::vector<int64_t>& runs) {
+  if (runs.empty()) return {};
+  const auto some =
+      std::vector(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(std::min(runs.size(), kMostNamed)));
+  const auto rest = runs.size() - some.size();
+  return fmt::format(" ({} {}{})", runs.size() == 1 ? "run" : "runs", fmt::join(some, ", "),
+                     rest == 0 ? "" : fmt::format(" and {} more", rest));
+}
+
+}  // namespace
+
+void Why::add(const char* code, std::string text, std::string hint, Json more) {
+  Json reason = {{"code", code}, {"text", std::move(text)}};
+  if (!hint.empty()) reason["hint"] = std::move(hint);
+  reason.update(more);
+  reasons_.push_back(std::move(reason));
+}
+
+std::string Why::after(MonoTime time) const { return to_iso(wall_ + std::chrono::floor<Millis>(time - now_)); }
+
+Result<Json> Why::of_run(RunId id) {
+  if (const auto* run = runs_.live_run(id)) {
+    add_live(*run, fmt::format("run {} is ", id.value));
+    return answer();
+  }
+  if (!store::runs::status_of(db_, id)) {
+    return Error{ErrorCode::kNotFound, fmt::format("there is no run {}", id.value),
+                 "list them with: pipekit-ctl runs list"};
+  }
+  add_ended(id);
+  return answer();
+}
+
+Result<Json> Why::of_group_run(GroupRunId group_run) {
+  for (const auto id : runs_.live_runs_of(std::nullopt, group_run)) {
+    add_live(*runs_.live_run(id), fmt::format("run {} of {} is ", id.value, runs_.live_run(id)->definition->name));
+  }
+  return answer();
+}
+
+Result<Json> Why::of_module(const Json& ref) {
+  const auto module = modules_.find(ref);
+  if (!module) return module.error();
+  const auto& name = module->definition->name;
+  if (!module->enabled) {
+    add("disabled", fmt::format("module {} is disabled: nothing runs it", name),
+        fmt::format("pipekit-ctl module enable {}", name));
+  }
+  if (const auto live = runs_.live_runs_of(module->id, std::nullopt); !live.empty()) {
+    add_live(*runs_.live_run(live.front()), fmt::format("locked by run {}, which is ", live.front().value));
+    return answer();
+  }
+  if (module->enabled) add_schedules(*module);
+  if (const auto last = store::runs::last_of(db_, module->id)) {
+    add_ended(*last);
+  } else {
+    add("never_run", fmt::format("module {} has not run yet", name),
+        module->enabled ? fmt::format("pipekit-ctl run {} --watch", name) : "");
+  }
+  return answer();
+}
+
+void Why::add_ended(RunId run) {
+  const auto status = store::runs::status_of(db_, run).value_or("");
+  auto words = fmt::format("run {} has ended: {}", run.value, status);
+  if (const auto error = store::runs::error_of(db_, run); !error.empty()) words += ": " + error;
+  add("ended", std::move(words), {}, {{"run_id", run.value}, {"status", status}});
+}
+
+void Why::add_live(const RunFlow::LiveRun& run, const std::string& prefix) {
+  if (run.attempt) {
+    add_running(run, prefix);
+  } else {
+    add_queued(run, prefix);
+  }
+}
+
+std::string Why::step_text(const RunFlow::LiveRun& run) const {
+  if (run.step.empty()) return {};
+  auto text = ", at the step " + run.step;
+  if (run.step == "assigned") text = ", where it has not begun yet";
+  if (run.step_began) text += fmt::format(" for {}", span(now_ - *run.step_began));
+  if (run.rows) text += fmt::format(" ({})", count_of(*run.rows, "row"));
+  return text;
+}
+
+void Why::add_running(const RunFlow::LiveRun& run, const std::string& prefix) {
+  const auto& attempt = runs_.attempts().at(*run.attempt);
+  Json more = {{"run_id", run.id.value}, {"status", "running"}, {"worker", attempt.worker}, {"step", run.step}};
+  if (run.started_at) more["since"] = to_iso(from_ms(*run.started_at));
+  const auto& workers = runs_.workers().all();
+  const auto worker = workers.find(attempt.worker);
+  const bool present =
+      worker != workers.end() && worker->second.incarnation == attempt.incarnation && !worker->second.peer.empty();
+  if (present && !runs_.workers().silent(worker->second, now_)) {
+    auto text = fmt::format("{}running on worker {}", prefix, attempt.worker) + step_text(run);
+    return add("running", std::move(text), fmt::format("pipekit-ctl runs logs {} -f", run.id.value), std::move(more));
+  }
+  more["until"] = after(attempt.deadline);
+  const auto heard = present ? fmt::format("last heard of {} ago", span(now_ - worker->second.heard))
+                             : std::string("not heard of since the broker's start");
+  auto text = fmt::format("{}on worker {}, {}{}: its lease ends in {}, and then it counts as lost", prefix,
+                          attempt.worker, heard, step_text(run), span(attempt.deadline - now_));
+  add("silent_worker", std::move(text), "is that worker, and the network to it, in order?", std::move(more));
+}
+
+std::vector<int64_t> Why::holders(const std::vector<std::string>& tags) const {
+  std::vector<int64_t> ids;
+  const auto& workers = runs_.workers().all();
+  for (const auto& [epoch, attempt] : runs_.attempts()) {
+    const auto worker = workers.find(attempt.worker);
+    if (worker != workers.end() && has_tags(worker->second.tags, tags)) ids.push_back(attempt.run.value);
+  }
+  std::ranges::sort(ids);
+  return ids;
+}
+
+std::vector<int64_t> Why::holders(const std::string& connection) const {
+  std::vector<int64_t> ids;
+  for (const auto& [epoch, attempt] : runs_.attempts()) {
+    const auto& uses = runs_.live_run(attempt.run)->waiting.uses;
+    if (std::ranges::find(uses, connection, &std::pair<std::string, int64_t>::first) != uses.end()) {
+      ids.push_back(attempt.run.value);
+    }
+  }
+  std::ranges::sort(ids);
+  return ids;
+}
+
+void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) {
+  const Json more = {{"run_id", run.id.value}, {"status", "queued"}};
+  std::vector<std::string> unfit;
+  for (const auto& [name, worker] : runs_.workers().all()) {
+    if (worker.peer.empty()) {
+      unfit.push_back(fmt::format("{} has not come back since the broker's start", name));
+    } else if (worker.draining) {
+      unfit.push_back(name + " is draining");
+    } else {
+      unfit.push_back(fmt::format("{} was last heard of {} ago", name, span(now_ - worker.heard)));
+    }
+  }
+  if (unfit.empty()) return add("no_worker", prefix + "queued: no worker is connected", kStartOne, more);
+  add("no_worker", fmt::format("{}queued: no worker takes runs now: {}", prefix, fmt::join(unfit, ", ")), kStartOne,
+      more);
+}
+
+void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
+  Json more = {{"run_id", run.id.value}, {"status", "queued"}};
+  if (run.eligible_at > now_) {
+    more["until"] = after(run.eligible_at);
+    const auto left = std::chrono::ceil<std::chrono::seconds>(run.eligible_at - now_).count();
+    return add("retry_wait",
+               fmt::format("{}queued: waiting to retry until {}, in {} s: {}", prefix, after(run.eligible_at), left,
+                           run.pending_error),
+               {}, std::move(more));
+  }
+  const auto vacancies = runs_.vacancies(now_);
+  const auto met = obstacle(run.waiting, vacancies, runs_.sessions());
+  const auto& tags = run.waiting.tags;
+  switch (met.kind) {
+    case Obstacle::Kind::none:
+      return add("starting", prefix + "queued: it starts at once", {}, std::move(more));
+    case Obstacle::Kind::no_worker:
+      return add_no_worker(run, prefix);
+    case Obstacle::Kind::no_tags:
+      return add("no_worker_with_tags",
+                 fmt::format("{}queued: no worker has the {} {}, which its connections require", prefix,
+                             tags.size() == 1 ? "tag" : "tags", fmt::join(tags, ", ")),
+                 fmt::format("start one: pipekit-worker --name NAME --tag {}", fmt::join(tags, " --tag ")),
+                 std::move(more));
+    case Obstacle::Kind::connection_full: {
+      const auto ids = holders(met.connection);
+      more.update({{"connection", met.connection}, {"runs", ids}});
+      return add("connection_full",
+                 fmt::format("{}queued: connection {} is full ({} of {} sessions){}", prefix, met.connection,
+                             ids.size(), met.max_sessions, named(ids)),
+                 fmt::format("more at once: pipekit-ctl connection update {} --max-sessions N", met.connection),
+                 std::move(more));
+    }
+    case Obstacle::Kind::no_slot: {
+      const auto ids = holders(tags);
+      more["runs"] = ids;
+      return add("no_free_slot",
+                 fmt::format("{}queued: no free slot on a worker that may run it{}", prefix, named(ids)),
+                 "more slots: start another worker, or one with --slots N", std::move(more));
+    }
+  }
+}
+
+void Why::add_schedules(const Module& module) {
+  auto rows = db_.query("SELECT group_id FROM group_member WHERE module_id = ? ORDER BY group_id", module.id);
+  bool member = false;
+  while (rows.next()) {
+    member = true;
+    if (auto group = definitions::show(db_, Kind::group, rows.get<int64_t>(0))) {
+      add_next_fire_of_group(*group, std::chrono::floor<std::chrono::seconds>(wall_));
+      add_schedule_of(*group);
+    }
+  }
+  if (member) return;
+  const auto& name = module.definition->name;
+  add("not_scheduled", fmt::format("module {} is in no group: it runs only when it is told to", name),
+      fmt::format("pipekit-ctl group add-member GROUP {}", name));
+}
+
+void Why::add_schedule_of(const Json& group) {
+  const std::string name = group.at("name");
+  const auto& next = group.at("next_fire_at");
+  if (!next.is_null()) {
+    const Json more = {{"group", name}, {"until", next}};
+    return add("scheduled", fmt::format("idle until its group {} runs next, at {}", name, next.get<std::string>()), {},
+               more);
+  }
+  const bool any = !group.at("schedules").empty();
+  add("not_scheduled", fmt::format("its group {} has no {}", name, any ? "enabled schedule" : "schedule"),
+      any ? fmt::format("pipekit-ctl schedule list --group {}", name)
+          : fmt::format("pipekit-ctl schedule add {} --cron-expr '0 2 * * *'", name),
+      {{"group", name}});
+}
+
+}  // namespace pipekit
