@@ -89,7 +89,7 @@ void run(const Options& options) {
   if (options.json) {
     fmt::print("{}\n", Json{{"kind", "machine"}, {"machine", machine}, {"version", PIPEKIT_VERSION}}.dump());
   } else if (options.markdown) {
-    fmt::print("{}, Pipekit {}, {} rounds.\n\n", machine, PIPEKIT_VERSION, options.rounds);
+    fmt::print("{}; Pipekit {}; rounds: {}.\n\n", machine, PIPEKIT_VERSION, options.rounds);
   }
   IdleGate gate(std::chrono::seconds{options.no_wait ? 0 : options.wait_s});
   for (const auto& benchmark : chosen(options.names)) {

@@ -26,6 +26,13 @@ std::string beside_text(const Summary& summary) {
   return fmt::format("{} x {}", number_text(summary.ratio->median), summary.figure.beside_label);
 }
 
+// A bar would end the cell.
+std::string cell(const std::string& text) {
+  std::string safe;
+  for (const char c : text) safe += c == '|' ? "\\|" : std::string(1, c);
+  return safe;
+}
+
 Json json_of(const Spread& spread) {
   return {{"median", spread.median}, {"min", spread.least}, {"max", spread.greatest}};
 }
@@ -59,7 +66,7 @@ std::string markdown(const std::string& title, const std::vector<Summary>& summa
   auto text = fmt::format("| {} | median | | min..max | beside |\n|---|---:|---|---:|---|\n", title);
   for (const auto& summary : summaries) {
     text += fmt::format("| {} | {} | {} | {} | {} |\n", summary.figure.label, number_text(summary.spread.median),
-                        summary.figure.unit, range_text(summary), beside_text(summary));
+                        summary.figure.unit, range_text(summary), cell(beside_text(summary)));
   }
   return text;
 }

@@ -84,7 +84,7 @@ TEST_P(Document, ShowsWhatItsCommandsPrint) {
   EXPECT_GT(commands, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Document, ::testing::Values("docs/OPERATING.md"), [](const auto& document) {
+INSTANTIATE_TEST_SUITE_P(All, Document, ::testing::Values("README.md", "docs/OPERATING.md"), [](const auto& document) {
   std::string name = document.param;
   std::ranges::replace_if(
       name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');

@@ -64,6 +64,13 @@ TEST(BenchReport, a_table_fits_into_80_columns) {
   EXPECT_THAT(text, HasSubstr("12,345,678..87,654,321 ~"));
 }
 
+TEST(BenchReport, a_bar_in_a_label_is_no_end_of_a_cell_of_markdown) {
+  auto figures = kFigures;
+  figures[0].beside_label = "a | b";
+  EXPECT_THAT(markdown("A queue", summarise("queue", figures, {round_of(1, 100, 200)})),
+              HasSubstr("| 0.50 x a \\| b |\n"));
+}
+
 TEST(BenchReport, a_line_of_json_has_labels_and_values) {
   Line line{"fast", {{"peer", "pipekit"}}, {{"jobs_per_s", 12.5}}};
   const auto json = Json::parse(json_line("queue", {2, true, {}}, line));
