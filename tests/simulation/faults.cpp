@@ -24,6 +24,15 @@ void Faults::begin(int64_t badness, MonoTime until) {
       if (world_.random.chance(merges ? aim : aim / 10)) strike_attempt(key);
     });
   }
+  const auto late = up_to(40);
+  for (const auto& worker : workers_) {
+    worker->on_assignment([this, late, &worker] {
+      if (!healed_ && world_.random.chance(late)) strike_assigned(*worker);
+    });
+    worker->on_refusal([this, &wire = worker->wire()] {
+      if (!healed_ && world_.random.chance(badness_)) wire.break_connection();
+    });
+  }
   broker_.stand_still(up_to(4));
   next();
 }
@@ -139,6 +148,13 @@ void Faults::strike_attempt(RunKey key) {
       return strike_worker(*worker);
     }
   });
+}
+
+// Stopped for about as long as the lease of what it would read next.
+void Faults::strike_assigned(SimulatedWorker& worker) {
+  world_.count("worker stopped");
+  worker.stop();
+  later(broker_.lease() * world_.random.between(800, 1050) / 1000, [&worker] { worker.go_on(); });
 }
 
 void Faults::strike_wire(Wire& wire) {

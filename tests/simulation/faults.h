@@ -34,6 +34,7 @@ class Faults {
   void strike_worker(SimulatedWorker& worker);
   // Where it hurts most: just after this attempt has asked its destination for something.
   void strike_attempt(RunKey key);
+  void strike_assigned(SimulatedWorker& worker);
   void strike_wire(Wire& wire);
   void set_clock(HostClock& clock);
   void later(MonoTime::duration delay, std::function<void()> what);

@@ -13,7 +13,7 @@ namespace {
 using testing::AnyOf;
 using testing::HasSubstr;
 
-constexpr uint64_t kSeeds = 100;
+constexpr uint64_t kSeeds = 200;
 
 // Which promise broke; "nothing" within kSeeds.
 std::string broken_by(const char* fault) {
@@ -54,7 +54,7 @@ TEST(PlantedFault, reply_before_commit) {
 }
 
 TEST(PlantedFault, requests_not_recognised) {
-  EXPECT_THAT(broken_by("requests_not_recognised"), AnyOf(HasSubstr("was executed"), HasSubstr("executed twice")));
+  EXPECT_THAT(broken_by("requests_not_recognised"), AnyOf(HasSubstr("was executed"), HasSubstr("and executed")));
 }
 
 TEST(PlantedFault, ledger_uniqueness_dropped) {

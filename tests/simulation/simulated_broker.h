@@ -44,6 +44,7 @@ class SimulatedBroker {
   [[nodiscard]] bool alive() const { return broker_ != nullptr; }
   // Alive, and everything that has arrived is dealt with.
   [[nodiscard]] bool idle() const { return alive() && !busy_ && from_workers_.empty() && from_clients_.empty(); }
+  [[nodiscard]] Millis lease() const { return lease_; }
   // Of the live process.
   [[nodiscard]] store::Database& db() { return *db_; }
   [[nodiscard]] Disk& disk() { return disk_; }

@@ -33,12 +33,15 @@ SimulatedWorker::SimulatedWorker(World& world, Network& network, Destinations& d
             },
             [this] { return alive() && !stopped_; }},
       wire_(
-          world, network, Side::workers,
-          [this](Frames frames) {
-            from_broker_.push_back(std::move(frames));
-            wake();
-          },
-          true) {}
+          world, network, Side::workers, [this](Frames frames) { receive(std::move(frames)); }, true) {}
+
+void SimulatedWorker::receive(Frames frames) {
+  const auto message = decode_broker_to_worker(frames.head, frames.body);
+  const bool assigns = message && std::holds_alternative<Assignment>(*message);
+  from_broker_.push_back(std::move(frames));
+  wake();
+  if (assigns && on_assignment_) on_assignment_();
+}
 
 SimulatedWorker::~SimulatedWorker() { end_process(); }
 
@@ -168,7 +171,13 @@ void SimulatedWorker::carry_out(worker::Actions actions) {
     from_broker_.clear();
     wire_.replace();
   }
-  for (const auto& message : actions.send) wire_.send(encode(message));
+  for (const auto& message : actions.send) {
+    wire_.send(encode(message));
+    const auto* fact = std::get_if<Fact>(&message);
+    if (fact == nullptr || !std::holds_alternative<fact::Refused>(fact->body)) continue;
+    world_.count("assignments refused");
+    if (on_refusal_) on_refusal_();
+  }
   if (actions.resend_facts) {
     for (const auto* frames : outbox_.open()) wire_.send(*frames);
   }

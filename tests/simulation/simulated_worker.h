@@ -34,6 +34,10 @@ class SimulatedWorker {
   void stop();  // SIGSTOP, or the host sleeps
   void go_on();
   void drain();  // SIGTERM
+  // Told when an assignment has arrived and is not read yet.
+  void on_assignment(std::function<void()> callback) { on_assignment_ = std::move(callback); }
+  // Told when it refuses an assignment: the one thing that it says once and does not keep.
+  void on_refusal(std::function<void()> callback) { on_refusal_ = std::move(callback); }
 
   [[nodiscard]] bool alive() const { return session_.has_value(); }
   [[nodiscard]] bool draining() const { return draining_; }
@@ -47,6 +51,7 @@ class SimulatedWorker {
   [[nodiscard]] bool executes(RunKey key) const;
 
  private:
+  void receive(Frames frames);
   void wake() { wake_at(world_.now() + std::chrono::microseconds{world_.random.between(10, 500)}); }
   void wake_at(MonoTime when);
   void loop();
@@ -67,6 +72,8 @@ class SimulatedWorker {
   worker::RunnerConfig runner_config_;
   int64_t incarnations_ = 0;
   int64_t state_ids_ = 0;
+  std::function<void()> on_assignment_;
+  std::function<void()> on_refusal_;
   bool stopped_ = false;
   bool draining_ = false;
   bool leaving_ = false;              // has said goodbye
