@@ -13,7 +13,7 @@ namespace {
 using testing::AnyOf;
 using testing::HasSubstr;
 
-constexpr uint64_t kSeeds = 200;
+constexpr uint64_t kSeeds = 400;
 
 // Which promise broke; "nothing" within kSeeds.
 std::string broken_by(const char* fault) {
