@@ -1,11 +1,11 @@
 #include "broker/scheduler.h"
 
-#include "shared/planted_fault.h"
-
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+
+#include "shared/planted_fault.h"
 
 namespace pipekit {
 namespace {

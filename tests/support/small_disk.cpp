@@ -9,7 +9,9 @@
 
 namespace pipekit::test {
 
-SmallDisk::SmallDisk() { mounted_ = ::mount("pipekit-test", dir_.path().c_str(), "tmpfs", 0, "size=3m,mode=0700") == 0; }
+SmallDisk::SmallDisk() {
+  mounted_ = ::mount("pipekit-test", dir_.path().c_str(), "tmpfs", 0, "size=3m,mode=0700") == 0;
+}
 
 SmallDisk::~SmallDisk() {
   if (mounted_) ::umount2(dir_.path().c_str(), MNT_DETACH);
