@@ -2,11 +2,18 @@
 
 #ifdef PIPEKIT_FAILPOINTS
 
+#include <cstdlib>
+
 namespace pipekit {
 namespace {
 
+std::string from_environment() {
+  const char* name = std::getenv("PIPEKIT_PLANTED_FAULT");
+  return name == nullptr ? "" : std::string("PLANTED_FAULT:") + name;
+}
+
 std::string& the_fault() {
-  static std::string name;
+  static std::string name = from_environment();
   return name;
 }
 

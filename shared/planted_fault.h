@@ -1,6 +1,6 @@
 // Guards that a test breaks on purpose, to see that it would notice: PLANTED("name") stands at the guard and is false
-// until plant("name") was called in this process. Constant false, and nothing at all in the program, without
-// PIPEKIT_FAILPOINTS. One fault at a time; not for several threads.
+// until plant("name") was called in this process, or PIPEKIT_PLANTED_FAULT=name stood in its environment. Constant
+// false, and nothing at all in the program, without PIPEKIT_FAILPOINTS. One fault at a time; not for several threads.
 #pragma once
 
 #ifdef PIPEKIT_FAILPOINTS
