@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <system_error>
 
 #include "bench/benchmark.h"
 #include "bench/idle_gate.h"
@@ -23,7 +24,7 @@ constexpr int kTries = 3;  // of a round that others disturb
 
 struct Options {
   std::vector<std::string> names;
-  bool json = false;
+  std::string json;  // a file, "-" for stdout; empty: none
   bool markdown = false;
   int rounds = 5;
   int64_t wait_s = 600;
@@ -68,14 +69,38 @@ Round measure(const Benchmark& benchmark, int number, const Options& options, Id
   }
 }
 
-void print(const Benchmark& benchmark, const std::vector<Round>& rounds, const Options& options) {
+// JSON lines go to the file that was asked for, and the table to stdout; both cannot go there.
+class JsonLines {
+ public:
+  explicit JsonLines(const std::string& file) {
+    if (file.empty()) return;
+    out_ = file == "-" ? stdout : std::fopen(file.c_str(), "w");
+    if (out_ == nullptr) throw std::system_error(errno, std::generic_category(), "cannot write " + file);
+  }
+  ~JsonLines() {
+    if (out_ != nullptr && out_ != stdout) std::fclose(out_);
+  }
+  JsonLines(const JsonLines&) = delete;
+  JsonLines& operator=(const JsonLines&) = delete;
+
+  void add(const std::string& line) {
+    if (out_ == nullptr) return;
+    fmt::print(out_, "{}\n", line);
+    std::fflush(out_);
+  }
+  [[nodiscard]] bool take_stdout() const { return out_ == stdout; }
+
+ private:
+  std::FILE* out_ = nullptr;
+};
+
+void print(const Benchmark& benchmark, const std::vector<Round>& rounds, const Options& options, JsonLines& json) {
   const auto summaries = summarise(benchmark.name, benchmark.figures, rounds);
-  if (options.json) {
-    for (const auto& round : rounds) {
-      for (const auto& line : round.lines) fmt::print("{}\n", json_line(benchmark.name, round, line));
-    }
-    for (const auto& summary : summaries) fmt::print("{}\n", json_line(summary));
-  } else {
+  for (const auto& round : rounds) {
+    for (const auto& line : round.lines) json.add(json_line(benchmark.name, round, line));
+  }
+  for (const auto& summary : summaries) json.add(json_line(summary));
+  if (!json.take_stdout()) {
     fmt::print("{}\n", options.markdown ? markdown(benchmark.title, summaries) : table(benchmark.title, summaries));
   }
   std::fflush(stdout);
@@ -86,9 +111,9 @@ void run(const Options& options) {
   const auto machine = description(directory);
   const auto note = is_in_memory(directory) ? " (in memory: an fsync costs nothing there; set TMPDIR)" : "";
   fmt::print(stderr, "{}; files in {}{}\n", machine, directory, note);
-  if (options.json) {
-    fmt::print("{}\n", Json{{"kind", "machine"}, {"machine", machine}, {"version", PIPEKIT_VERSION}}.dump());
-  } else if (options.markdown) {
+  JsonLines json(options.json);
+  json.add(Json{{"kind", "machine"}, {"machine", machine}, {"version", PIPEKIT_VERSION}}.dump());
+  if (options.markdown) {
     fmt::print("{}; Pipekit {}; rounds: {}.\n\n", machine, PIPEKIT_VERSION, options.rounds);
   }
   IdleGate gate(std::chrono::seconds{options.no_wait ? 0 : options.wait_s});
@@ -97,7 +122,7 @@ void run(const Options& options) {
     for (int number = 1; number <= options.rounds; ++number) {
       rounds.push_back(measure(benchmark, number, options, gate));
     }
-    print(benchmark, rounds, options);
+    print(benchmark, rounds, options, json);
   }
 }
 
@@ -118,8 +143,9 @@ int parse_and_run(int argc, char** argv) {
       "at the end. Exit codes: 0 measured, 1 failed or never idle, 2 usage.");
   Options options;
   app.add_option("NAME", options.names, "benchmarks to run; all when none is named");
-  app.add_flag("--json", options.json, "a JSON object a line for each round and each figure");
-  app.add_flag("--markdown", options.markdown, "the table as docs/BENCHMARKS.md has it")->excludes("--json");
+  app.add_option("--json", options.json, "a JSON object a line for each round and figure; -: to stdout, without table")
+      ->option_text("FILE");
+  app.add_flag("--markdown", options.markdown, "the table as docs/BENCHMARKS.md has it");
   app.add_option("--rounds", options.rounds, "times that each is measured (5)")
       ->option_text("N")
       ->check(CLI::Range(1, 100));
