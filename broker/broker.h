@@ -29,7 +29,9 @@ struct BrokerConfig {
   std::string control_endpoint;
   std::string worker_endpoint;
   std::optional<KeyPair> keys{};  // given: tcp endpoints are encrypted, and ask who is there
-  std::string local_endpoint{};   // beside an encrypted control_endpoint: for who allows the first key; "": none
+  // Beside encrypted ones: for workers on this host, and for who allows the first key. "": none.
+  std::string local_control{};
+  std::string local_workers{};
 };
 
 struct TurnInput {

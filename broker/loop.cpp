@@ -11,27 +11,9 @@
 namespace pipekit {
 namespace {
 
-constexpr int kMaxFramesPerTurn = 512;  // a side; what is left waits for the next turn, so that time is never starved
 // Of answers to one client, each up to 256 KiB: room for a burst of commands, and a bound for who does not read.
 constexpr int kClientQueue = 512;
 constexpr int kWorkerQueue = 10'000;
-
-constexpr char kLocal = 'L';  // a routing id begins with a zero byte
-
-// A socket in the file system is guarded by its mode.
-std::optional<KeyPair> keys_for(const std::string& endpoint, const BrokerConfig& config) {
-  return endpoint.starts_with("tcp://") ? config.keys : std::nullopt;
-}
-
-// True when nothing was left.
-bool drain(RouterSocket& socket, std::vector<Received>& into) {
-  for (int i = 0; i < kMaxFramesPerTurn; ++i) {
-    auto received = socket.try_receive();
-    if (!received) return true;
-    into.push_back(std::move(*received));
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -40,23 +22,16 @@ BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd
       signals_(signals),
       stall_(config.lease / 12),
       zap_(context_),
-      control_(context_, config.control_endpoint, kClientQueue, keys_for(config.control_endpoint, config)),
-      workers_(context_, config.worker_endpoint, kWorkerQueue, keys_for(config.worker_endpoint, config)),
+      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue}),
+      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue}),
       reads_(context_, db.file()),
-      broker_(db, config, clock_.now(), clock_.wall()) {
-  if (!config.local_endpoint.empty()) local_.emplace(context_, config.local_endpoint, kClientQueue);
-}
+      broker_(db, config, clock_.now(), clock_.wall()) {}
 
 TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
   TurnInput input;
   input.stall = stall;
-  if (drain(workers_, input.from_workers)) input.drained_since = woken;
-  drain(control_, input.from_clients);
-  if (local_) {
-    const auto before = input.from_clients.size();
-    drain(*local_, input.from_clients);
-    for (size_t i = before; i < input.from_clients.size(); ++i) input.from_clients[i].peer.insert(0, 1, kLocal);
-  }
+  if (workers_.drain(input.from_workers)) input.drained_since = woken;
+  control_.drain(input.from_clients);
   input.now = clock_.now();
   input.wall = clock_.wall();
   return input;
@@ -65,9 +40,8 @@ TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
 void BrokerLoop::run() {
   Poller poller;
   const auto on_signal = poller.add(signals_.fd());
-  poller.add(workers_.socket());
-  poller.add(control_.socket());
-  if (local_) poller.add(local_->socket());
+  workers_.add_to(poller);
+  control_.add_to(poller);
   const auto on_clock_set = poller.add(clock_set_.fd());
   const auto on_answer = poller.add(reads_.socket());
   const auto on_handshake = poller.add(zap_.socket());
@@ -98,15 +72,7 @@ void BrokerLoop::run() {
 }
 
 void BrokerLoop::forward_answers() {
-  while (auto answer = reads_.try_receive()) to_client(answer->peer, answer->frames);
-}
-
-void BrokerLoop::to_client(const std::string& peer, const Frames& frames) {
-  if (local_ && peer.front() == kLocal) {
-    local_->send(peer.substr(1), frames);
-  } else {
-    control_.send(peer, frames);
-  }
+  while (auto answer = reads_.try_receive()) control_.send(answer->peer, answer->frames);
 }
 
 void BrokerLoop::answer_handshakes() {
@@ -119,7 +85,7 @@ void BrokerLoop::answer_handshakes() {
 // A peer that is gone or full loses the message: heartbeats, resent requests and repeated tails make up for it.
 void BrokerLoop::send(const Outgoing& outgoing) {
   std::visit(Overload{
-                 [&](const ToClient& to) { to_client(to.peer, encode_answer(to.message, true)); },
+                 [&](const ToClient& to) { control_.send(to.peer, encode_answer(to.message, true)); },
                  [&](const ToWorker& to) { workers_.send(to.peer, encode(to.message)); },
              },
              outgoing);

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "broker/broker.h"
+#include "broker/entrance.h"
 #include "broker/read_thread.h"
 #include "broker/zap.h"
 #include "shared/clock_set_fd.h"
@@ -23,7 +24,6 @@ class BrokerLoop {
  private:
   TurnInput gather(MonoTime woken, MonoTime::duration stall);
   void send(const Outgoing& outgoing);
-  void to_client(const std::string& peer, const Frames& frames);
   void forward_answers();
   void answer_handshakes();
 
@@ -36,9 +36,8 @@ class BrokerLoop {
   const MonoTime::duration stall_;
   zmq::context_t context_;
   ZapSocket zap_;  // before the sockets for which it answers
-  RouterSocket control_;
-  std::optional<RouterSocket> local_;  // control, too; its peers' names begin with kLocal
-  RouterSocket workers_;
+  Entrance control_;
+  Entrance workers_;
   ReadThread reads_;
   Broker broker_;
 };

@@ -25,6 +25,18 @@ struct Options {
   std::string log_level = "info";
 };
 
+// Those on this host need no key: an encrypted endpoint has its socket in the data directory beside it.
+Result<void> add_local(const std::string& data_dir, BrokerConfig& config) {
+  if (!config.keys) return {};
+  const auto control = control_endpoint_in(data_dir);
+  if (!control) return control.error();
+  const auto workers = worker_endpoint_in(data_dir);
+  if (!workers) return workers.error();
+  if (config.control_endpoint.starts_with("tcp://")) config.local_control = *control;
+  if (config.worker_endpoint.starts_with("tcp://")) config.local_workers = *workers;
+  return {};
+}
+
 Result<BrokerConfig> resolve(Options& options) {
   if (options.data_dir.empty()) {
     if (options.control_endpoint.empty()) options.control_endpoint = kDefaultControlEndpoint;
@@ -55,12 +67,8 @@ Result<BrokerConfig> resolve(Options& options) {
   }
   config.lease = Millis{static_cast<int64_t>(options.lease_s * 1000)};
   config.control_endpoint = *control;
-  if (config.keys && !control->starts_with("ipc://")) {
-    const auto local = control_endpoint_in(options.data_dir);
-    if (!local) return local.error();
-    config.local_endpoint = *local;
-  }
   config.worker_endpoint = *workers;
+  if (auto added = add_local(options.data_dir, config); !added) return added.error();
   return config;
 }
 

@@ -155,7 +155,7 @@ void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) 
   std::vector<std::string> unfit;
   for (const auto& [name, worker] : runs_.workers().all()) {
     if (worker.peer.empty()) {
-      unfit.push_back(fmt::format("{} has not come back since the broker's start", name));
+      unfit.push_back(fmt::format("{} has not come back since the broker's start, or its key was revoked", name));
     } else if (worker.draining) {
       unfit.push_back(name + " is draining");
     } else {

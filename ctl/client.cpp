@@ -116,7 +116,9 @@ Error to_error(const WireError& error) { return {error_code_from(error.code), er
 Error no_answer(const std::string& endpoint, std::chrono::seconds waited, bool sent) {
   auto message = fmt::format("no answer from the broker at {} within {} s", endpoint, waited.count());
   if (sent) message += "; the request was sent, and may have been executed";
-  std::string hint = "is it running? systemctl status pipekit-broker, or pipekit-ctl up --data-dir DIR";
+  std::string hint =
+      "is it running? systemctl status pipekit-broker, or pipekit-ctl up --data-dir DIR; and where keys are"
+      " used, is --broker-key that of this broker?";
   if (endpoint.starts_with(kIpc) && endpoint.ends_with("/control.sock")) {
     const auto path = endpoint.substr(kIpc.size());
     hint = fmt::format("is it running? pipekit-ctl up --data-dir {} starts it",

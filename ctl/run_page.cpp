@@ -103,6 +103,14 @@ std::string steps_of_all(const Json& run, const Style& style) {
   return out;
 }
 
+bool has_merged_or_tried(const Json& run) {
+  const auto attempts = run.value("attempts", Json::array());
+  return std::ranges::any_of(attempts, [](const Json& attempt) {
+    const auto outcome = text_in(attempt, "outcome");
+    return outcome == "merged" || outcome == "not_merged" || outcome == "unknown";
+  });
+}
+
 }  // namespace
 
 std::string run_page(const Json& run, const Style& style) {
@@ -112,11 +120,14 @@ std::string run_page(const Json& run, const Style& style) {
   if (rows != run.end()) page += pair_line("rows", number_text(*rows, style));
   page += pair_line("worker", printable(text_in(run, "worker")));
   page += pair_line("by", text_in(run, "triggered_by")) + pair_line("group run", text_in(run, "group_run_id"));
-  page += titled("error", lines_below(text_in(run, "error"), kHeadLines), style);
+  const auto code = text_in(run, "error_code");
+  const auto error_title = code.empty() ? std::string("error") : fmt::format("error ({})", code);
+  page += titled(error_title, lines_below(text_in(run, "error"), kHeadLines), style);
   page += titled("watermarks", watermark_lines(run), style);
   page += titled("attempts", attempt_table(run, style), style) + steps_of_all(run, style);
   page += titled("source SQL", lines_below(text_in(run, "resolved_source_sql"), 200), style);
-  page += titled("merge SQL", lines_below(text_in(run, "merge_sql"), 200), style);
+  page += titled(has_merged_or_tried(run) ? "merge SQL" : "merge SQL, not executed",
+                 lines_below(text_in(run, "merge_sql"), 200), style);
   page += titled("hooks", lines_below(text_in(run, "hook_log"), kHeadLines), style);
   page += titled("stdout", lines_below(text_in(run, "jrunner_stdout"), kHeadLines), style);
   return page + titled("stderr", lines_below(text_in(run, "jrunner_stderr"), kHeadLines), style);

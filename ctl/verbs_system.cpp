@@ -87,7 +87,8 @@ std::vector<Verb> system_verbs() {
        {{"slots", Flag::Type::count, "runs side by side on each worker (4)", "N"},
         {"workers", Flag::Type::count, "how many (1)", "N"}},
        {"pipekit-ctl up --data-dir /tmp/pk"},
-       "Ctrl-C ends both in order, a second one at once. The store is DIR/pipekit.db.",
+       "Ctrl-C ends both in order, a second one at once; when one of them ends by itself, all do. The store is"
+       " DIR/pipekit.db.",
        up},
       {"status",
        "The broker, its workers, what runs, each module's last run.",

@@ -32,7 +32,7 @@ Result<std::string> resolve_secret(std::string_view reference, const VariableLoo
   }
   if (auto value = lookup(*name)) return *std::move(value);
   return Error{ErrorCode::kUnavailable, "the password variable " + *name + " is missing in the worker's environment",
-               "add " + *name + " to the worker's secrets file and restart the worker"};
+               "set " + *name + " in the worker's environment (as a service: its secrets file) and restart the worker"};
 }
 
 std::optional<std::string> environment_variable(const std::string& name) {

@@ -133,6 +133,12 @@ TEST_F(Keys, an_operator_elsewhere_works_a_viewer_looks_and_a_stranger_is_refuse
   EXPECT_THAT(local({"audit", "list"}).out, ::testing::AllOf(HasSubstr("operator"), HasSubstr("settings.set")));
 }
 
+TEST_F(Keys, those_on_the_same_host_need_none) {
+  RunningProgram neighbour(program_path("pipekit-worker"), {"--name", "neighbour", "--data-dir", dir_.file("data")});
+  neighbour.wait_for_err("welcomed by the broker");
+  EXPECT_THAT(local({"workers", "list"}).out, HasSubstr("neighbour"));
+}
+
 TEST_F(Keys, random_bytes_hurt_nobody) {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address{};

@@ -1,0 +1,49 @@
+#include "broker/entrance.h"
+
+namespace pipekit {
+namespace {
+
+constexpr int kMaxFramesPerTurn = 512;  // a socket; what is left waits for the next turn, so that time is never starved
+constexpr char kLocal = 'L';  // first in the names of the local socket's peers; a routing id begins with a zero
+
+bool drain_socket(RouterSocket& socket, std::vector<Received>& into) {
+  for (int i = 0; i < kMaxFramesPerTurn; ++i) {
+    auto received = socket.try_receive();
+    if (!received) return true;
+    into.push_back(std::move(*received));
+  }
+  return false;
+}
+
+// A socket in the file system is guarded by its mode.
+std::optional<KeyPair> keys_for(const EntranceConfig& config) {
+  return config.endpoint.starts_with("tcp://") ? config.keys : std::nullopt;
+}
+
+}  // namespace
+
+Entrance::Entrance(zmq::context_t& context, const EntranceConfig& config)
+    : socket_(context, config.endpoint, config.queue, keys_for(config)) {
+  if (!config.local.empty()) local_.emplace(context, config.local, config.queue);
+}
+
+void Entrance::add_to(Poller& poller) {
+  poller.add(socket_.socket());
+  if (local_) poller.add(local_->socket());
+}
+
+bool Entrance::drain(std::vector<Received>& into) {
+  const bool all = drain_socket(socket_, into);
+  if (!local_) return all;
+  const auto before = into.size();
+  const bool all_local = drain_socket(*local_, into);
+  for (auto i = before; i < into.size(); ++i) into[i].peer.insert(0, 1, kLocal);
+  return all && all_local;
+}
+
+bool Entrance::send(const std::string& peer, const Frames& frames) {
+  const bool local = local_ && !peer.empty() && peer.front() == kLocal;
+  return local ? local_->send(peer.substr(1), frames) : socket_.send(peer, frames);
+}
+
+}  // namespace pipekit

@@ -1,0 +1,37 @@
+// Where peers of a kind come in: the configured socket, and beside an encrypted one a local socket, for those on this
+// host who need no key. On the broker's thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/channel.h"
+#include "shared/poller.h"
+
+namespace pipekit {
+
+struct EntranceConfig {
+  std::string endpoint;
+  std::string local{};            // "": none beside it
+  std::optional<KeyPair> keys{};  // of an endpoint on tcp
+  int queue = 1000;               // frames that may wait for one peer
+};
+
+class Entrance {
+ public:
+  // Throws EndpointError when a socket cannot be bound.
+  Entrance(zmq::context_t& context, const EntranceConfig& config);
+
+  void add_to(Poller& poller);
+  // A bounded number of what waits; true when nothing was left.
+  bool drain(std::vector<Received>& into);
+  // False: the peer is gone or full.
+  bool send(const std::string& peer, const Frames& frames);
+
+ private:
+  RouterSocket socket_;
+  std::optional<RouterSocket> local_;
+};
+
+}  // namespace pipekit
