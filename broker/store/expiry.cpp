@@ -13,10 +13,10 @@ namespace {
 // A step is part of a turn, and a turn has 20 ms. A run may bring some 300 KB of output, an event chunk 64 KB.
 constexpr int64_t kRowsSeen = 400;
 constexpr int64_t kRowsRemoved = 200;
-constexpr size_t kRunsRemoved = 40;
+constexpr size_t kRunsRemoved = 20;
 constexpr int64_t kEventBytes = int64_t{512} * 1024;
 constexpr int64_t kSchedules = 10;
-constexpr int64_t kPages = 64;
+constexpr int64_t kPages = 32;
 constexpr int64_t kPagesLeftFree = 256;
 
 int64_t oldest_kept(const Limit& limit) { return limit.before ? to_ms(*limit.before) : INT64_MIN; }

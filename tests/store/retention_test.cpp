@@ -243,14 +243,14 @@ TEST_F(Retention, goes_in_small_steps_and_the_file_shrinks) {
   size_t most = 0;
   finish_walk();
   pass(days{91});
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 800; ++i) {
     wait(pipekit::Retention::kPause);
     const auto left = runs().size();
     most = std::max(most, before - left);
     before = left;
   }
   EXPECT_EQ(runs().size(), 1U);
-  EXPECT_LE(most, 40U);
+  EXPECT_LE(most, 20U);
   EXPECT_LT(count("PRAGMA page_count"), pages / 4);
 }
 
