@@ -1,27 +1,14 @@
 #include "bench/local_broker.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <csignal>
-#include <system_error>
+
+#include "tests/support/free_port.h"
 
 namespace pipekit::bench {
 
-std::string free_endpoint() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(fd.get(), generic, size) != 0 || ::getsockname(fd.get(), generic, &size) != 0) {
-    throw std::system_error(errno, std::generic_category(), "no free port");
-  }
-  return fmt::format("tcp://127.0.0.1:{}", ntohs(address.sin_port));
-}
+std::string free_endpoint() { return fmt::format("tcp://127.0.0.1:{}", test::free_port()); }
 
 LocalBroker::LocalBroker() : control_(free_endpoint()), workers_(free_endpoint()) {
   process_ = std::make_unique<test::RunningProgram>(

@@ -20,6 +20,7 @@
 #include <system_error>
 
 #include "shared/unique_fd.h"
+#include "tests/support/free_port.h"
 #include "tests/support/run_program.h"
 
 namespace pipekit::test {
@@ -60,20 +61,6 @@ void give_to_server_user(const std::string& path) {
   if (entry == nullptr || ::chown(path.c_str(), entry->pw_uid, entry->pw_gid) != 0) {
     throw std::runtime_error("cannot give " + path + " to the user " + kServerUser);
   }
-}
-
-// Free at this moment; another process may take it before the server does, so the start is tried again.
-int free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(fd.get(), generic, size) != 0 || ::getsockname(fd.get(), generic, &size) != 0) {
-    throw std::system_error(errno, std::generic_category(), "no free port");
-  }
-  return ntohs(address.sin_port);
 }
 
 UniqueFd notify_socket(const std::string& path) {

@@ -10,6 +10,7 @@
 
 #include "shared/protocol.h"
 #include "shared/unique_fd.h"
+#include "tests/support/free_port.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temp_dir.h"
 
@@ -19,17 +20,6 @@ namespace {
 using ::testing::HasSubstr;
 
 using Words = std::vector<std::string>;
-
-int free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) throw std::runtime_error("no free port");
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
-}
 
 std::string line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();

@@ -7,5 +7,5 @@ CREATE TABLE client_key (
   created_by TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
--- The key that a worker's name was first used with; empty: none.
+-- The key with which the worker came in; its name is that key's as long as its lease goes on. Empty: none.
 ALTER TABLE worker ADD COLUMN key TEXT NOT NULL DEFAULT '';
