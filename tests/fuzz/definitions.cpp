@@ -1,0 +1,51 @@
+// Input: a definition file. It goes the way of `apply`: the text in pipekit-ctl, its JSON in the broker; and back as
+// `export` writes it. What is JSON already goes to the broker as it is, as from a client that checks nothing.
+#include <cstdlib>
+
+#include "broker/definitions/check.h"
+#include "ctl/definition_file.h"
+#include "shared/definition_fields.h"
+#include "tests/fuzz/input.h"
+
+namespace {
+
+using namespace pipekit;
+using fuzz::require;
+
+// Every definition of the document in its complete form.
+Json completed(const Json& document) {
+  Json all = Json::array();
+  for (const auto& part : document_parts()) {
+    const auto list = document.find(std::string(part.name));
+    if (list == document.end() || !list->is_array()) continue;
+    for (const auto& one : *list) {
+      definitions::Problems problems;
+      auto whole = definitions::complete(part.kind, one, "it", problems);
+      if (problems.empty()) {
+        definitions::check_rules(part.kind, whole, "it", problems);
+        definitions::sort_parts(whole);
+      }
+      const auto told = definitions::to_error(problems).message + definitions::to_json(problems).dump();
+      require(!told.empty(), "problems can be told");
+      all.push_back(std::move(whole));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+// A time zone that is not known is looked for among all of them, which takes long: there are none.
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) { return ::setenv("TZDIR", "/dev/null", 1); }
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string text(fuzz::Input(data, size).rest());
+  if (const auto json = Json::parse(text, nullptr, false); json.is_object()) completed(json);
+  const auto set = ctl::parse_definitions("it", text);
+  if (!set) return 0;
+  const auto written = ctl::write_yaml(set->document);
+  const auto again = ctl::parse_definitions("written", written);
+  require(again.ok(), "what was written can be read");
+  require(completed(again->document) == completed(set->document), "what is read from it means the same");
+  return 0;
+}
