@@ -7,6 +7,7 @@
 #include <charconv>
 #include <set>
 
+#include "ctl/yaml_documents.h"
 #include "shared/nearest.h"
 #include "shared/utf8.h"
 
@@ -97,7 +98,7 @@ void DefinitionParser::add(const std::string& file, const std::string& text) {
   file_ = file;
   if (!is_text(text)) return;
   try {
-    for (const auto& root : YAML::LoadAll(text + (text.ends_with('\n') ? kEnd.substr(1) : kEnd))) document(root);
+    for (const auto& root : yaml_documents(text + (text.ends_with('\n') ? kEnd.substr(1) : kEnd))) document(root);
   } catch (const YAML::Exception& error) {
     const int line = error.mark.line + 1;
     fail(file_, line, with_hint(error.msg, syntax_hint(error.msg, line_text(text, line))));

@@ -23,7 +23,8 @@ void name(std::string_view written, std::string_view quotes) {
 
 // Between two words: a token that ended early would let the second word, or a statement, begin within the value.
 void one_token(const std::string& token, bool standard_strings) {
-  const auto statements = jrunner::split_postgres("a " + token + "; b", standard_strings);
+  const auto script = "a " + token + "; b";
+  const auto statements = jrunner::split_postgres(script, standard_strings);
   require(statements.size() == 2 && statements.front().text == "a " + token && statements.back().text == "b",
           "what is quoted is one token");
 }

@@ -205,6 +205,11 @@ TEST(DefinitionFile, a_nul_byte_is_refused) {
               HasSubstr("defs.yaml:2: has the control character 0x00"));
 }
 
+TEST(DefinitionFile, that_begins_with_what_no_document_begins_with_is_refused) {
+  EXPECT_THAT(refusal_of(","), HasSubstr("defs.yaml:1: "));
+  EXPECT_THAT(refusal_of("modules: []\n---\n, a"), HasSubstr("defs.yaml:3: "));
+}
+
 TEST(DefinitionFile, all_problems_are_told_at_once) {
   const auto told = refusal_of("modules:\n- {name: a, retries: x}\n- {name: b, enabled: no}\ngrups: []\n");
   EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 2) << told;

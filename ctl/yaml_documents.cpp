@@ -1,0 +1,46 @@
+#include "ctl/yaml_documents.h"
+
+#include <yaml-cpp/eventhandler.h>
+
+#include <optional>
+#include <sstream>
+
+namespace pipekit::ctl {
+namespace {
+
+// What no document can begin with (a comma) yaml-cpp calls an empty document, leaves it where it stands, and finds it
+// there again: for ever, and LoadAll keeps each. So each document has to begin behind the one before it.
+class Progress : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (begun_at_ == mark.pos) throw YAML::ParserException(mark, "what stands here belongs to nothing before it");
+    begun_at_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+ private:
+  std::optional<int> begun_at_;
+};
+
+}  // namespace
+
+std::vector<YAML::Node> yaml_documents(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Progress progress;
+  while (parser.HandleNextDocument(progress)) {
+  }
+  return YAML::LoadAll(text);
+}
+
+}  // namespace pipekit::ctl
