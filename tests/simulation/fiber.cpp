@@ -6,6 +6,9 @@
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #endif
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 namespace pipekit::simulation {
 namespace {
@@ -14,9 +17,36 @@ constexpr size_t kStackBytes = size_t{512} * 1024;  // pages that are not touche
 
 Fiber* running = nullptr;
 
-void leave([[maybe_unused]] void** fake, [[maybe_unused]] const void* stack, [[maybe_unused]] size_t size) {
+void* new_context() {
+#ifdef __SANITIZE_THREAD__
+  return __tsan_create_fiber(0);
+#else
+  return nullptr;
+#endif
+}
+
+void* current_context() {
+#ifdef __SANITIZE_THREAD__
+  return __tsan_get_current_fiber();
+#else
+  return nullptr;
+#endif
+}
+
+void end_context([[maybe_unused]] void* context) {
+#ifdef __SANITIZE_THREAD__
+  __tsan_destroy_fiber(context);
+#endif
+}
+
+// Inlined, because the thread sanitizer notes calls and returns by context: it would see a return without its call.
+[[gnu::always_inline]] inline void leave([[maybe_unused]] void** fake, [[maybe_unused]] const void* stack,
+                                         [[maybe_unused]] size_t size, [[maybe_unused]] void* context) {
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_start_switch_fiber(fake, stack, size);
+#endif
+#ifdef __SANITIZE_THREAD__
+  __tsan_switch_to_fiber(context, 0);
 #endif
 }
 
@@ -33,7 +63,7 @@ std::vector<std::unique_ptr<char[]>>& spare_stacks() {
 
 }  // namespace
 
-Fiber::Fiber(std::function<void()> body) : body_(std::move(body)) {
+Fiber::Fiber(std::function<void()> body) : body_(std::move(body)), context_(new_context()) {
   auto& spare = spare_stacks();
   if (spare.empty()) {
     stack_ = std::make_unique_for_overwrite<char[]>(kStackBytes);
@@ -50,6 +80,7 @@ Fiber::Fiber(std::function<void()> body) : body_(std::move(body)) {
 
 Fiber::~Fiber() {
   kill();
+  end_context(context_);
   spare_stacks().push_back(std::move(stack_));
 }
 
@@ -57,7 +88,7 @@ void Fiber::enter() {
   auto* self = running;
   arrive(nullptr, &self->caller_stack_, &self->caller_size_);
   self->run();
-  leave(nullptr, self->caller_stack_, self->caller_size_);
+  leave(nullptr, self->caller_stack_, self->caller_size_, self->caller_context_);
   ::swapcontext(&self->here_, &self->caller_);  // never comes back
 }
 
@@ -77,7 +108,8 @@ void Fiber::switch_to() {
   auto* before = std::exchange(running, this);
   started_ = true;
   void* fake = nullptr;
-  leave(&fake, stack_.get(), kStackBytes);
+  caller_context_ = current_context();
+  leave(&fake, stack_.get(), kStackBytes, context_);
   ::swapcontext(&caller_, &here_);
   arrive(fake, nullptr, nullptr);
   running = before;
@@ -104,7 +136,7 @@ void Fiber::kill() {
 void Fiber::suspend() {
   auto* self = running;
   void* fake = nullptr;
-  leave(&fake, self->caller_stack_, self->caller_size_);
+  leave(&fake, self->caller_stack_, self->caller_size_, self->caller_context_);
   ::swapcontext(&self->here_, &self->caller_);
   arrive(fake, &self->caller_stack_, &self->caller_size_);
   if (self->dead_) throw Dead{};

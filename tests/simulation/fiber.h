@@ -42,6 +42,8 @@ class Fiber {
   std::exception_ptr error_;
   const void* caller_stack_ = nullptr;  // for the address sanitizer
   size_t caller_size_ = 0;
+  void* context_ = nullptr;  // for the thread sanitizer
+  void* caller_context_ = nullptr;
 };
 
 }  // namespace pipekit::simulation
