@@ -43,11 +43,16 @@ void number(std::string_view text) {
     jrunner::append_integer(*integer, written);
     const auto again = jrunner::exact_number(written);
     require(std::get_if<int64_t>(&again) != nullptr && std::get<int64_t>(again) == *integer, "an integer stays");
+    require(!jrunner::fits_double(*integer) || static_cast<int64_t>(static_cast<double>(*integer)) == *integer,
+            "what fits a double comes back");
   }
   if (const auto* real = std::get_if<double>(&value)) {
     jrunner::append_real(*real, written);
     const auto again = jrunner::exact_number(written);
     require(std::get_if<double>(&again) != nullptr && std::get<double>(again) == *real, "a double stays");
+    std::string as_text;
+    jrunner::append_real_as_text(*real, as_text);
+    require(as_text == written || as_text == written + ".0", "as text it is the same number");
   }
 }
 

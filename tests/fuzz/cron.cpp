@@ -1,8 +1,7 @@
 // Input: a zone, a time, and a cron expression, as "N SECONDS\nEXPRESSION".
 #include <charconv>
 
-#include "broker/schedule.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/schedule_walk.h"
 
 namespace {
 
@@ -31,20 +30,6 @@ TimeZone uneasy_zone() {
   return {"Uneasy", periods};
 }
 
-void walk(const Schedule& schedule, FireTime after) {
-  const auto next = schedule.next(after);
-  if (!next) return;
-  require(*next > after && *next <= after + Schedule::kHorizon, "the next time lies ahead, within the horizon");
-  require(schedule.count(after, *next) == 1, "it is the only one up to itself");
-  require(schedule.previous(*next) == next, "it is the last one at itself");
-  const auto before = schedule.previous(*next - seconds{1});
-  require(!before || *before <= after, "no other lies between");
-  require(schedule.due(after, *next, 2) == std::vector{*next}, "it alone is due");
-  const auto few = schedule.upcoming(after, 3);
-  require(!few.empty() && few.front() == *next && std::ranges::is_sorted(few), "it is the first to come");
-  require(schedule.count(after, few.back()) == static_cast<int64_t>(few.size()), "as many are counted as are listed");
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -57,6 +42,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto expression = CronExpression::parse(input.rest());
   if (!expression) return 0;
   require(Schedule{*expression, {}}.next(at(0)).has_value(), "what is accepted fires some day");
-  walk(Schedule{*expression, zones[zone]}, at(after));
+  fuzz::walk(Schedule{*expression, zones[zone]}, at(after));
   return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "tests/fuzz/input.h"
 #include "worker/columns.h"
+#include "worker/csv_cells.h"
 
 namespace {
 
@@ -40,6 +41,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& row : csv->rows) require(row.size() == csv->header.size(), "rows are as wide as the header");
   const auto again = worker::parse_csv(written(*csv));
   require(again.ok() && again->header == csv->header && again->rows == csv->rows, "cells read back as they are");
+  worker::CsvCells cells{*csv};
+  for (size_t row = 0; row < csv->rows.size(); ++row) {
+    cells.select(row);
+    for (const auto& name : csv->header) cells.required_integer(name);
+  }
+  require(cells.check("it").ok() || !csv->rows.empty(), "without rows nothing is wrong");
   if (const auto columns = worker::read_columns(*csv)) {
     require(columns->size() == csv->rows.size() && worker::writable(*columns).size() <= columns->size(),
             "each row is a column");

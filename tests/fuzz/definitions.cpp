@@ -5,6 +5,7 @@
 #include "broker/definitions/check.h"
 #include "ctl/definition_file.h"
 #include "shared/definition_fields.h"
+#include "shared/utf8.h"
 #include "tests/fuzz/input.h"
 
 namespace {
@@ -13,7 +14,8 @@ using namespace pipekit;
 using fuzz::require;
 
 // Every definition of the document in its complete form.
-Json completed(const Json& document) {
+Json completed(const ctl::DefinitionSet& set) {
+  const auto& document = set.document;
   Json all = Json::array();
   for (const auto& part : document_parts()) {
     const auto list = document.find(std::string(part.name));
@@ -25,8 +27,8 @@ Json completed(const Json& document) {
         definitions::check_rules(part.kind, whole, "it", problems);
         definitions::sort_parts(whole);
       }
-      const auto told = definitions::to_error(problems).message + definitions::to_json(problems).dump();
-      require(!told.empty(), "problems can be told");
+      const auto told = ctl::describe_problems(set, definitions::to_json(problems));
+      require(problems.empty() == told.empty() && is_valid_utf8(told), "problems can be told");
       all.push_back(std::move(whole));
     }
   }
@@ -40,12 +42,12 @@ extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) { return ::
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(fuzz::Input(data, size).rest());
-  if (const auto json = Json::parse(text, nullptr, false); json.is_object()) completed(json);
+  if (const auto json = Json::parse(text, nullptr, false); json.is_object()) completed({json, {}});
   const auto set = ctl::parse_definitions("it", text);
   if (!set) return 0;
   const auto written = ctl::write_yaml(set->document);
   const auto again = ctl::parse_definitions("written", written);
   require(again.ok(), "what was written can be read");
-  require(completed(again->document) == completed(set->document), "what is read from it means the same");
+  require(completed(*again) == completed(*set), "what is read from it means the same");
   return 0;
 }

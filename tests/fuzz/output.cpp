@@ -34,14 +34,16 @@ void split(std::string_view text, size_t piece) {
   const auto whole = lines(text, text.size() + 1);
   require(whole == lines(text, piece), "lines do not depend on the cuts");
   worker::RowCount rows;
+  auto told = *worker::RowCount::with_pattern("([0-9][^ ]*) r");
   worker::HeadTail kept(100, 100);
   for (const auto& line : whole) {
     require(is_valid_utf8(line) && std::ranges::none_of(line, is_control), "a line can be printed");
     require(line.size() <= kMaxLine + 40, "a line is bounded");
     rows.feed(line);
+    told.feed(line);
     kept.add_line(line);
   }
-  require(!rows.result() || *rows.result() >= 0, "rows are counted from none");
+  require(rows.result().value_or(0) >= 0 && told.result().value_or(0) >= 0, "rows are counted from none");
   require(is_valid_utf8(kept.text()), "what is kept can be printed");
 }
 

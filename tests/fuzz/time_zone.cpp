@@ -1,8 +1,6 @@
 // Input: a TZif file, and the same bytes as the rule at the end of one.
-#include "broker/time_zone.h"
-
 #include "broker/posix_rule.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/schedule_walk.h"
 
 namespace {
 
@@ -20,11 +18,27 @@ void check(const std::vector<TimeZone::Period>& periods) {
   }
 }
 
+// Around the first and the last changes of the clocks.
+void fire(const TimeZone& zone) {
+  static const auto expressions =
+      std::vector{*CronExpression::parse("30 2,23 * * *"), *CronExpression::parse("*/20 * * * *")};
+  const auto& periods = zone.periods();
+  for (const auto& expression : expressions) {
+    const Schedule schedule{expression, zone};
+    for (size_t i = 1; i<periods.size(); i += periods.size()> 4 ? periods.size() - 2 : 1) {
+      for (const int hours : {-26, -3, 0, 3}) fuzz::walk(schedule, periods[i].begin + std::chrono::hours{hours});
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = fuzz::Input(data, size).rest();
-  if (const auto zone = TimeZone::parse("it", bytes)) check(zone->periods());
+  if (const auto zone = TimeZone::parse("it", bytes)) {
+    check(zone->periods());
+    fire(*zone);
+  }
   if (const auto rule = PosixRule::parse(bytes)) {
     for (const int year : {1970, 2000, 2023, 2299}) {
       require(std::ranges::is_sorted(rule->changes(std::chrono::year{year}), {}, &OffsetChange::at),
