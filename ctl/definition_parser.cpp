@@ -7,18 +7,15 @@
 #include <charconv>
 #include <set>
 
-#include "ctl/yaml_documents.h"
 #include "shared/nearest.h"
 #include "shared/utf8.h"
+#include "shared/yaml_documents.h"
 
 namespace pipekit::ctl {
 namespace {
 
 constexpr size_t kMaxNodes = 1'000'000;
 constexpr int kMaxDepth = 32;
-// yaml-cpp takes a quote that is still open at the end of the text for closed, and so a file that was cut off for
-// whole; the end of a document inside quotes it refuses.
-const std::string kEnd = "\n...\n";
 
 std::string type_of(const YAML::Node& node) {
   if (node.IsSequence()) return "a list";
@@ -98,7 +95,7 @@ void DefinitionParser::add(const std::string& file, const std::string& text) {
   file_ = file;
   if (!is_text(text)) return;
   try {
-    for (const auto& root : yaml_documents(text + (text.ends_with('\n') ? kEnd.substr(1) : kEnd))) document(root);
+    for (const auto& root : yaml_documents(text)) document(root);
   } catch (const YAML::Exception& error) {
     const int line = error.mark.line + 1;
     fail(file_, line, with_hint(error.msg, syntax_hint(error.msg, line_text(text, line))));

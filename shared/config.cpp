@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "shared/nearest.h"
+#include "shared/yaml_documents.h"
 
 namespace pipekit {
 namespace {
@@ -23,13 +27,24 @@ Result<std::vector<std::string>> values_of(const std::string& file, const std::s
   return values;
 }
 
+Result<std::string> text_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  in.peek();  // a directory can be opened, but not read
+  if (in.is_open() && !in.bad()) return std::string{std::istreambuf_iterator<char>{in}, {}};
+  return Error{ErrorCode::kUsage, fmt::format("cannot read the configuration file {}", file)};
+}
+
 }  // namespace
 
 Result<ConfigValues> read_config(const std::string& file, const std::vector<std::string>& known_keys) {
+  const auto text = text_of(file);
+  if (!text) return text.error();
   ConfigValues values;
   try {
-    const auto root = YAML::LoadFile(file);
-    if (root.IsNull()) return values;
+    const auto documents = yaml_documents(*text);
+    if (documents.size() > 1) return bad(file, documents[1].Mark().line, "a second document begins", "write one");
+    if (documents.empty() || documents[0].IsNull()) return values;
+    const auto& root = documents[0];
     if (!root.IsMap()) return bad(file, root.Mark().line, "expected keys with values");
     for (const auto& entry : root) {
       const auto key = entry.first.Scalar();
@@ -42,8 +57,6 @@ Result<ConfigValues> read_config(const std::string& file, const std::vector<std:
       if (!values.emplace(key, std::move(*parsed)).second) return bad(file, line, fmt::format("\"{}\" again", key));
     }
     return values;
-  } catch (const YAML::BadFile&) {
-    return Error{ErrorCode::kUsage, fmt::format("cannot read the configuration file {}", file)};
   } catch (const YAML::ParserException& error) {
     return bad(file, error.mark.line, error.msg);
   }

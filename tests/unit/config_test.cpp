@@ -46,6 +46,19 @@ TEST_F(ConfigFile, is_refused_with_the_line_and_what_was_meant) {
   EXPECT_THAT(refusal("lease: *nowhere\n"), HasSubstr("broker.yaml:1"));
 }
 
+TEST_F(ConfigFile, that_goes_on_after_its_end_is_refused) {
+  EXPECT_THAT(refusal("lease: 1\n---\nlease: 2\n"), HasSubstr("broker.yaml:3: a second document"));
+  EXPECT_THAT(refusal(","), HasSubstr("broker.yaml:1: "));
+}
+
+TEST_F(ConfigFile, that_was_cut_off_is_refused) { EXPECT_THAT(refusal("lease: \"1"), HasSubstr("broker.yaml:")); }
+
+TEST_F(ConfigFile, that_is_a_directory_is_named) {
+  const auto values = read_config(dir_.path(), {});
+  ASSERT_FALSE(values);
+  EXPECT_THAT(values.error().message, HasSubstr("cannot read"));
+}
+
 TEST_F(ConfigFile, that_cannot_be_read_is_named) {
   const auto values = read_config(dir_.file("none.yaml"), {});
   ASSERT_FALSE(values);

@@ -1,4 +1,4 @@
-// YAML::LoadAll, also of texts with which it never ends. Pure.
+// YAML::LoadAll, also of texts with which it never ends, or which it takes for whole though they were cut off. Pure.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-namespace pipekit::ctl {
+namespace pipekit {
 
 // Throws YAML::Exception, with the line, for what is no YAML.
 std::vector<YAML::Node> yaml_documents(const std::string& text);
 
-}  // namespace pipekit::ctl
+}  // namespace pipekit

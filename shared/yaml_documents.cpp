@@ -1,11 +1,11 @@
-#include "ctl/yaml_documents.h"
+#include "shared/yaml_documents.h"
 
 #include <yaml-cpp/eventhandler.h>
 
 #include <optional>
 #include <sstream>
 
-namespace pipekit::ctl {
+namespace pipekit {
 namespace {
 
 // What no document can begin with (a comma) yaml-cpp calls an empty document, leaves it where it stands, and finds it
@@ -32,15 +32,20 @@ class Progress : public YAML::EventHandler {
   std::optional<int> begun_at_;
 };
 
+// A quote that is still open at the end of the text yaml-cpp takes for closed; the end of a document inside quotes it
+// refuses.
+std::string with_end(const std::string& text) { return text + (text.ends_with('\n') ? "...\n" : "\n...\n"); }
+
 }  // namespace
 
 std::vector<YAML::Node> yaml_documents(const std::string& text) {
-  std::istringstream in(text);
+  const auto whole = with_end(text);
+  std::istringstream in(whole);
   YAML::Parser parser(in);
   Progress progress;
   while (parser.HandleNextDocument(progress)) {
   }
-  return YAML::LoadAll(text);
+  return YAML::LoadAll(whole);
 }
 
-}  // namespace pipekit::ctl
+}  // namespace pipekit
