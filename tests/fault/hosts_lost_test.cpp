@@ -165,13 +165,15 @@ TEST_F(OneName, WithAnotherKeyIsRefused) {
 
 TEST_F(OneName, WithTheSameKeyWaitsUntilTheOtherIsGone) {
   begin(3);
-  const auto waiting = another("b", system().file("elsewhere"));
+  auto waiting = another("b", system().file("elsewhere"));
   waiting->wait_for_err("another worker named w1 (on ");
   waiting->wait_for_err("stop that one");
   expect_one_attempt();
-  const auto joined = system().events().last_seq();
   lose(b(), system().worker("w1"));
-  wait_for_worker("worker.joined", "w1", joined);
+  const auto lost = wait_for_worker("worker.lost", "w1");
+  waiting.reset();
+  waiting = another("b", system().file("elsewhere"));  // it would have asked again by itself, some seconds later
+  wait_for_worker("worker.joined", "w1", lost);
   scenario().expect_runs_again("orders");
   scenario().expect_sound_log();
 }
