@@ -23,8 +23,7 @@ void Hosts::start(double lease_s, int retries) {
   ModuleOptions orders;
   orders.retries = retries;
   scenario_->add_module("orders", orders);
-  allow("b");
-  allow("c");
+  for (const auto* key : {"b", "c", "d"}) allow(key);
 }
 
 void Hosts::allow(const std::string& key) {
@@ -45,14 +44,12 @@ void Hosts::lose(WorkerHost& host, RunningProgram& worker) {
 }
 
 void Hosts::lose_broker_host() {
-  b().cable().cut();
-  c().cable().cut();
+  for (auto* host : {&b(), &c(), &d()}) host->cable().cut();
   system().kill_broker();
 }
 
 void Hosts::recover_broker_host() {
-  b().cable().heal();
-  c().cable().heal();
+  for (auto* host : {&b(), &c(), &d()}) host->cable().heal();
   system().start_broker();
 }
 

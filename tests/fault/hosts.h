@@ -1,5 +1,5 @@
-// A broker and two workers, each on a host of its own, which know each other by keys, and a module "orders" for them to
-// carry. The cables between broker and workers can be cut; the databases are files that all hosts see.
+// A broker and up to three workers, each on a host of its own, which know each other by keys, and a module "orders" for
+// them to carry. The cables between broker and workers can be cut; the databases are files that all hosts see.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ class Hosts : public ::testing::Test {
  protected:
   // Skips the test where there can be no network namespaces.
   void SetUp() override;
-  // The broker, with a key "b" and a key "c" that it allows.
+  // The broker, which allows the keys "b", "c" and "d".
   void start(double lease_s, int retries = 2);
 
   void allow(const std::string& key);
@@ -37,6 +37,7 @@ class Hosts : public ::testing::Test {
 
   WorkerHost& b() { return network_->b; }
   WorkerHost& c() { return network_->c; }
+  WorkerHost& d() { return network_->d; }
   // A host dies: nothing that its kernel says in its last moment is heard.
   static void lose(WorkerHost& host, RunningProgram& worker);
   void lose_broker_host();
@@ -54,6 +55,7 @@ class Hosts : public ::testing::Test {
     NetworkNamespace broker;
     WorkerHost b{broker};
     WorkerHost c{broker};
+    WorkerHost d{broker};
   };
   [[nodiscard]] std::string key_file(const std::string& name) const { return keys_.file(name + ".key"); }
 
