@@ -21,6 +21,8 @@ struct Failure {
   const char* says;
 };
 
+void PrintTo(const Failure& failure, std::ostream* out) { *out << failure.name; }
+
 class StoreOnFailingDisk : public ::testing::TestWithParam<Failure> {
  protected:
   // The lease is long enough for a broker to end and another to begin in it.
@@ -55,6 +57,7 @@ TEST_P(StoreOnFailingDisk, ACommandIsNotAnsweredAndIsExecutedOnceWhenItIsSentAga
   const auto number = client.next_number();
   client.send(number, "run", {{"module", "orders"}});
   expect_end_with_reason();
+  EXPECT_FALSE(client.hears(number, Millis{100}));
   EXPECT_EQ(scenario_.rows("orders"), before) << "nobody has heard of the run";
   disk_.work();
   scenario_.system().start_broker();

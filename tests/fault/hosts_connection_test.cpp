@@ -110,7 +110,7 @@ TEST_F(BadNetwork, ThatResetsConnectionsLosesNoLineOfARun) {
 }
 
 TEST_F(BadNetwork, ThatStandsStillWithinTheLeaseDisturbsNoRun) {
-  start(6);
+  start(3);
   GatedRunner runner(system(), "load");
   auto& worker = start_worker(runner.options());
   const auto before = scenario_->rows("orders");
@@ -143,8 +143,8 @@ TEST_F(BadNetwork, ThatStandsStillForLongerDeliversOldWordsThatDoNoHarm) {
 
 TEST_F(BadNetwork, ThatIsSlowLosesNoLease) {
   start(3);
-  to_workers_.delay(std::chrono::milliseconds{150});
-  to_control_.delay(std::chrono::milliseconds{150});
+  to_workers_.delay(std::chrono::milliseconds{60});
+  to_control_.delay(std::chrono::milliseconds{60});
   start_worker();
   const auto before = scenario_->rows("orders");
   const auto watched = ctl({"run", "orders", "--watch"})->wait();

@@ -156,7 +156,7 @@ class OneName : public Hosts {
 };
 
 TEST_F(OneName, WithAnotherKeyIsRefused) {
-  begin(3);
+  begin(2);
   const auto refused = another("c", system().file("elsewhere"))->wait();
   EXPECT_EQ(refused.exit_code, 6);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("the name w1 belongs to a worker with another key"), HasSubstr("--name")));
@@ -164,7 +164,7 @@ TEST_F(OneName, WithAnotherKeyIsRefused) {
 }
 
 TEST_F(OneName, WithTheSameKeyWaitsUntilTheOtherIsGone) {
-  begin(3);
+  begin(2);
   auto waiting = another("b", system().file("elsewhere"));
   waiting->wait_for_err("another worker named w1 (on ");
   waiting->wait_for_err("stop that one");
@@ -180,7 +180,7 @@ TEST_F(OneName, WithTheSameKeyWaitsUntilTheOtherIsGone) {
 
 // A state directory proves that the children of its last worker are dead, but only where it is the same directory.
 TEST_F(OneName, WithACopyOfTheStateDirectoryWaitsUntilTheOtherIsGone) {
-  begin(3);
+  begin(2);
   const auto copy = system().file("copy");
   std::filesystem::copy(system().data_dir() + "/workers/w1", copy, std::filesystem::copy_options::recursive);
   const auto waiting = another("b", copy);
