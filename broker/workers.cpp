@@ -16,14 +16,18 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
   if (known != nullptr) {
     if (!known->key.empty() && known->key != from.key) return Admission::other_key;
     const bool same = known->incarnation == hello.incarnation;
-    const bool proven_dead = !hello.state_id.empty() && known->state_id == hello.state_id;
+    // One that was taken for dead and speaks belies the proof: two would replace each other for ever.
+    const bool belied = hello.incarnation == known->replaced;
+    const bool proven_dead = !hello.state_id.empty() && known->state_id == hello.state_id && !belied;
     if (!same && !proven_dead) return Admission::name_in_use;
     admission = same ? Admission::reattached : Admission::replaced;
     names_by_peer_.erase(known->peer);
   }
   auto& worker = workers_[hello.name];
   if (admission != Admission::reattached) {
+    const auto before = std::move(worker.incarnation);
     worker = Worker{};
+    worker.replaced = before;
     worker.joined_at = wall;
   }
   worker.name = hello.name;

@@ -18,6 +18,7 @@ namespace pipekit {
 struct Worker {
   std::string name;
   std::string incarnation;
+  std::string replaced;  // the incarnation before it, taken for dead; empty: none
   std::string state_id;
   std::string version;
   std::string host;
