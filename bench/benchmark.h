@@ -21,6 +21,7 @@ struct Benchmark {
   std::string title;
   std::vector<Figure> figures;
   std::function<std::vector<Line>(const Sizes&)> round;
+  bool only_when_named = false;  // takes long, or needs more than a user's rights
 };
 
 Benchmark dispatch_benchmark();
@@ -28,5 +29,6 @@ Benchmark log_benchmark();
 Benchmark module_benchmark();
 Benchmark transfer_benchmark();
 Benchmark start_benchmark();
+Benchmark recovery_benchmark();
 
 }  // namespace pipekit::bench

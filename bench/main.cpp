@@ -33,7 +33,8 @@ struct Options {
 };
 
 std::vector<Benchmark> all_benchmarks() {
-  return {dispatch_benchmark(), log_benchmark(), module_benchmark(), transfer_benchmark(), start_benchmark()};
+  return {dispatch_benchmark(), log_benchmark(),   module_benchmark(),
+          transfer_benchmark(), start_benchmark(), recovery_benchmark()};
 }
 
 // What is wrong with the names; empty: nothing.
@@ -50,8 +51,9 @@ std::string unknown_name(const std::vector<std::string>& names) {
 
 std::vector<Benchmark> chosen(const std::vector<std::string>& names) {
   auto all = all_benchmarks();
-  if (names.empty()) return all;
-  std::erase_if(all, [&](const Benchmark& b) { return std::ranges::find(names, b.name) == names.end(); });
+  std::erase_if(all, [&](const Benchmark& b) {
+    return names.empty() ? b.only_when_named : std::ranges::find(names, b.name) == names.end();
+  });
   return all;
 }
 
@@ -139,7 +141,8 @@ int parse_and_run(int argc, char** argv) {
   app.name("script/bench");
   app.footer(
       "NAME: dispatch, log, module, transfer, start; docs/BENCHMARKS.md tells what each figure\n"
-      "means. The table goes to stdout, all else to stderr. Files stand in $TMPDIR (/tmp) and go\n"
+      "means. Not among all: recovery, as root, three minutes a round (docs/RECOVERY.md). The table goes to stdout, "
+      "all else to stderr. Files stand in $TMPDIR (/tmp) and go\n"
       "at the end. Exit codes: 0 measured, 1 failed or never idle, 2 usage.");
   Options options;
   app.add_option("NAME", options.names, "benchmarks to run; all when none is named");

@@ -24,11 +24,13 @@ std::optional<KeyPair> keys_for(const EntranceConfig& config) {
 
 Entrance::Entrance(zmq::context_t& context, const EntranceConfig& config)
     : socket_(context, config.endpoint, config.queue, keys_for(config)) {
+  if (keys_for(config)) strangers_.emplace(context, socket_.socket());
   if (!config.local.empty()) local_.emplace(context, config.local, config.queue);
 }
 
 void Entrance::add_to(Poller& poller) {
   poller.add(socket_.socket());
+  if (strangers_) poller.add(strangers_->socket());
   if (local_) poller.add(local_->socket());
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/strangers.h"
 #include "shared/channel.h"
 #include "shared/poller.h"
 
@@ -26,11 +27,14 @@ class Entrance {
   void add_to(Poller& poller);
   // A bounded number of what waits; true when nothing was left.
   bool drain(std::vector<Received>& into);
+  // Connections that were turned away without a key since the last call.
+  int take_strangers() { return strangers_ ? strangers_->take() : 0; }
   // False: the peer is gone or full.
   bool send(const std::string& peer, const Frames& frames);
 
  private:
   RouterSocket socket_;
+  std::optional<Strangers> strangers_;  // of socket_, where it is encrypted
   std::optional<RouterSocket> local_;
 };
 

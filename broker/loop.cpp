@@ -57,6 +57,7 @@ void BrokerLoop::run() {
     if (wake && woken > *wake) late += woken - *wake;
     if (poller.readable(on_answer)) forward_answers();
     if (poller.readable(on_handshake)) answer_handshakes();
+    count_strangers();
     auto output = broker_.turn(gather(woken, late > stall_ ? late : MonoTime::duration{}));
     db_.check_in_place();  // before anybody is told that it is kept
     FAILPOINT("broker.send.before");
@@ -80,6 +81,13 @@ void BrokerLoop::answer_handshakes() {
   if (refused == 0) return;
   broker_.add_refused(refused);
   spdlog::warn("refused {} connection{}: a key that is not allowed", refused, refused == 1 ? "" : "s");
+}
+
+void BrokerLoop::count_strangers() {
+  const int refused = control_.take_strangers() + workers_.take_strangers();
+  if (refused == 0) return;
+  broker_.add_refused(refused);
+  spdlog::warn("refused {} connection{}: without a key, or not of this protocol", refused, refused == 1 ? "" : "s");
 }
 
 // A peer that is gone or full loses the message: heartbeats, resent requests and repeated tails make up for it.

@@ -26,6 +26,7 @@ class BrokerLoop {
   void send(const Outgoing& outgoing);
   void forward_answers();
   void answer_handshakes();
+  void count_strangers();
 
   const store::Database& db_;
   SystemClock clock_;

@@ -30,6 +30,8 @@ struct ReadJob {
   int64_t wall_ms = 0;  // of the turn
 };
 
+WireError to_wire(const Error& error);
+
 class Turn {
  public:
   Turn(MonoTime mono, WallTime utc, int64_t last_seq) : now(mono), wall(utc), seq_(last_seq) {}
@@ -44,6 +46,9 @@ class Turn {
 
   void to_client(std::string peer, BrokerToClient message) {
     sends.emplace_back(ToClient{std::move(peer), std::move(message)});
+  }
+  void refuse(std::string peer, int64_t number, const Error& error, Json body = nullptr) {
+    to_client(std::move(peer), Reply{number, to_wire(error), std::move(body)});
   }
   void to_worker(std::string peer, BrokerToWorker message) {
     sends.emplace_back(ToWorker{std::move(peer), std::move(message)});

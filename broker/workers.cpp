@@ -16,14 +16,18 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
   if (known != nullptr) {
     if (!known->key.empty() && known->key != from.key) return Admission::other_key;
     const bool same = known->incarnation == hello.incarnation;
-    const bool proven_dead = !hello.state_id.empty() && known->state_id == hello.state_id;
+    // One that was taken for dead and speaks belies the proof: two would replace each other for ever.
+    const bool belied = hello.incarnation == known->replaced;
+    const bool proven_dead = !hello.state_id.empty() && known->state_id == hello.state_id && !belied;
     if (!same && !proven_dead) return Admission::name_in_use;
     admission = same ? Admission::reattached : Admission::replaced;
     names_by_peer_.erase(known->peer);
   }
   auto& worker = workers_[hello.name];
   if (admission != Admission::reattached) {
+    const auto before = std::move(worker.incarnation);
     worker = Worker{};
+    worker.replaced = before;
     worker.joined_at = wall;
   }
   worker.name = hello.name;
@@ -32,6 +36,8 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
   worker.version = hello.version;
   worker.host = hello.host;
   worker.tags = hello.tags;
+  worker.drivers = hello.drivers;
+  worker.protocol = common_version(spoken_versions(), hello.protocol).value_or(1);
   worker.slots = hello.slots;
   worker.draining = hello.draining;
   worker.peer = from.peer;
@@ -95,7 +101,8 @@ bool Workers::silent(const Worker& worker, MonoTime now) const {
 }
 
 bool Workers::assignable(const Worker& worker, MonoTime now) const {
-  return !worker.peer.empty() && !worker.draining && worker.heartbeat > 0 && now < worker.heard + lease_ / 2;
+  return !worker.peer.empty() && !worker.draining && !worker.drained && worker.heartbeat > 0 &&
+         now < worker.heard + lease_ / 2;
 }
 
 }  // namespace pipekit

@@ -27,14 +27,23 @@ SocketMonitor::SocketMonitor(zmq::context_t& context, zmq::socket_t& watched, in
 // The monitored socket must stop telling before its listener goes: ZeroMQ's I/O thread would wait for ever to tell.
 SocketMonitor::~SocketMonitor() { zmq_socket_monitor(watched_.handle(), nullptr, 0); }
 
-std::optional<int> SocketMonitor::next() {
+std::optional<SocketEvent> SocketMonitor::next_event() {
   zmq::message_t event;
   if (!listener_.recv(event, zmq::recv_flags::dontwait)) return std::nullopt;
   zmq::message_t address;
   if (event.more()) static_cast<void>(listener_.recv(address));
   uint16_t number = 0;
-  if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
-  return number;
+  int32_t value = 0;
+  if (event.size() == sizeof number + sizeof value) {
+    std::memcpy(&number, event.data(), sizeof number);
+    std::memcpy(&value, event.data<char>() + sizeof number, sizeof value);
+  }
+  return SocketEvent{number, value};
+}
+
+std::optional<int> SocketMonitor::next() {
+  const auto event = next_event();
+  return event ? std::optional(event->number) : std::nullopt;
 }
 
 bool is_refusal(int event) { return (event & kRefusals) != 0; }

@@ -7,6 +7,11 @@
 
 namespace pipekit {
 
+struct SocketEvent {
+  int number = 0;  // one of ZMQ_EVENT_*
+  int value = 0;   // of most: the connection's file descriptor
+};
+
 class SocketMonitor {
  public:
   // `events`: of ZMQ_EVENT_*.
@@ -15,7 +20,9 @@ class SocketMonitor {
   SocketMonitor(const SocketMonitor&) = delete;
   SocketMonitor& operator=(const SocketMonitor&) = delete;
 
-  // The next event's number; nullopt when none waits.
+  // nullopt when none waits.
+  std::optional<SocketEvent> next_event();
+  // Its number alone.
   std::optional<int> next();
   zmq::socket_t& socket() { return listener_; }
 

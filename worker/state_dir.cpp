@@ -194,7 +194,9 @@ Result<StateDir> StateDir::open(const fs::path& dir, std::chrono::milliseconds l
   state.lock_ = std::move(*lock);
   auto id = load_id(state.path_ / "id");
   if (!id) return id.error();
-  state.id_ = std::move(*id);
+  struct stat named {};
+  if (::fstat(state.lock_.get(), &named) != 0) return failed("look at", state.path_ / "lock", errno);
+  state.id_ = fmt::format("{}-{:x}", *id, named.st_ino);
   if (auto emptied = empty_scratch(state.scratch_); !emptied) return emptied.error();
   return state;
 }

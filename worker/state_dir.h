@@ -2,7 +2,8 @@
 // directory is dead: children inherit the very same open file, and an flock ends with the last holder of that.
 //
 //   DIR/lock      flock'ed while a worker or any of its descendants lives; holds the worker's pid, for messages
-//   DIR/id        16 hex digits, made once: by it the broker knows that two incarnations share this directory
+//   DIR/id        16 hex digits, made once: by it the broker knows that two incarnations share this directory. The
+//                 lock's inode goes with it, because a copy of the directory has the digits, and a lock of its own
 //   DIR/scratch   files of running attempts; emptied at open, when nobody can be using them any more
 //
 // Opened once by main, before threads are started. DIR must be on a local file system: over NFS an flock is not

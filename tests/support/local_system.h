@@ -17,6 +17,10 @@ struct BrokerOptions {
   double lease_s = 1.0;
   std::string failpoint{};           // PIPEKIT_FAILPOINT
   std::filesystem::path data_dir{};  // in the temp directory when empty
+  std::vector<std::string> args{};
+  std::vector<std::string> env{};
+  std::vector<std::string> within{};  // ProgramOptions
+  std::string program = program_path("pipekit-broker");
 };
 
 struct WorkerOptions {
@@ -27,7 +31,9 @@ struct WorkerOptions {
   std::string state_dir{};  // DATA_DIR/workers/NAME when empty
   std::vector<std::string> args{};
   std::vector<std::string> env{};
-  bool wait_joined = true;  // false for one that will not come that far
+  bool wait_joined = true;            // false for one that will not come that far
+  std::vector<std::string> within{};  // ProgramOptions
+  std::string program = program_path("pipekit-worker");
 };
 
 class LocalSystem {

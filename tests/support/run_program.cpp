@@ -88,6 +88,7 @@ RunningProgram::RunningProgram(std::string program, std::vector<std::string> arg
   auto out = make_pipe();
   auto err = make_pipe();
   args.insert(args.begin(), program_);
+  args.insert(args.begin(), options_.within.begin(), options_.within.end());
   auto env = environment(options_.env);
   const auto argv = pointers(args);
   const auto envp = pointers(env);

@@ -20,6 +20,7 @@ struct ProgramOptions {
   std::string input{};             // all of stdin
   std::filesystem::path directory{};
   std::chrono::seconds deadline{30};  // for each wait
+  std::vector<std::string> within{};  // a command that becomes the program in its place: NetworkNamespace::enter()
 };
 
 struct ProgramResult {

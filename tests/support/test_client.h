@@ -29,6 +29,8 @@ class TestClient {
   // The parts of an exchange, for replies that get lost: any number may be sent, any number of times.
   void send(int64_t number, const std::string& verb, const Json& args);
   Reply receive(int64_t number);
+  // For one that is not to come, as far as so short a time can show.
+  bool hears(int64_t number, Millis within) { return receive_until(number, clock_.now() + within).has_value(); }
   [[nodiscard]] int64_t next_number() { return ++number_; }
   [[nodiscard]] const std::string& id() const { return id_; }
   // The same client after its process has died: what it did not hear is gone.

@@ -77,7 +77,7 @@ TEST_F(StateDirTest, keeps_its_id_and_empties_its_scratch) {
     const auto first = StateDir::open(dir_, 0ms);
     ASSERT_TRUE(first);
     id = first->id();
-    EXPECT_THAT(id, ::testing::MatchesRegex("[0-9a-f]{16}"));
+    EXPECT_THAT(id, ::testing::MatchesRegex("[0-9a-f]{16}-[0-9a-f]+"));
     fs::create_directories(first->scratch() / "run-7");
     std::ofstream(first->scratch() / "run-7" / "query.sql") << "SELECT 1";
   }
@@ -91,6 +91,14 @@ TEST_F(StateDirTest, two_directories_have_two_ids) {
   const auto one = StateDir::open(root_ / "one", 0ms);
   const auto two = StateDir::open(root_ / "two", 0ms);
   EXPECT_NE(one->id(), two->id());
+}
+
+TEST_F(StateDirTest, a_copy_has_another_id) {
+  const auto one = StateDir::open(root_ / "one", 0ms);
+  fs::copy(root_ / "one", root_ / "copy", fs::copy_options::recursive);
+  const auto copy = StateDir::open(root_ / "copy", 0ms);
+  ASSERT_TRUE(one && copy);
+  EXPECT_NE(one->id(), copy->id());
 }
 
 TEST_F(StateDirTest, a_broken_id_is_refused_by_name) {

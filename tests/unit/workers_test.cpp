@@ -105,6 +105,15 @@ TEST_F(WorkersTest, lets_who_holds_the_state_directory_replace_the_one_before) {
   EXPECT_EQ(workers_.by_peer("p1"), nullptr);
 }
 
+TEST_F(WorkersTest, does_not_let_one_that_was_replaced_replace_its_successor) {
+  admit(hello("w1", "i1", "cloned"), "p1", 0);
+  EXPECT_EQ(admit(hello("w1", "i2", "cloned"), "p2", 2), Admission::replaced);
+  EXPECT_EQ(admit(hello("w1", "i1", "cloned"), "p3", 3), Admission::name_in_use);
+  EXPECT_EQ(admit(hello("w1", "i2", "cloned"), "p4", 4), Admission::reattached);
+  EXPECT_EQ(admit(hello("w1", "i1", "cloned"), "p5", 5), Admission::name_in_use);
+  EXPECT_EQ(admit(hello("w1", "i3", "cloned"), "p6", 6), Admission::replaced) << "a restart is still one";
+}
+
 TEST_F(WorkersTest, takes_no_state_id_for_no_proof) {
   admit(hello("w1", "i1", ""), "p1", 0);
   EXPECT_EQ(admit(hello("w1", "i2", ""), "p2", 2), Admission::name_in_use);

@@ -1,0 +1,25 @@
+#include "tests/support/failing_disk.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace pipekit::test {
+
+std::vector<std::string> FailingDisk::env() const {
+  return {"LD_PRELOAD=" PIPEKIT_BIN_DIR "/pipekit_failing_disk.so", "FAILING_DISK=" + dir_.file("now"),
+          "ASAN_OPTIONS=verify_asan_link_order=0"};
+}
+
+void FailingDisk::fail_writes(int error) const { fail("write", error); }
+
+void FailingDisk::fail_syncs(int error) const { fail("sync", error); }
+
+// Under its name only when it is whole: the program looks at any moment.
+void FailingDisk::fail(const std::string& call, int error) const {
+  std::filesystem::rename(dir_.write("next", fmt::format("{} {}", call, error)), dir_.file("now"));
+}
+
+void FailingDisk::work() const { std::filesystem::remove(dir_.file("now")); }
+
+}  // namespace pipekit::test

@@ -1,0 +1,27 @@
+// A disk that fails when told, for one program of a test: its writes, or the calls that make them durable, come back
+// with an error. All other programs are as ever. One thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/support/temp_dir.h"
+
+namespace pipekit::test {
+
+class FailingDisk {
+ public:
+  // Of that program's environment.
+  [[nodiscard]] std::vector<std::string> env() const;
+  // From now on, with EIO or ENOSPC or another.
+  void fail_writes(int error) const;
+  void fail_syncs(int error) const;
+  void work() const;
+
+ private:
+  void fail(const std::string& call, int error) const;
+
+  TempDir dir_{memory_directory()};
+};
+
+}  // namespace pipekit::test
