@@ -58,8 +58,12 @@ std::string block(std::string_view text, size_t indent) {
   }
 }
 
+// A definition file may hold these as escapes only.
+bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }
+
 // Blocks have corners (leading blanks, tabs, carriage returns, only newlines): what does not read back is quoted.
 bool reads_back(const std::string& yaml, std::string_view text) {
+  if (std::any_of(text.begin(), text.end(), is_control)) return false;
   try {
     const auto node = YAML::Load("a:\n  b: " + yaml + "\n  c: d\n");
     return node["a"]["b"].Scalar() == text && node["a"]["c"].Scalar() == "d";

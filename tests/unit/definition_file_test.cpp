@@ -297,13 +297,14 @@ TEST(DefinitionWriter, writes_what_reads_back_the_same) {
 }
 
 TEST(DefinitionWriter, keeps_every_text) {
-  const std::string texts[] = {
-      "",         " ",          "0",          "010",     "1e3",    "true",     "No",     "null",     "~",
-      "a: b",     "a #b",       "- a",        "*a",      "&a",     "!a",       "%a",     "@a",       "`a",
-      "'a'",      "\"a\"",      "a\\b",       "a\nb",    "a\nb\n", "a\nb\n\n", "\n",     "\n\n",     "\na",
-      " a\nb",    "a\n b",      "a\n\nb",     "a\tb\nc", "\ta\nb", "a\r\nb",   "a \nb ", "{x}",      "[x]",
-      "# a\n# b", "\xc3\xa9\n", "$WH",        "a:",      ":a",     "a,b",      "---\nb", "...\nb\n", "a\n\n\n",
-      "a\n  \n",  "  \na",      "2026-03-01", "<<",      "=",      "0x1f",     ".inf",   "y",        "a\x7f\x1b"};
+  const std::string texts[] = {"",       " ",        "0",          "010",     "1e3",       "true",       "No",
+                               "null",   "~",        "a: b",       "a #b",    "- a",       "*a",         "&a",
+                               "!a",     "%a",       "@a",         "`a",      "'a'",       "\"a\"",      "a\\b",
+                               "a\nb",   "a\nb\n",   "a\nb\n\n",   "\n",      "\n\n",      "\na",        " a\nb",
+                               "a\n b",  "a\n\nb",   "a\tb\nc",    "\ta\nb",  "a\r\nb",    "a \nb ",     "{x}",
+                               "[x]",    "# a\n# b", "\xc3\xa9\n", "$WH",     "a:",        ":a",         "a,b",
+                               "---\nb", "...\nb\n", "a\n\n\n",    "a\n  \n", "  \na",     "2026-03-01", "<<",
+                               "=",      "0x1f",     ".inf",       "y",       "a\x7f\x1b", "a\x1b\nb",   "\x7f\n"};
   for (const auto& text : texts) {
     const Json document = {{"modules", {{{"name", "m"}, {"source_query", text}, {"merge_key", {text, "k"}}}}}};
     const auto yaml = write_yaml(document);
