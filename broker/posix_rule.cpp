@@ -17,11 +17,11 @@ class RuleReader {
   std::optional<PosixRule> rule() {
     PosixRule rule;
     skip_name();
-    rule.standard_ = -time();
+    rule.standard_ = -time(kLargestOffset);
     if (failed_) return std::nullopt;
     if (rest_.empty()) return rule;
     skip_name();
-    rule.summer_ = rest_.starts_with(',') ? rule.standard_ + hours{1} : -time();
+    rule.summer_ = rest_.starts_with(',') ? rule.standard_ + hours{1} : -time(kLargestOffset);
     rule.begins_ = date();
     rule.ends_ = date();
     if (failed_ || !rest_.empty()) return std::nullopt;
@@ -29,6 +29,10 @@ class RuleReader {
   }
 
  private:
+  // Hours: of POSIX, and of RFC 8536.
+  static constexpr int kLargestOffset = 24;
+  static constexpr int kLargestTime = 167;
+
   bool take(char c) {
     if (!rest_.starts_with(c)) return false;
     rest_.remove_prefix(1);
@@ -56,10 +60,10 @@ class RuleReader {
   }
 
   // [+-]hh[:mm[:ss]]
-  seconds time() {
+  seconds time(int most_hours) {
     const bool negative = take('-');
     if (!negative) take('+');
-    seconds total = hours{number(0, 167)};
+    seconds total = hours{number(0, most_hours)};
     if (take(':')) total += std::chrono::minutes{number(0, 59)};
     if (take(':')) total += seconds{number(0, 59)};
     return negative ? -total : total;
@@ -79,7 +83,7 @@ class RuleReader {
       date.kind = take('J') ? Kind::kJulian : Kind::kZeroBased;
       date.day = date.kind == Kind::kJulian ? number(1, 365) : number(0, 365);
     }
-    if (take('/')) date.time = time();
+    if (take('/')) date.time = time(kLargestTime);
     return date;
   }
 
