@@ -5,13 +5,18 @@
 #include <optional>
 #include <sstream>
 
+#include "shared/utf8.h"
+
 namespace pipekit {
 namespace {
 
 // What no document can begin with (a comma) yaml-cpp calls an empty document, leaves it where it stands, and finds it
-// there again: for ever, and LoadAll keeps each. So each document has to begin behind the one before it.
-class Progress : public YAML::EventHandler {
+// there again: for ever, and LoadAll keeps each. So each document has to begin behind the one before it. Of the escapes
+// \N and \_ it makes one byte, which is no character.
+class Examination : public YAML::EventHandler {
  public:
+  explicit Examination(bool utf8) : utf8_(utf8) {}
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (begun_at_ == mark.pos) throw YAML::ParserException(mark, "what stands here belongs to nothing before it");
     begun_at_ = mark.pos;
@@ -19,8 +24,11 @@ class Progress : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
   void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
-  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                const std::string& /*value*/) override {}
+  void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& value) override {
+    if (!utf8_ || is_valid_utf8(value)) return;
+    throw YAML::ParserException(mark, "the escapes \\N and \\_ are not understood; write \\x85 and \\xa0");
+  }
   void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                        YAML::EmitterStyle::value /*style*/) override {}
   void OnSequenceEnd() override {}
@@ -29,6 +37,7 @@ class Progress : public YAML::EventHandler {
   void OnMapEnd() override {}
 
  private:
+  bool utf8_;
   std::optional<int> begun_at_;
 };
 
@@ -42,8 +51,8 @@ std::vector<YAML::Node> yaml_documents(const std::string& text) {
   const auto whole = with_end(text);
   std::istringstream in(whole);
   YAML::Parser parser(in);
-  Progress progress;
-  while (parser.HandleNextDocument(progress)) {
+  Examination examination(is_valid_utf8(text));
+  while (parser.HandleNextDocument(examination)) {
   }
   return YAML::LoadAll(whole);
 }

@@ -1,4 +1,5 @@
-// YAML::LoadAll, also of texts with which it never ends, or which it takes for whole though they were cut off. Pure.
+// YAML::LoadAll, but for texts with which it never ends, which it takes for whole though they were cut off, or of which
+// it makes what is no text. Pure.
 #pragma once
 
 #include <yaml-cpp/yaml.h>

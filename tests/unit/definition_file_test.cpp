@@ -210,6 +210,13 @@ TEST(DefinitionFile, that_begins_with_what_no_document_begins_with_is_refused) {
   EXPECT_THAT(refusal_of("modules: []\n---\n, a"), HasSubstr("defs.yaml:3: "));
 }
 
+TEST(DefinitionFile, escapes_that_become_no_character_are_refused) {
+  for (const std::string escape : {"\\N", "\\_"}) {
+    EXPECT_THAT(refusal_of("modules:\n- name: \"a" + escape + "b\"\n"), HasSubstr("defs.yaml:2: the escapes"));
+  }
+  EXPECT_EQ(document_of("modules:\n- name: \"\\x85\\xa0\"\n")["modules"][0]["name"], "\xc2\x85\xc2\xa0");
+}
+
 TEST(DefinitionFile, all_problems_are_told_at_once) {
   const auto told = refusal_of("modules:\n- {name: a, retries: x}\n- {name: b, enabled: no}\ngrups: []\n");
   EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 2) << told;
