@@ -12,6 +12,7 @@
 #include "broker/group_flow.h"
 #include "broker/metrics.h"
 #include "broker/modules.h"
+#include "broker/peer_limits.h"
 #include "broker/retention.h"
 #include "broker/run_flow.h"
 #include "broker/scheduler.h"
@@ -62,6 +63,8 @@ class Broker {
   // For the handshake of an encrypted socket.
   [[nodiscard]] bool admits(const std::string& public_key) const { return access_.admits(public_key); }
   void add_refused(int64_t handshakes) { refused_ += handshakes; }
+  // The read thread had no room for what it asked.
+  void add_overload(const std::string& who, MonoTime now) { client_limits_.strike(who, 1, now); }
 
   // Last words to everybody who waits for this broker.
   [[nodiscard]] std::vector<Outgoing> farewell() const;
@@ -71,6 +74,10 @@ class Broker {
  private:
   void on_worker_frame(Turn& turn, const Received& received);
   void on_client_frame(Turn& turn, const Received& received);
+  void read_worker_frame(Turn& turn, const Received& received);
+  void read_client_frame(Turn& turn, const Received& received);
+  void answer_throttled(Turn& turn, const Received& received);
+  void tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket);
 
   void on(Turn& turn, const Received& from, const Hello& hello);
   void on(Turn& turn, const Received& from, const Heartbeat& heartbeat);
@@ -118,7 +125,11 @@ class Broker {
   Tasks tasks_;
   Durations turn_time_;
   Durations commit_time_;
+  PeerLimits client_limits_{kClientBudget};
+  PeerLimits worker_limits_{kWorkerBudget};
+  MonoTime cut_off_told_{};
   int64_t malformed_ = 0;
+  int64_t refusals_ = 0;  // answered to clients, for whatever reason
   int64_t refused_ = 0;  // handshakes and frames of keys that are not allowed, or not that
   WallTime started_at_;
   MonoTime started_;

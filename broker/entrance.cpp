@@ -1,15 +1,20 @@
 #include "broker/entrance.h"
 
+#include <utility>
+
 namespace pipekit {
 namespace {
 
 constexpr int kMaxFramesPerTurn = 512;  // a socket; what is left waits for the next turn, so that time is never starved
+constexpr size_t kMaxBytesPerTurn = 64UL << 20U;
 constexpr char kLocal = 'L';  // first in the names of the local socket's peers; a routing id begins with a zero
 
 bool drain_socket(RouterSocket& socket, std::vector<Received>& into) {
-  for (int i = 0; i < kMaxFramesPerTurn; ++i) {
+  size_t bytes = 0;
+  for (int i = 0; i < kMaxFramesPerTurn && bytes < kMaxBytesPerTurn; ++i) {
     auto received = socket.try_receive();
     if (!received) return true;
+    bytes += received->frames.body.size();
     into.push_back(std::move(*received));
   }
   return false;
@@ -23,8 +28,8 @@ std::optional<KeyPair> keys_for(const EntranceConfig& config) {
 }  // namespace
 
 Entrance::Entrance(zmq::context_t& context, const EntranceConfig& config)
-    : socket_(context, config.endpoint, config.queue, keys_for(config)) {
-  if (!config.local.empty()) local_.emplace(context, config.local, config.queue);
+    : socket_(context, config.endpoint, config.queue, keys_for(config), config.queue_bytes) {
+  if (!config.local.empty()) local_.emplace(context, config.local, config.queue, std::nullopt, config.queue_bytes);
 }
 
 void Entrance::add_to(Poller& poller) {
@@ -37,13 +42,15 @@ bool Entrance::drain(std::vector<Received>& into) {
   if (!local_) return all;
   const auto before = into.size();
   const bool all_local = drain_socket(*local_, into);
-  for (auto i = before; i < into.size(); ++i) into[i].peer.insert(0, 1, kLocal);
+  for (auto i = before; i < into.size(); ++i) {
+    if (!into[i].peer.empty()) into[i].peer.insert(0, 1, kLocal);
+  }
   return all && all_local;
 }
 
-bool Entrance::send(const std::string& peer, const Frames& frames) {
+bool Entrance::send(const std::string& peer, Frames frames) {
   const bool local = local_ && !peer.empty() && peer.front() == kLocal;
-  return local ? local_->send(peer.substr(1), frames) : socket_.send(peer, frames);
+  return local ? local_->send(peer.substr(1), std::move(frames)) : socket_.send(peer, std::move(frames));
 }
 
 }  // namespace pipekit

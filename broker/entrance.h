@@ -16,6 +16,7 @@ struct EntranceConfig {
   std::string local{};            // "": none beside it
   std::optional<KeyPair> keys{};  // of an endpoint on tcp
   int queue = 1000;               // frames that may wait for one peer
+  int64_t queue_bytes = 0;        // and bytes in large ones
 };
 
 class Entrance {
@@ -27,7 +28,7 @@ class Entrance {
   // A bounded number of what waits; true when nothing was left.
   bool drain(std::vector<Received>& into);
   // False: the peer is gone or full.
-  bool send(const std::string& peer, const Frames& frames);
+  bool send(const std::string& peer, Frames frames);
 
  private:
   RouterSocket socket_;

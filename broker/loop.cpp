@@ -11,9 +11,12 @@
 namespace pipekit {
 namespace {
 
-// Of answers to one client, each up to 256 KiB: room for a burst of commands, and a bound for who does not read.
+// Room for a burst of commands, and a bound for who does not read.
 constexpr int kClientQueue = 512;
+constexpr int64_t kClientQueueBytes = int64_t{32} << 20U;
+// Assignments that a worker does not get are sent again, but only at its next heartbeat.
 constexpr int kWorkerQueue = 10'000;
+constexpr int64_t kWorkerQueueBytes = int64_t{256} << 20U;
 
 }  // namespace
 
@@ -22,8 +25,8 @@ BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd
       signals_(signals),
       stall_(config.lease / 12),
       zap_(context_),
-      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue}),
-      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue}),
+      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes}),
+      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes}),
       reads_(context_, db.file()),
       broker_(db, config, clock_.now(), clock_.wall()) {}
 
@@ -72,7 +75,10 @@ void BrokerLoop::run() {
 }
 
 void BrokerLoop::forward_answers() {
-  while (auto answer = reads_.try_receive()) control_.send(answer->peer, answer->frames);
+  while (auto answer = reads_.try_receive()) {
+    if (!answer->overloaded_by.empty()) broker_.add_overload(answer->overloaded_by, clock_.now());
+    control_.send(answer->peer, std::move(answer->frames));
+  }
 }
 
 void BrokerLoop::answer_handshakes() {

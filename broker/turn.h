@@ -28,6 +28,7 @@ struct ReadJob {
   ClientToBroker request;
   Json live;
   int64_t wall_ms = 0;  // of the turn
+  std::string who;      // whose it is: peer_limits.h
 };
 
 class Turn {
