@@ -174,7 +174,7 @@ TEST_F(StrangeBroker, with_state_that_others_can_change_or_read_does_not_start) 
   EXPECT_EQ(open_directory.exit_code, 6);
   EXPECT_THAT(open_directory.err, HasSubstr("chmod 0755"));
   ::chmod(dir_.file("data").c_str(), 0755);
-  std::ofstream(dir_.file("data") + "/pipekit.db");
+  const std::ofstream store(dir_.file("data") + "/pipekit.db");
   ::chmod((dir_.file("data") + "/pipekit.db").c_str(), 0644);
   const auto open_store = broker({});
   EXPECT_EQ(open_store.exit_code, 6);
