@@ -23,7 +23,7 @@ constexpr int64_t kPurgeEvery = 1000;
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
 constexpr size_t kMostSteps = 1000;       // of one attempt
-constexpr size_t kMostReadOfThrottled = 64UL * 1024;
+constexpr size_t kLarge = 64UL * 1024;    // a frame
 constexpr size_t kLongestName = 200;      // of a client, a user, a worker
 
 bool one_of(const std::string& word, std::initializer_list<const char*> words) {
@@ -126,6 +126,14 @@ TurnOutput Broker::turn(TurnInput input) {
   return {std::move(turn.sends), std::move(turn.reads), next_wake(input)};
 }
 
+bool Broker::wants_worker_frame(const Received& from, MonoTime now) { return !worker_limits_.drops(who_of(from), now); }
+
+// What is large costs too much to be refused politely. Its sender hears nothing, and says it again.
+bool Broker::wants_client_frame(const Received& from, size_t bytes, MonoTime now) {
+  const auto& who = who_of(from);
+  return !client_limits_.drops(who, now) && (bytes <= kLarge || client_limits_.has_room_for_large(who, bytes, now));
+}
+
 void Broker::on_worker_frame(Turn& turn, const Received& received) {
   const auto& who = who_of(received);
   if (worker_limits_.drops(who, turn.now)) return;
@@ -191,9 +199,8 @@ void Broker::read_client_frame(Turn& turn, const Received& received) {
   if (refusals_ > before || is_dear(*message)) client_limits_.charge(who, PeerLimits::kDearCommand, turn.now);
 }
 
-// What is large is dropped unread: its sender says it again when it hears nothing.
 void Broker::answer_throttled(Turn& turn, const Received& received) {
-  if (size_of(received) > kMostReadOfThrottled) return;
+  if (size_of(received) > kLarge) return;
   const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
   if (!message) return;
   const auto wait = client_limits_.retry_after(who_of(received), turn.now);

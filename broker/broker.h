@@ -66,6 +66,10 @@ class Broker {
   // The read thread had no room for what it asked.
   void add_overload(const std::string& who, MonoTime now) { client_limits_.strike(who, 1, now); }
 
+  // Before a frame is copied: false for one that a peer is not to be heard with, whatever it says.
+  bool wants_worker_frame(const Received& from, MonoTime now);
+  bool wants_client_frame(const Received& from, size_t bytes, MonoTime now);
+
   // Last words to everybody who waits for this broker.
   [[nodiscard]] std::vector<Outgoing> farewell() const;
 

@@ -17,6 +17,7 @@ struct EntranceConfig {
   std::optional<KeyPair> keys{};  // of an endpoint on tcp
   int queue = 1000;               // frames that may wait for one peer
   int64_t queue_bytes = 0;        // and bytes in large ones
+  size_t turn_bytes = 0;          // when so many were taken, the rest waits for the next turn
 };
 
 class Entrance {
@@ -26,11 +27,12 @@ class Entrance {
 
   void add_to(Poller& poller);
   // A bounded number of what waits; true when nothing was left.
-  bool drain(std::vector<Received>& into);
+  bool drain(std::vector<Received>& into, const RouterSocket::Wanted& wanted = nullptr);
   // False: the peer is gone or full.
   bool send(const std::string& peer, Frames frames);
 
  private:
+  const size_t turn_bytes_;
   RouterSocket socket_;
   std::optional<RouterSocket> local_;
 };

@@ -53,6 +53,13 @@ bool PeerLimits::drops(const std::string& name, MonoTime now) {
   return true;
 }
 
+bool PeerLimits::has_room_for_large(const std::string& name, size_t bytes, MonoTime now) {
+  if (of(name, now).bytes >= 0) return true;
+  ++counters_.throttled;
+  strike(name, static_cast<double>(bytes) / kBytesOfStrike, now);
+  return false;
+}
+
 bool PeerLimits::spend(const std::string& name, size_t bytes, MonoTime now) {
   auto& peer = of(name, now);
   if (peer.commands < 1 || peer.bytes < 0) {

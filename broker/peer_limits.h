@@ -24,9 +24,9 @@ struct PeerBudget {
 };
 
 // Four times what the fastest honest client was measured at: 26,000 runs a second, one command each. What is not a run
-// or a tail costs kDearCommand of them, and so does what was refused. Bytes: sixteen of the largest definition files at
-// once.
-inline constexpr PeerBudget kClientBudget{100'000, 200'000, 64 << 20U, 256 << 20U};
+// or a tail costs kDearCommand of them, and so does what was refused. Bytes: four of the largest definition files at
+// once, and one a second.
+inline constexpr PeerBudget kClientBudget{100'000, 200'000, 16 << 20U, 64 << 20U};
 // Of a worker its facts are not counted: it has no more of them on the way than the broker has acknowledged
 // (worker/link.h). Hellos and heartbeats are, of which an honest one sends six a lease.
 inline constexpr PeerBudget kWorkerBudget{2000, 20'000, 64 << 20U, 256 << 20U};
@@ -34,10 +34,12 @@ inline constexpr PeerBudget kWorkerBudget{2000, 20'000, 64 << 20U, 256 << 20U};
 class PeerLimits {
  public:
   static constexpr double kDearCommand = 20;
-  // Strikes: 10,000 at once, 1000 a second. A throttled command is one, a frame that cannot be read a hundred.
+  // Strikes: 10,000 at once, 1000 a second. A throttled command is one, a frame that cannot be read a hundred,
+  // and so are 10 MiB beyond the rate.
   static constexpr double kStrikes = 10'000;
   static constexpr double kStrikesPerSecond = 1000;
   static constexpr double kMalformed = 100;
+  static constexpr double kBytesOfStrike = 100'000;
   static constexpr std::chrono::seconds kCutOff{60};
   static constexpr size_t kMostPeers = 10'000;
 
@@ -45,6 +47,8 @@ class PeerLimits {
 
   // A frame of it has come; true: it is cut off, and the frame is to be dropped without a word.
   bool drops(const std::string& peer, MonoTime now);
+  // For a frame that is dear to copy; false: it has spent its bytes, and this one is a strike by its size.
+  bool has_room_for_large(const std::string& peer, size_t bytes, MonoTime now);
   // Takes a command and its bytes; false: it has to wait.
   bool spend(const std::string& peer, size_t bytes, MonoTime now);
   // It turned out to be dearer than a command.

@@ -7,6 +7,8 @@ namespace pipekit {
 namespace {
 
 constexpr int kReceiveQueue = 10'000;
+// Each may have 16 MiB, and ZeroMQ reads on while the broker is busy.
+constexpr int kRouterReceiveQueue = 512;
 constexpr size_t kSmall = 4096;  // less is not counted: a full queue of it is small, too
 
 void limit(zmq::socket_t& socket, int send_queue) {
@@ -75,6 +77,7 @@ RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint,
       queue_bytes_(queue_bytes),
       on_ipc_(endpoint.starts_with("ipc://")) {
   limit(socket_, queue);
+  socket_.set(zmq::sockopt::rcvhwm, kRouterReceiveQueue);
   if (keys) {
     socket_.set(zmq::sockopt::curve_server, true);
     socket_.set(zmq::sockopt::curve_secretkey, keys->secret_key);
@@ -88,7 +91,7 @@ RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint,
   }
 }
 
-std::optional<Received> RouterSocket::try_receive() {
+std::optional<Received> RouterSocket::try_receive(const Wanted& wanted) {
   auto parts = take(socket_, 3);
   if (!parts) return std::nullopt;
   const auto& id = parts->front();
@@ -96,8 +99,11 @@ std::optional<Received> RouterSocket::try_receive() {
   if (id.size() == 5 && *id.data<char>() == 0) received.peer = id.to_string();
   received.key = key_of(parts->back());
   if (on_ipc_) received.process = process_of(parts->back());
+  size_t bytes = 0;
+  for (size_t i = 1; i < parts->size(); ++i) bytes += (*parts)[i].size();
+  received.unwanted = wanted && !wanted(received, bytes);
   received.misshapen = parts->size() != 3 || received.peer.empty();
-  if (!received.misshapen) received.frames = {(*parts)[1].to_string(), (*parts)[2].to_string()};
+  if (!received.misshapen && !received.unwanted) received.frames = {(*parts)[1].to_string(), (*parts)[2].to_string()};
   return received;
 }
 

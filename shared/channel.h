@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@ struct Received {
   std::string key{};  // the peer's public key, proven by the handshake; empty where there is no encryption
   std::string process{};   // of a peer on ipc, as the kernel knows it: "UID:GID:PID"; empty elsewhere
   bool misshapen = false;  // not peer, head, body, or a peer that chose its own id: nothing to read
+  bool unwanted = false;   // RouterSocket::Wanted said no
 };
 
 // How a client speaks to a socket that is encrypted.
@@ -47,7 +49,10 @@ class RouterSocket {
   // `keys`: encrypts, and asks the context's ZAP handler about each peer's key.
   RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue,
                const std::optional<KeyPair>& keys = std::nullopt, int64_t queue_bytes = int64_t{32} << 20U);
-  std::optional<Received> try_receive();
+  // Asked before a message is copied: who sent it (without frames), and its size.
+  using Wanted = std::function<bool(const Received& from, size_t bytes)>;
+  // What is not wanted comes without its frames.
+  std::optional<Received> try_receive(const Wanted& wanted = nullptr);
   bool send(const std::string& peer, Frames frames);
   zmq::socket_t& socket() { return socket_; }
 
