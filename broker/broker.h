@@ -134,7 +134,7 @@ class Broker {
   MonoTime cut_off_told_{};
   int64_t malformed_ = 0;
   int64_t refusals_ = 0;  // answered to clients, for whatever reason
-  int64_t refused_ = 0;  // handshakes and frames of keys that are not allowed, or not that
+  int64_t refused_ = 0;   // handshakes and frames of keys that are not allowed, or not that
   WallTime started_at_;
   MonoTime started_;
 

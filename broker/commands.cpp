@@ -126,9 +126,8 @@ Result<Json> update_part(Context& c) {
 template <Kind kind>
 Result<Json> remove_part(Context& c) {
   const auto module = argument(c, "module");
-  return change_within(c, Kind::module, module, [&] {
-    return definitions::remove_part(c.db, kind, module, argument(c, "name"), c.turn.wall);
-  });
+  return change_within(c, Kind::module, module,
+                       [&] { return definitions::remove_part(c.db, kind, module, argument(c, "name"), c.turn.wall); });
 }
 
 Result<Json> add_member(Context& c) {
@@ -296,8 +295,7 @@ Json as_they_are(Context& c, const std::vector<RunId>& runs) {
   for (const auto run : runs) {
     auto row = c.db.query("SELECT module_name, status FROM run_log WHERE id = ?", run);
     if (row.next()) {
-      list.push_back(
-          {{"run_id", run.value}, {"module", row.get<std::string>(0)}, {"status", row.get<std::string>(1)}});
+      list.push_back({{"run_id", run.value}, {"module", row.get<std::string>(0)}, {"status", row.get<std::string>(1)}});
     }
   }
   return list;

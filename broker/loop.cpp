@@ -27,8 +27,10 @@ BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd
       signals_(signals),
       stall_(config.lease / 12),
       zap_(context_),
-      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes, kClientTurnBytes}),
-      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes, kWorkerTurnBytes}),
+      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes,
+                          kClientTurnBytes}),
+      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes,
+                          kWorkerTurnBytes}),
       reads_(context_, db.file()),
       broker_(db, config, clock_.now(), clock_.wall()) {}
 

@@ -10,7 +10,7 @@ namespace pipekit {
 namespace {
 
 constexpr size_t kMaxDefinitionBytes = 8U << 20U;  // it has to fit into an assignment
-constexpr size_t kLongestName = 1000;  // a longer one is looked for, and not remembered
+constexpr size_t kLongestName = 1000;              // a longer one is looked for, and not remembered
 
 }  // namespace
 

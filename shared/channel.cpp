@@ -73,9 +73,7 @@ zmq::message_t parcel_of(std::string bytes, std::shared_ptr<std::atomic<int64_t>
 
 RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue,
                            const std::optional<KeyPair>& keys, int64_t queue_bytes)
-    : socket_(context, zmq::socket_type::router),
-      queue_bytes_(queue_bytes),
-      on_ipc_(endpoint.starts_with("ipc://")) {
+    : socket_(context, zmq::socket_type::router), queue_bytes_(queue_bytes), on_ipc_(endpoint.starts_with("ipc://")) {
   limit(socket_, queue);
   socket_.set(zmq::sockopt::rcvhwm, kRouterReceiveQueue);
   if (keys) {

@@ -24,7 +24,7 @@ namespace pipekit {
 struct Received {
   std::string peer;  // empty on a dealer
   Frames frames;
-  std::string key{};  // the peer's public key, proven by the handshake; empty where there is no encryption
+  std::string key{};       // the peer's public key, proven by the handshake; empty where there is no encryption
   std::string process{};   // of a peer on ipc, as the kernel knows it: "UID:GID:PID"; empty elsewhere
   bool misshapen = false;  // not peer, head, body, or a peer that chose its own id: nothing to read
   bool unwanted = false;   // RouterSocket::Wanted said no

@@ -93,8 +93,8 @@ class Flood : public ::testing::Test {
 TEST_F(Flood, of_commands_is_cut_off_and_not_felt) {
   const auto before = site_.export_all();
   {
-    const Sender flood(endpoint("control.sock"),
-                       {parts_of(request(1, "status")), parts_of(request(2, "export")), parts_of(request(3, "cancel"))});
+    const Sender flood(endpoint("control.sock"), {parts_of(request(1, "status")), parts_of(request(2, "export")),
+                                                  parts_of(request(3, "cancel"))});
     expect_others_are_served();
     await([](const Json& status) { return status.at("cut_off_now") == 1; });
     expect_others_are_served();

@@ -305,8 +305,8 @@ TEST(CtlStatus, tells_of_peers_that_misbehave_and_of_none_where_all_is_well) {
                             {"cut_off_now", count}}}},
                          kTerminal);
   };
-  EXPECT_THAT(screen(1), HasSubstr("  peers:  malformed 1  throttled 70  cut off 2 (1 just now)\n"));
-  EXPECT_THAT(screen(0), Not(HasSubstr("peers")));
+  EXPECT_NE(screen(1).find("  peers:  malformed 1  throttled 70  cut off 2 (1 just now)\n"), std::string::npos);
+  EXPECT_EQ(screen(0).find("peers"), std::string::npos);
 }
 
 TEST(CtlStatus, an_empty_system_says_what_to_do_next) {

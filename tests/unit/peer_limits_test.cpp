@@ -91,7 +91,8 @@ TEST_F(Limits, strikes_are_forgiven_with_time) {
 }
 
 TEST_F(Limits, strangers_without_end_are_no_table_without_end) {
-  for (size_t i = 0; i < 3 * PeerLimits::kMostPeers; ++i) ASSERT_TRUE(limits_.spend(fmt::format("a{}", i), 0, now_) || true);
+  for (size_t i = 0; i < 3 * PeerLimits::kMostPeers; ++i)
+    ASSERT_TRUE(limits_.spend(fmt::format("a{}", i), 0, now_) || true);
   EXPECT_LE(limits_.known(), PeerLimits::kMostPeers + 1);
   EXPECT_FALSE(limits_.spend("late", 0, now_)) << "they share a budget, which is spent";
   EXPECT_TRUE(limits_.spend("a7", 0, now_)) << "who was there before has its own";
