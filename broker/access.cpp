@@ -6,6 +6,7 @@
 #include "shared/clock.h"
 #include "shared/key_file.h"
 #include "shared/nearest.h"
+#include "shared/planted_fault.h"
 
 namespace pipekit {
 namespace {
@@ -60,6 +61,7 @@ std::optional<Client> Access::client(const std::string& key) const {
 bool is_for_viewers(const std::string& verb) { return queries::knows(verb) || verb == "diff" || verb == "why"; }
 
 std::optional<Error> refusal_of_verb(const Client& client, const std::string& verb) {
+  if (PLANTED("roles_not_enforced")) return std::nullopt;
   if (client.local() || client.role == Role::op) return std::nullopt;
   if (client.role == Role::viewer && is_for_viewers(verb)) return std::nullopt;
   return wrong_role(client, verb, client.role == Role::viewer ? "operator" : "viewers and operator");

@@ -72,8 +72,6 @@ bool is_dear(const ClientToBroker& message) {
 const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
                      "an operator allows one: pipekit-ctl keys allow NAME --role ROLE --public-key KEY"};
 
-WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
-
 std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
   if (!a || !b) return a ? a : b;
   return std::min(*a, *b);
@@ -87,13 +85,14 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       settings_(load_settings(db)),
       modules_(db),
       workers_(config.lease),
-      runs_(db, modules_, workers_, settings_),
+      tasks_(to_ms(wall)),
+      runs_(db, modules_, workers_, tasks_, settings_),
+      questions_(db, tasks_, workers_, runs_),
       groups_(db, modules_, runs_),
       scheduler_(db, groups_),
       retention_(db, settings_, now, wall),
       tails_(store::events::last_seq(db)),
       access_(db),
-      tasks_(to_ms(wall)),
       started_at_(wall),
       started_(now) {
   runs_.on_final([this](Turn& turn, RunId run, GroupRunId group_run, const store::runs::End& end) {
@@ -192,11 +191,11 @@ void Broker::read_client_frame(Turn& turn, const Received& received) {
   const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
   if (!message) {
     ++malformed_;
-    return refuse(turn, received.peer, 0, message.error());
+    return turn.refuse(received.peer, 0, message.error());
   }
-  const auto before = refusals_;
+  const auto before = turn.refusals();
   std::visit([&](const auto& m) { on(turn, received, m); }, *message);
-  if (refusals_ > before || is_dear(*message)) client_limits_.charge(who, PeerLimits::kDearCommand, turn.now);
+  if (turn.refusals() > before || is_dear(*message)) client_limits_.charge(who, PeerLimits::kDearCommand, turn.now);
 }
 
 void Broker::answer_throttled(Turn& turn, const Received& received) {
@@ -205,10 +204,10 @@ void Broker::answer_throttled(Turn& turn, const Received& received) {
   if (!message) return;
   const auto wait = client_limits_.retry_after(who_of(received), turn.now);
   const auto number = std::visit([](const auto& m) { return m.number; }, *message);
-  refuse(turn, received.peer, number,
-         {ErrorCode::kOverloaded, "this client sends more than the broker takes from one",
-          fmt::format("wait {} ms, and send it again", wait.count())},
-         {{"retry_after_ms", wait.count()}});
+  turn.refuse(received.peer, number,
+              {ErrorCode::kOverloaded, "this client sends more than the broker takes from one",
+               fmt::format("wait {} ms, and send it again", wait.count())},
+              {{"retry_after_ms", wait.count()}});
 }
 
 // In the event log at most once a second: strangers may come without end.
@@ -231,7 +230,7 @@ std::optional<Client> Broker::known_client(Turn& turn, const Received& from, int
   auto client = access_.client(from.key);
   if (client) return client;
   ++refused_;
-  refuse(turn, from.peer, number, kRevoked);
+  turn.refuse(from.peer, number, kRevoked);
   return std::nullopt;
 }
 
@@ -250,6 +249,27 @@ void Broker::settle_keys(Turn& turn) {
   }
 }
 
+void Broker::settle_drained() {
+  for (const auto& [name, worker] : workers_.all()) {
+    workers_.by_name(name)->drained = store::workers::drained(db_, name);
+  }
+}
+
+// Once for each drain, when the last attempt has ended; again after a restart of the broker.
+void Broker::tell_drained(Turn& turn) {
+  for (const auto& [name, known] : workers_.all()) {
+    auto& worker = *workers_.by_name(name);
+    const bool empty = worker.drained && runs_.busy_slots(name) == 0;
+    if (empty && !worker.told_drained) {
+      Event event;
+      event.kind = "worker.drained";
+      event.worker = name;
+      turn.emit(std::move(event));
+    }
+    worker.told_drained = empty;
+  }
+}
+
 void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
   const bool oversized = hello.name.size() > kLongestName || hello.slots > static_cast<int64_t>(kMostAttempts) ||
                          hello.attempts.size() > kMostAttempts;
@@ -257,6 +277,16 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
     ++malformed_;
     turn.to_worker(from.peer,
                    HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
+    return;
+  }
+  if (!common_version(spoken_versions(), hello.protocol)) {
+    ++refused_;
+    turn.to_worker(from.peer,
+                   HelloRefused{{"version_mismatch",
+                                 fmt::format("worker {} ({}) on {} speaks protocol {}, this broker ({}) {}", hello.name,
+                                             hello.version, hello.host, to_string(hello.protocol), PIPEKIT_VERSION,
+                                             to_string(spoken_versions())),
+                                 "upgrade the older of the two"}});
     return;
   }
   const auto admission = workers_.admit(hello, from, turn.now, turn.wall);
@@ -278,6 +308,7 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
   }
   auto* worker = workers_.by_name(hello.name);
   store::workers::save(db_, *worker, turn.wall);
+  worker->drained = store::workers::drained(db_, hello.name);
   if (admission != Workers::Admission::reattached) {
     Event event;
     event.kind = "worker.joined";
@@ -285,11 +316,10 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
     event.fields = {{"host", hello.host}, {"slots", hello.slots}, {"tags", hello.tags}, {"version", hello.version}};
     turn.emit(std::move(event));
     runs_.worker_gone(turn, hello.name, hello.incarnation);
-    for (const auto& asker : tasks_.worker_gone(hello.name)) {
-      task_failed(turn, asker, "worker " + hello.name + " was restarted");
-    }
+    questions_.worker_gone(turn, hello.name, "was restarted");
   }
-  turn.to_worker(from.peer, Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION});
+  turn.to_worker(from.peer,
+                 Welcome{workers_.lease().count(), workers_.lease().count() / 6, PIPEKIT_VERSION, worker->protocol});
   runs_.on_listing(turn, *worker, hello.attempts, hello.last_assignment);
 }
 
@@ -317,13 +347,7 @@ void Broker::on(Turn& turn, const Received& from, const Fact& fact) {
 }
 
 void Broker::on(Turn& turn, const Received& from, const TaskResult& result) {
-  const auto* worker = workers_.by_peer(from.peer);
-  if (worker == nullptr) return;
-  const auto asker = tasks_.end(result.id);
-  if (!asker || asker->worker != worker->name) return;
-  Reply reply{asker->number, result.error, result.body};
-  if (reply.body.is_object()) reply.body["worker"] = worker->name;
-  turn.to_client(asker->peer, std::move(reply));
+  if (const auto* worker = workers_.by_peer(from.peer)) questions_.answered(turn, *worker, result);
 }
 
 void Broker::on(Turn& turn, const Received& from, const Goodbye&) {
@@ -340,13 +364,8 @@ void Broker::drop_worker(Turn& turn, const std::string& name, const char* state,
   event.kind = kind;
   event.worker = name;
   turn.emit(std::move(event));
-  for (const auto& asker : tasks_.worker_gone(name)) task_failed(turn, asker, "worker " + name + " is gone");
+  questions_.worker_gone(turn, name, "is gone");
   workers_.remove(name);
-}
-
-void Broker::refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body) {
-  ++refusals_;
-  turn.to_client(peer, Reply{number, to_wire(error), std::move(body)});
 }
 
 void Broker::on(Turn& turn, const Received& from, Request request) {
@@ -357,21 +376,20 @@ void Broker::on(Turn& turn, const Received& from, Request request) {
       request.client.size() > kLongestName || request.user.size() > kLongestName || request.verb.size() > kLongestName;
   if (request.client.empty() || request.number < 1 || !request.args.is_object() || oversized) {
     ++malformed_;
-    return refuse(turn, peer, request.number,
-                  {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
+    return turn.refuse(peer, request.number,
+                       {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
   }
   if (const auto refusal = refusal_of_verb(*client, request.verb)) {
     ++refused_;
-    return refuse(turn, peer, request.number, *refusal);
+    return turn.refuse(peer, request.number, *refusal);
   }
   request.user = name_of(*client, from, request.user);
   if (queries::knows(request.verb)) {
     turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall), who_of(from)});
     return;
   }
-  if (one_of(request.verb, {"connection.test", "module.preview", "module.take_over"})) {
-    return ask_worker(turn, peer, request);
-  }
+  if (Questions::knows(request.verb)) return questions_.ask(turn, peer, request);
+  if (request.verb == "task.drop") return questions_.drop(turn, peer, request);
   if (const auto handler = commands::find(request.verb)) {
     if (!answered_again(turn, peer, request)) execute(turn, peer, request, handler);
     return;
@@ -379,9 +397,9 @@ void Broker::on(Turn& turn, const Received& from, Request request) {
   auto known = commands::verbs();
   const auto queries = queries::verbs();
   known.insert(known.end(), queries.begin(), queries.end());
-  refuse(turn, peer, request.number,
-         {ErrorCode::kInvalid, fmt::format("this broker ({}) knows no verb \"{}\"", PIPEKIT_VERSION, request.verb),
-          did_you_mean(request.verb, known)});
+  turn.refuse(peer, request.number,
+              {ErrorCode::kInvalid, fmt::format("this broker ({}) knows no verb \"{}\"", PIPEKIT_VERSION, request.verb),
+               did_you_mean(request.verb, known)});
 }
 
 bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& request) {
@@ -399,11 +417,11 @@ bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& 
   }
   const auto memory = request.verb == "run" ? kRunMemory : kRequestMemory;
   if (Millis{request.age_ms} < memory) return false;
-  refuse(turn, peer, request.number,
-         {ErrorCode::kStaleRequest,
-          fmt::format("{} was sent again after {} s, too late to know whether it was executed", request.verb,
-                      request.age_ms / 1000),
-          "look first (runs list, status), then send it as a new command"});
+  turn.refuse(peer, request.number,
+              {ErrorCode::kStaleRequest,
+               fmt::format("{} was sent again after {} s, too late to know whether it was executed", request.verb,
+                           request.age_ms / 1000),
+               "look first (runs list, status), then send it as a new command"});
   return true;
 }
 
@@ -421,7 +439,7 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
   if (!body || context.discard) {
     turn.rollback(mark);
     modules_.rolled_back();
-    if (!body) return refuse(turn, peer, request.number, body.error(), context.problems);
+    if (!body) return turn.refuse(peer, request.number, body.error(), context.problems);
     turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
     return;
   }
@@ -430,6 +448,7 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
   modules_.settle();
   if (context.schedules_changed) scheduler_.reload(turn.wall);
   if (context.keys_changed) settle_keys(turn);
+  if (context.workers_changed) settle_drained();
   turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
 }
 
@@ -450,7 +469,7 @@ void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
   if (!client) return;
   if (const auto refusal = refusal_of_tail(*client)) {
     ++refused_;
-    return refuse(turn, from.peer, request.number, *refusal);
+    return turn.refuse(from.peer, request.number, *refusal);
   }
   const auto who = who_of(from);
   switch (tails_.park(from.peer, request, turn.now, from.key, who)) {
@@ -460,88 +479,11 @@ void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
       return turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall), who});
     case Tails::Parking::refused:
       client_limits_.strike(who, 1, turn.now);
-      refuse(turn, from.peer, request.number,
-             {ErrorCode::kOverloaded, fmt::format("{} tails of this client are open already", Tails::kMostOfOne),
-              "close some of them"},
-             {{"retry_after_ms", Tails::kBeat.count()}});
+      turn.refuse(from.peer, request.number,
+                  {ErrorCode::kOverloaded, fmt::format("{} tails of this client are open already", Tails::kMostOfOne),
+                   "close some of them"},
+                  {{"retry_after_ms", Tails::kBeat.count()}});
   }
-}
-
-Result<Task> Broker::task_for(Turn& turn, const Request& request) {
-  Task task;
-  const auto name = request.args.find("name");
-  const auto ref = name == request.args.end() ? Json() : *name;
-  if (request.verb == "connection.test") {
-    auto connection = definitions::connection_snapshot(db_, ref);
-    if (!connection) return connection.error();
-    task.kind = "test";
-    task.connection = std::move(*connection);
-    return task;
-  }
-  const auto id = definitions::resolve(db_, Kind::module, ref);
-  if (!id) return id.error();
-  auto module = definitions::snapshot(db_, ModuleId{*id});
-  if (!module) return module.error();
-  task.module = std::move(*module);
-  if (request.verb == "module.take_over") return take_over(turn, request, std::move(task));
-  task.kind = "preview";
-  if (const auto rows = request.args.find("max_rows"); rows != request.args.end() && rows->is_number_integer()) {
-    task.max_rows = std::clamp<int64_t>(rows->get<int64_t>(), 1, 1000);
-  }
-  if (const auto set = request.args.find("set"); set != request.args.end() && set->is_object()) {
-    for (const auto& [key, value] : set->items())
-      task.set[key] = value.is_string() ? value.get<std::string>() : value.dump();
-  }
-  return task;
-}
-
-// On record before it is done: who took a table over from whom.
-Result<Task> Broker::take_over(Turn& turn, const Request& request, Task task) {
-  const auto from = request.args.find("from_store");
-  task.kind = "take_over";
-  task.store = store_id();
-  task.from_store = from != request.args.end() && from->is_string() ? from->get<std::string>() : "";
-  if (task.from_store.empty() || task.from_store == task.store) {
-    return Error{ErrorCode::kInvalid,
-                 fmt::format("module {}: the store to take it over from is needed, which is another than this "
-                             "broker's ({})",
-                             task.module->name, task.store),
-                 "the error other_store of its run names it"};
-  }
-  commands::audit(db_, turn.wall, request, task.module->name);
-  return task;
-}
-
-void Broker::ask_worker(Turn& turn, const std::string& peer, const Request& request) {
-  auto task = task_for(turn, request);
-  if (!task) return refuse(turn, peer, request.number, task.error());
-  std::vector<std::string> tags;
-  const auto add = [&](const ConnectionSnapshot& connection) {
-    const auto& more = connection.required_tags;
-    tags.insert(tags.end(), more.begin(), more.end());
-  };
-  if (task->connection) add(*task->connection);
-  if (task->module) {
-    add(task->module->source);
-    add(task->module->dest);
-    for (const auto& watermark : task->module->watermarks) add(watermark.connection);
-  }
-  for (const auto& [name, worker] : workers_.all()) {
-    if (!has_tags(worker.tags, tags) || !workers_.assignable(worker, turn.now)) continue;
-    const auto id = tasks_.begin(request, peer, name, turn.now);
-    if (!id) return;
-    task->id = *id;
-    return turn.to_worker(worker.peer, std::move(*task));
-  }
-  refuse(turn, peer, request.number,
-         {ErrorCode::kUnavailable,
-          tags.empty() ? "no worker is connected"
-                       : fmt::format("no worker with the tags {} is connected", fmt::join(tags, ", ")),
-          "see them with: pipekit-ctl workers list"});
-}
-
-void Broker::task_failed(Turn& turn, const Tasks::Asker& asker, const std::string& message) {
-  refuse(turn, asker.peer, asker.number, {ErrorCode::kUnavailable, message, "try again"});
 }
 
 void Broker::tick(Turn& turn, const TurnInput& input) {
@@ -549,11 +491,10 @@ void Broker::tick(Turn& turn, const TurnInput& input) {
     runs_.expire(turn, *input.drained_since);
     for (const auto& name : workers_.overdue(*input.drained_since)) drop_worker(turn, name, "lost", "worker.lost");
   }
-  for (const auto& asker : tasks_.overdue(turn.now)) {
-    task_failed(turn, asker, fmt::format("worker {} did not answer in time", asker.worker));
-  }
+  questions_.expire(turn);
   scheduler_.fire(turn);
   runs_.dispatch(turn);
+  tell_drained(turn);
   runs_.acknowledge(turn);
   retention_.step(turn);
 }
@@ -628,6 +569,9 @@ Json Broker::live(const Turn& turn) const {
                        {"version", worker.version},
                        {"incarnation", worker.incarnation},
                        {"draining", worker.draining},
+                       {"drained", worker.drained},
+                       {"drivers", worker.drivers},
+                       {"protocol", worker.protocol},
                        {"joined_at", to_iso(worker.joined_at)},
                        {"seen_at", worker.peer.empty() ? Json() : Json(to_iso(turn.wall - worker_silence))}});
   }

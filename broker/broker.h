@@ -13,6 +13,7 @@
 #include "broker/metrics.h"
 #include "broker/modules.h"
 #include "broker/peer_limits.h"
+#include "broker/questions.h"
 #include "broker/retention.h"
 #include "broker/run_flow.h"
 #include "broker/scheduler.h"
@@ -95,16 +96,13 @@ class Broker {
   std::optional<Client> known_client(Turn& turn, const Received& from, int64_t number);
   // After a key was allowed or revoked: who lost its own is cut off, whatever it is doing.
   void settle_keys(Turn& turn);
+  void settle_drained();
+  void tell_drained(Turn& turn);
 
   // What was answered before is answered again.
   bool answered_again(Turn& turn, const std::string& peer, const Request& request);
   void execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler);
   void remember(Turn& turn, const Request& request, const Json& body);
-  void ask_worker(Turn& turn, const std::string& peer, const Request& request);
-  Result<Task> task_for(Turn& turn, const Request& request);
-  Result<Task> take_over(Turn& turn, const Request& request, Task task);
-  void refuse(Turn& turn, const std::string& peer, int64_t number, const Error& error, Json body = nullptr);
-  void task_failed(Turn& turn, const Tasks::Asker& asker, const std::string& message);
 
   void drop_worker(Turn& turn, const std::string& name, const char* state, const char* event);
   void tick(Turn& turn, const TurnInput& input);
@@ -120,21 +118,21 @@ class Broker {
   Settings settings_;
   Modules modules_;
   Workers workers_;
+  Tasks tasks_;
   RunFlow runs_;
+  Questions questions_;
   GroupFlow groups_;
   Scheduler scheduler_;
   Retention retention_;
   Tails tails_;
   Access access_;
-  Tasks tasks_;
   Durations turn_time_;
   Durations commit_time_;
   PeerLimits client_limits_{kClientBudget};
   PeerLimits worker_limits_{kWorkerBudget};
   MonoTime cut_off_told_{};
   int64_t malformed_ = 0;
-  int64_t refusals_ = 0;  // answered to clients, for whatever reason
-  int64_t refused_ = 0;   // handshakes and frames of keys that are not allowed, or not that
+  int64_t refused_ = 0;  // handshakes and frames of keys that are not allowed, or not that
   WallTime started_at_;
   MonoTime started_;
 

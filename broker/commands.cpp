@@ -5,6 +5,7 @@
 #include "broker/access.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
+#include "broker/store/workers.h"
 #include "broker/why.h"
 
 namespace pipekit::commands {
@@ -339,6 +340,29 @@ Result<Json> why(Context& c) {
   return why.of_module(argument(c, "module"));
 }
 
+// The mark stays on the name, whichever process bears it, until an operator takes it off.
+template <bool drained>
+Result<Json> set_drained(Context& c) {
+  const auto name = text(c, "name");
+  const auto before = store::workers::drain(c.db, name, drained);
+  if (!before) {
+    return Error{ErrorCode::kNotFound, fmt::format("no worker {} has ever come", name),
+                 "see them with: pipekit-ctl workers list"};
+  }
+  const Json after = {
+      {"name", name}, {"drained", drained}, {"busy", c.runs.busy_slots(name)}, {"seq", c.turn.next_seq() - 1}};
+  if (*before != drained) {
+    c.workers_changed = true;
+    Event event;
+    event.kind = drained ? "worker.draining" : "worker.resumed";
+    event.worker = name;
+    event.fields = {{"by", c.request.user}};
+    c.turn.emit(std::move(event));
+    audit(c, name, {{"drained", *before}}, {{"drained", drained}});
+  }
+  return after;
+}
+
 Result<Json> keys_allow(Context& c) {
   auto key = allow_key(c.db, args(c), c.request.user, c.turn.wall);
   if (!key) return key;
@@ -387,6 +411,8 @@ const std::map<std::string, Handler>& table() {
       {"apply", apply},
       {"diff", diff},
       {"settings.set", settings_set},
+      {"workers.drain", set_drained<true>},
+      {"workers.resume", set_drained<false>},
       {"keys.allow", keys_allow},
       {"keys.revoke", keys_revoke},
       {"run", run},

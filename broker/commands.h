@@ -25,7 +25,8 @@ struct Context {
   bool discard = false;  // roll back although it succeeded (diff, dry runs, questions)
   bool schedules_changed = false;
   bool keys_changed = false;
-  Json problems = nullptr;  // body of a refusal
+  bool workers_changed = false;  // the mark of one: drained
+  Json problems = nullptr;       // body of a refusal
 };
 
 using Handler = Result<Json> (*)(Context&);

@@ -383,13 +383,14 @@ Result<Json> audit_list(Database& db, const ReadJob&, const Json& args) {
 
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
   auto workers = job.live["workers"];
-  auto gone =
-      all(db.query("SELECT name, state, slots, tags, host, version, incarnation, joined_at, seen_at FROM worker"
-                   " WHERE state <> 'connected' ORDER BY name"));
+  auto gone = all(
+      db.query("SELECT name, state, slots, tags, host, version, incarnation, joined_at, seen_at, drained FROM worker"
+               " WHERE state <> 'connected' ORDER BY name"));
   for (auto& worker : gone) {
     worker["tags"] = Json::parse(worker["tags"].get<std::string>());
     worker["busy"] = 0;
     worker["draining"] = false;
+    worker["drained"] = worker["drained"] == 1;
     workers.push_back(worker);
   }
   return workers;
@@ -490,7 +491,7 @@ Reply reply_to(Database& db, const ReadJob& job, const Request& request) {
     if (body) {
       reply.body = std::move(*body);
     } else {
-      reply.error = WireError{std::string(to_string(body.error().code)), body.error().message, body.error().hint};
+      reply.error = to_wire(body.error());
     }
   } catch (const Json::exception& error) {
     reply.error = WireError{"invalid", fmt::format("{}: wrong arguments: {}", request.verb, error.what()), ""};

@@ -33,10 +33,11 @@ void insist(bool held, const char* what, int64_t id) {
 
 }  // namespace
 
-RunFlow::RunFlow(store::Database& db, Modules& modules, Workers& workers, const Settings& settings)
+RunFlow::RunFlow(store::Database& db, Modules& modules, Workers& workers, const Tasks& tasks, const Settings& settings)
     : db_(db),
       modules_(modules),
       workers_(workers),
+      tasks_(tasks),
       settings_(settings),
       store_id_(db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'").value_or("")) {}
 
@@ -66,7 +67,7 @@ void RunFlow::recover(MonoTime now, WallTime wall) {
     const auto attempt = row.last_epoch ? store::attempts::find(db_, *row.last_epoch) : std::nullopt;
     const bool live = row.status == "running" && attempt && is_live(attempt->state);
     auto& kept = runs_.emplace(run.id, std::move(run)).first->second;
-    kept.waiting = waiting_of(kept);
+    kept.needs = needs_of(kept);
     if (!live) {
       insist(row.status == "queued", "running without a live attempt: run", row.id.value);
       enqueue(kept, now);
@@ -112,38 +113,31 @@ Result<Submitted> RunFlow::submit(Turn& turn, const Submission& submission) {
   run.set = submission.set;
   run.eligible_at = turn.now;
   run.queued_at = to_ms(turn.wall);
-  run.waiting = waiting_of(run);
+  run.needs = needs_of(run);
   turn.emit(event("run.queued", run, "", {{"triggered_by", submission.triggered_by}}));
   enqueue(runs_.emplace(*id, std::move(run)).first->second, turn.now);
   return Submitted{*id, seq};
 }
 
 void RunFlow::enqueue(LiveRun& run, MonoTime now) {
-  queue_.insert({-run.definition->priority, run.id});
+  queue_.insert(run.definition->priority, RunQueue::lane_of(run.group_run), run.id);
   if (run.eligible_at > now || run.reconcile_until) timed_.insert(run.id);
 }
 
 void RunFlow::dequeue(const LiveRun& run) {
-  queue_.erase({-run.definition->priority, run.id});
+  queue_.erase(run.definition->priority, RunQueue::lane_of(run.group_run), run.id);
   timed_.erase(run.id);
 }
 
-Waiting RunFlow::waiting_of(const LiveRun& run) {
+Needs RunFlow::needs_of(const LiveRun& run) {
   const auto& definition = *run.definition;
-  Waiting waiting{run.id, definition.dest.required_tags, {}};
-  waiting.uses.emplace_back(definition.dest.name, definition.dest.max_sessions);
-  if (run.reconcile) return waiting;  // it asks the destination and nobody else
-  const auto add = [&](const ConnectionSnapshot& connection) {
-    const auto known = std::ranges::find(waiting.uses, connection.name, &std::pair<std::string, int64_t>::first);
-    if (known != waiting.uses.end()) return;
-    const auto& tags = connection.required_tags;
-    waiting.tags.insert(waiting.tags.end(), tags.begin(), tags.end());
-    waiting.uses.emplace_back(connection.name, connection.max_sessions);
-  };
-  add(definition.source);
-  for (const auto& watermark : definition.watermarks) add(watermark.connection);
-  for (const auto& hook : definition.hooks) add(hook.connection);
-  return waiting;
+  Needs needs;
+  needs.add(definition.dest);
+  if (run.reconcile) return needs;  // it asks the destination and nobody else
+  needs.add(definition.source);
+  for (const auto& watermark : definition.watermarks) needs.add(watermark.connection);
+  for (const auto& hook : definition.hooks) needs.add(hook.connection);
+  return needs;
 }
 
 Event RunFlow::event(const std::string& kind, const LiveRun& run, const std::string& worker, Json fields) const {
@@ -157,10 +151,10 @@ Event RunFlow::event(const std::string& kind, const LiveRun& run, const std::str
   return event;
 }
 
-std::map<std::string, int64_t> RunFlow::sessions() const {
-  std::map<std::string, int64_t> sessions;
+Sessions RunFlow::sessions() const {
+  auto sessions = tasks_.sessions();
   for (const auto& [epoch, attempt] : attempts_) {
-    for (const auto& use : runs_.at(attempt.run).waiting.uses) ++sessions[use.first];
+    for (const auto& use : runs_.at(attempt.run).needs.uses) ++sessions[use.first];
   }
   return sessions;
 }
@@ -172,7 +166,9 @@ int64_t RunFlow::busy_slots(const std::string& worker) const {
 std::vector<Vacancy> RunFlow::vacancies(MonoTime now) const {
   std::vector<Vacancy> vacancies;
   for (const auto& [name, worker] : workers_.all()) {
-    if (workers_.assignable(worker, now)) vacancies.push_back({name, worker.slots - busy_slots(name), worker.tags});
+    if (workers_.assignable(worker, now)) {
+      vacancies.push_back({name, worker.slots - busy_slots(name), worker.tags, worker.drivers});
+    }
   }
   return vacancies;
 }
@@ -181,12 +177,22 @@ void RunFlow::dispatch(Turn& turn) {
   if (queue_.empty()) return;
   auto free = vacancies(turn.now);
   if (std::ranges::none_of(free, [](const auto& vacancy) { return vacancy.free_slots > 0; })) return;
+  std::map<RunQueue::Lane, int64_t> under_way;
+  for (const auto& [epoch, attempt] : attempts_) ++under_way[RunQueue::lane_of(runs_.at(attempt.run).group_run)];
   Placer placer(std::move(free), sessions());
-  for (auto next = queue_.begin(); next != queue_.end() && !placer.full();) {
-    auto& run = runs_.at((next++)->second);  // assign() takes it out of the queue
+  RunQueue::Pass pass(queue_, std::move(under_way));
+  std::vector<std::pair<RunId, std::string>> placed;
+  while (!placer.full()) {
+    const auto id = pass.next();
+    if (!id) break;
+    const auto& run = runs_.at(*id);
     if (run.eligible_at > turn.now) continue;
-    if (const auto* worker = placer.place(run.waiting)) assign(turn, run, *workers_.by_name(*worker));
+    const auto* worker = placer.place(run.needs);
+    if (worker == nullptr) continue;
+    pass.placed();
+    placed.emplace_back(*id, *worker);
   }
+  for (const auto& [id, worker] : placed) assign(turn, runs_.at(id), *workers_.by_name(worker));
 }
 
 void RunFlow::assign(Turn& turn, LiveRun& run, Worker& worker) {
@@ -208,6 +214,7 @@ void RunFlow::assign(Turn& turn, LiveRun& run, Worker& worker) {
   run.step = run.reconcile ? "reconcile" : "assigned";
   run.step_began = turn.now;
   dequeue(run);
+  queue_.had_its_turn(RunQueue::lane_of(run.group_run));
   Json fields = {{"attempt", attempt.number}, {"epoch", attempt.epoch.value}};
   if (run.reconcile) fields["reconcile"] = true;
   turn.emit(event("run.assigned", run, worker.name, std::move(fields)));
@@ -540,7 +547,7 @@ void RunFlow::put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Milli
   run.step.clear();
   run.step_began.reset();
   run.rows.reset();
-  run.waiting = waiting_of(run);
+  run.needs = needs_of(run);
   turn.emit(event("run.queued", run, "", std::move(fields)));
   enqueue(run, turn.now);
 }

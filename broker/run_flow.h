@@ -14,9 +14,11 @@
 
 #include "broker/dispatcher.h"
 #include "broker/modules.h"
+#include "broker/run_queue.h"
 #include "broker/settings.h"
 #include "broker/store/attempts.h"
 #include "broker/store/runs.h"
+#include "broker/tasks.h"
 #include "broker/turn.h"
 #include "broker/verdict.h"
 #include "broker/workers.h"
@@ -43,7 +45,7 @@ class RunFlow {
   // Called for each run that has got its final status, in the same turn.
   using OnFinal = std::function<void(Turn&, RunId, GroupRunId, const store::runs::End&)>;
 
-  RunFlow(store::Database& db, Modules& modules, Workers& workers, const Settings& settings);
+  RunFlow(store::Database& db, Modules& modules, Workers& workers, const Tasks& tasks, const Settings& settings);
   void on_final(OnFinal callback) { on_final_ = std::move(callback); }
 
   // Reads what is live from the store; every live attempt gets a fresh lease.
@@ -99,7 +101,7 @@ class RunFlow {
     std::optional<MonoTime> step_began;
     std::optional<int64_t> rows;
     int64_t log_bytes = 0;
-    Waiting waiting;
+    Needs needs;
   };
   struct LiveAttempt {
     Epoch epoch;
@@ -119,16 +121,14 @@ class RunFlow {
   [[nodiscard]] const LiveRun* live_run(RunId run) const;
   [[nodiscard]] const std::map<Epoch, LiveAttempt>& attempts() const { return attempts_; }
   [[nodiscard]] const Workers& workers() const { return workers_; }
-  [[nodiscard]] std::map<std::string, int64_t> sessions() const;
+  // Of attempts and of questions.
+  [[nodiscard]] Sessions sessions() const;
   [[nodiscard]] std::vector<Vacancy> vacancies(MonoTime now) const;
 
  private:
-  // Highest priority first, then the oldest.
-  using QueueKey = std::pair<int64_t, RunId>;
-
   void enqueue(LiveRun& run, MonoTime now);
   void dequeue(const LiveRun& run);
-  static Waiting waiting_of(const LiveRun& run);
+  static Needs needs_of(const LiveRun& run);
 
   void assign(Turn& turn, LiveRun& run, Worker& worker);
   void send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt& attempt, const Worker& worker);
@@ -155,12 +155,13 @@ class RunFlow {
   store::Database& db_;
   Modules& modules_;
   Workers& workers_;
+  const Tasks& tasks_;
   const Settings& settings_;
   const std::string store_id_;
   OnFinal on_final_;
   std::map<RunId, LiveRun> runs_;
   std::map<Epoch, LiveAttempt> attempts_;
-  std::set<QueueKey> queue_;
+  RunQueue queue_;
   std::set<RunId> timed_;  // those in the queue that wait for a time, or only until one: what turns have to look at
   std::map<std::pair<std::string, RunKey>, int64_t> acks_;  // (peer, attempt) -> seq
 };

@@ -4,14 +4,18 @@
 
 namespace pipekit {
 
-std::optional<int64_t> Tasks::begin(const Request& request, const std::string& peer, const std::string& worker,
-                                    MonoTime now) {
+bool Tasks::asked_again(const Request& request, const std::string& peer) {
   for (auto& [id, asker] : open_) {
     if (asker.client != request.client || asker.number != request.number) continue;
     asker.peer = peer;
-    return std::nullopt;
+    return true;
   }
-  open_[++last_id_] = {peer, request.client, request.number, worker, now + kLimit};
+  return false;
+}
+
+int64_t Tasks::begin(const Request& request, const std::string& peer, const std::string& worker, Uses uses,
+                     MonoTime now) {
+  open_[++last_id_] = {peer, request.client, request.number, worker, std::move(uses), now + kLimit};
   return last_id_;
 }
 
@@ -21,6 +25,23 @@ std::optional<Tasks::Asker> Tasks::end(int64_t id) {
   auto asker = std::move(found->second);
   open_.erase(found);
   return asker;
+}
+
+std::optional<Tasks::Dropped> Tasks::drop(const std::string& client, int64_t number) {
+  const auto found = std::ranges::find_if(
+      open_, [&](const auto& entry) { return entry.second.client == client && entry.second.number == number; });
+  if (found == open_.end()) return std::nullopt;
+  Dropped dropped{found->first, found->second.worker};
+  open_.erase(found);
+  return dropped;
+}
+
+std::map<std::string, int64_t> Tasks::sessions() const {
+  std::map<std::string, int64_t> sessions;
+  for (const auto& [id, asker] : open_) {
+    for (const auto& use : asker.uses) ++sessions[use.first];
+  }
+  return sessions;
 }
 
 template <class Predicate>

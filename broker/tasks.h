@@ -18,22 +18,32 @@ class Tasks {
   // Ids go on from `last_id`: a worker that outlives the broker must not meet the same one again.
   explicit Tasks(int64_t last_id = 0) : last_id_(last_id) {}
 
+  using Uses = std::vector<std::pair<std::string, int64_t>>;  // connections with their max_sessions
   struct Asker {
     std::string peer;
     std::string client;
     int64_t number = 0;
     std::string worker;
+    Uses uses;
     MonoTime deadline{};
   };
 
-  // nullopt: this request is under way already; its answer will go to `peer`.
-  std::optional<int64_t> begin(const Request& request, const std::string& peer, const std::string& worker,
-                               MonoTime now);
+  // True: this request is under way already; its answer will go to `peer`.
+  bool asked_again(const Request& request, const std::string& peer);
+  int64_t begin(const Request& request, const std::string& peer, const std::string& worker, Uses uses, MonoTime now);
   std::optional<Asker> end(int64_t id);
+  struct Dropped {
+    int64_t id = 0;
+    std::string worker;
+  };
+  // Nobody waits for it any more.
+  std::optional<Dropped> drop(const std::string& client, int64_t number);
   // Whose worker is gone or too slow; they are removed.
   std::vector<Asker> overdue(MonoTime now);
   std::vector<Asker> worker_gone(const std::string& worker);
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
+  // How many each connection has for the open ones.
+  [[nodiscard]] std::map<std::string, int64_t> sessions() const;
 
  private:
   template <class Predicate>

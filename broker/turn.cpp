@@ -1,6 +1,8 @@
 #include "broker/turn.h"
 
 namespace pipekit {
+
+WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
 namespace {
 
 std::vector<Event>* open_events(std::vector<store::events::Numbered>& chunks) {

@@ -31,6 +31,8 @@ struct ReadJob {
   std::string who;      // whose it is: peer_limits.h
 };
 
+WireError to_wire(const Error& error);
+
 class Turn {
  public:
   Turn(MonoTime mono, WallTime utc, int64_t last_seq) : now(mono), wall(utc), seq_(last_seq) {}
@@ -46,6 +48,11 @@ class Turn {
   void to_client(std::string peer, BrokerToClient message) {
     sends.emplace_back(ToClient{std::move(peer), std::move(message)});
   }
+  void refuse(std::string peer, int64_t number, const Error& error, Json body = nullptr) {
+    ++refusals_;
+    to_client(std::move(peer), Reply{number, to_wire(error), std::move(body)});
+  }
+  [[nodiscard]] int64_t refusals() const { return refusals_; }
   void to_worker(std::string peer, BrokerToWorker message) {
     sends.emplace_back(ToWorker{std::move(peer), std::move(message)});
   }
@@ -64,6 +71,7 @@ class Turn {
 
  private:
   int64_t seq_;  // the last number given
+  int64_t refusals_ = 0;
 };
 
 }  // namespace pipekit

@@ -141,7 +141,7 @@ std::vector<int64_t> Why::holders(const std::vector<std::string>& tags) const {
 std::vector<int64_t> Why::holders(const std::string& connection) const {
   std::vector<int64_t> ids;
   for (const auto& [epoch, attempt] : runs_.attempts()) {
-    const auto& uses = runs_.live_run(attempt.run)->waiting.uses;
+    const auto& uses = runs_.live_run(attempt.run)->needs.uses;
     if (std::ranges::find(uses, connection, &std::pair<std::string, int64_t>::first) != uses.end()) {
       ids.push_back(attempt.run.value);
     }
@@ -156,6 +156,8 @@ void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) 
   for (const auto& [name, worker] : runs_.workers().all()) {
     if (worker.peer.empty()) {
       unfit.push_back(fmt::format("{} has not come back since the broker's start, or its key was revoked", name));
+    } else if (worker.drained) {
+      unfit.push_back(fmt::format("{} is drained (pipekit-ctl workers resume {})", name, name));
     } else if (worker.draining) {
       unfit.push_back(name + " is draining");
     } else {
@@ -178,8 +180,8 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
                {}, std::move(more));
   }
   const auto vacancies = runs_.vacancies(now_);
-  const auto met = obstacle(run.waiting, vacancies, runs_.sessions());
-  const auto& tags = run.waiting.tags;
+  const auto met = obstacle(run.needs, vacancies, runs_.sessions());
+  const auto& tags = run.needs.tags;
   switch (met.kind) {
     case Obstacle::Kind::none:
       return add("starting", prefix + "queued: it starts at once", {}, std::move(more));
@@ -191,13 +193,23 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
                              tags.size() == 1 ? "tag" : "tags", fmt::join(tags, ", ")),
                  fmt::format("start one: pipekit-worker --name NAME --tag {}", fmt::join(tags, " --tag ")),
                  std::move(more));
+    case Obstacle::Kind::no_driver:
+      more["driver"] = met.name;
+      return add("no_worker_with_driver",
+                 fmt::format("{}queued: no worker{} has the driver {}", prefix,
+                             tags.empty() ? "" : fmt::format(" with the tags {}", fmt::join(tags, ", ")), met.name),
+                 fmt::format("start one whose runner has it: pipekit-worker --name NAME --driver {}", met.name),
+                 std::move(more));
     case Obstacle::Kind::connection_full: {
-      const auto ids = holders(met.connection);
-      more.update({{"connection", met.connection}, {"runs", ids}});
+      const auto ids = holders(met.name);
+      const auto used = runs_.sessions().at(met.name);
+      const auto asked = used - static_cast<int64_t>(ids.size());
+      const auto questions = asked > 0 ? fmt::format(", {} of a test or preview", asked) : std::string();
+      more.update({{"connection", met.name}, {"runs", ids}});
       return add("connection_full",
-                 fmt::format("{}queued: connection {} is full ({} of {} sessions){}", prefix, met.connection,
-                             ids.size(), met.max_sessions, named(ids)),
-                 fmt::format("more at once: pipekit-ctl connection update {} --max-sessions N", met.connection),
+                 fmt::format("{}queued: connection {} is full ({} of {} sessions{}){}", prefix, met.name, used,
+                             met.max_sessions, questions, named(ids)),
+                 fmt::format("more at once: pipekit-ctl connection update {} --max-sessions N", met.name),
                  std::move(more));
     }
     case Obstacle::Kind::no_slot: {

@@ -32,6 +32,8 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
   worker.version = hello.version;
   worker.host = hello.host;
   worker.tags = hello.tags;
+  worker.drivers = hello.drivers;
+  worker.protocol = common_version(spoken_versions(), hello.protocol).value_or(1);
   worker.slots = hello.slots;
   worker.draining = hello.draining;
   worker.peer = from.peer;
@@ -95,7 +97,8 @@ bool Workers::silent(const Worker& worker, MonoTime now) const {
 }
 
 bool Workers::assignable(const Worker& worker, MonoTime now) const {
-  return !worker.peer.empty() && !worker.draining && worker.heartbeat > 0 && now < worker.heard + lease_ / 2;
+  return !worker.peer.empty() && !worker.draining && !worker.drained && worker.heartbeat > 0 &&
+         now < worker.heard + lease_ / 2;
 }
 
 }  // namespace pipekit

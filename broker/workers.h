@@ -22,13 +22,17 @@ struct Worker {
   std::string version;
   std::string host;
   std::vector<std::string> tags;
+  std::vector<std::string> drivers;  // empty: any
   int64_t slots = 0;
-  bool draining = false;
-  std::string peer;       // empty: expected, not here yet
-  std::string key;        // its public key; empty: none. A name that was used with a key belongs to it
-  int64_t heartbeat = 0;  // the last one answered; assignments name it
-  MonoTime heard{};       // when that, or its hello, was handled: a lease given now counts from here
-  MonoTime deadline{};    // lost after this
+  int64_t protocol = 1;       // the version that it and this broker use
+  bool draining = false;      // by itself: it was told to end
+  bool drained = false;       // by an operator, until resumed; the store remembers
+  bool told_drained = false;  // the event that nothing runs on it any more
+  std::string peer;           // empty: expected, not here yet
+  std::string key;            // its public key; empty: none. A name that was used with a key belongs to it
+  int64_t heartbeat = 0;      // the last one answered; assignments name it
+  MonoTime heard{};           // when that, or its hello, was handled: a lease given now counts from here
+  MonoTime deadline{};        // lost after this
   WallTime joined_at{};
 };
 

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "ctl/interrupt.h"
+
 namespace pipekit::ctl {
 namespace {
 
@@ -19,6 +21,7 @@ constexpr std::chrono::seconds kSlowAnswer{120};
 constexpr Millis kPause{1000};
 constexpr Millis kLeastPause{50};
 constexpr Millis kMostPause{5000};
+constexpr std::chrono::seconds kLastWords{1};
 constexpr std::string_view kIpc = "ipc://";
 
 std::string random_id() {
@@ -55,7 +58,10 @@ class Exchange {
       if (now >= give_up_at()) return no_answer(link_.endpoint(), waited(now), sent_once_);
       send_if_due(now);
       const bool waits = sent_ || now < send_from_;
-      link_.wait(!waits, std::min(give_up_at(), sent_ ? resend_at_ : waits ? send_from_ : give_up_at()));
+      const auto woke = link_.wait(!waits, std::min(give_up_at(), sent_   ? resend_at_
+                                                                  : waits ? send_from_
+                                                                          : give_up_at()));
+      if (woke == Link::Woke::interrupted) return Error{ErrorCode::kUnexpected, "interrupted"};
       auto reply = drain();
       if (!reply) return reply.error();
       if (*reply) return std::move(**reply);
@@ -172,11 +178,27 @@ Result<Json> Client::call(const std::string& verb, Json args) {
   return std::move(reply->body);
 }
 
+Result<Reply> Client::exchange_or_drop(const std::string& verb, Json args, const Patience& patience) {
+  std::optional<int> signal;
+  {
+    const Interrupt interrupt;
+    link_.also_wait_for(interrupt.fd(), -1);
+    auto reply = exchange(verb, std::move(args), patience);
+    link_.also_wait_for(-1, -1);
+    signal = interrupt.signal();
+    if (!signal) return reply;
+    [[maybe_unused]] const auto told =
+        exchange("task.drop", {{"number", number_}}, {kLastWords, kLastWords, kLastWords});
+  }
+  ::raise(*signal);  // ends as it always does
+  return Error{ErrorCode::kUnexpected, "interrupted"};
+}
+
 Result<Json> Client::call_slow(const std::string& verb, Json args) {
   auto patience = patience_;
   patience.to_answer = std::max(patience.to_answer, kSlowAnswer);
   patience.resend_after = patience.to_answer;
-  auto reply = exchange(verb, std::move(args), patience);
+  auto reply = exchange_or_drop(verb, std::move(args), patience);
   if (!reply) return reply.error();
   if (reply->error) return to_error(*reply->error);
   return std::move(reply->body);

@@ -31,13 +31,15 @@ class Client {
   // The body; a refusal is an Error.
   Result<Json> call(const std::string& verb, Json args);
   // For what a worker answers through the broker (connection.test, module.preview): a database may be slow, and a
-  // resend would ask it twice.
+  // resend would ask it twice. A signal first tells the broker that nobody waits any more, then ends the process.
   Result<Json> call_slow(const std::string& verb, Json args);
 
   [[nodiscard]] Link& link() { return link_; }
   [[nodiscard]] const Patience& patience() const { return patience_; }
 
  private:
+  Result<Reply> exchange_or_drop(const std::string& verb, Json args, const Patience& patience);
+
   Link& link_;
   Patience patience_;
   std::string id_;

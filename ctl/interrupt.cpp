@@ -42,9 +42,14 @@ Interrupt::~Interrupt() {
   event_fd = -1;
 }
 
+std::optional<int> Interrupt::signal() const {
+  const int came = first_signal;
+  return came == 0 ? std::nullopt : std::optional(came);
+}
+
 std::optional<int> Interrupt::exit_code() const {
-  const int signal = first_signal;
-  return signal == 0 ? std::nullopt : std::optional(128 + signal);
+  const auto came = signal();
+  return came ? std::optional(128 + *came) : std::nullopt;
 }
 
 }  // namespace pipekit::ctl

@@ -19,7 +19,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   [[nodiscard]] int fd() const { return event_.get(); }  // readable from the first signal on
-  // 128 + the signal, as a shell has it; nullopt before one came.
+  [[nodiscard]] std::optional<int> signal() const;       // nullopt before one came
+  // 128 + the signal, as a shell has it.
   [[nodiscard]] std::optional<int> exit_code() const;
 
  private:

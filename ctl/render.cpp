@@ -91,7 +91,7 @@ std::string number_text(const Json& value, const Style& style) {
 Tint status_tint(std::string_view status) {
   if (status == "success" || status == "dry_run" || status == "connected") return Tint::good;
   if (status == "error" || status == "lost") return Tint::bad;
-  if (status == "cancelled" || status == "draining" || status == "silent") return Tint::warn;
+  if (status == "cancelled" || status == "draining" || status == "drained" || status == "silent") return Tint::warn;
   return status == "running" || status == "queued" ? Tint::live : Tint::plain;
 }
 

@@ -118,8 +118,10 @@ std::vector<Column> worker_columns() {
       text_column("WORKER", "name", 0),
       {"STATE",
        [](const Json& row, const Style&) {
-         const auto state =
-             is_on(row, "draining") && text_in(row, "state") == "connected" ? "draining" : text_in(row, "state");
+         const bool busy = integer_in(row, "busy").value_or(0) > 0;
+         auto state = text_in(row, "state");
+         if (state == "connected" && is_on(row, "drained")) state = busy ? "draining" : "drained";
+         if (state == "connected" && is_on(row, "draining")) state = "draining";
          return Cell{state, status_tint(state)};
        },
        Align::left, 0},

@@ -1,8 +1,12 @@
 // up, status, workers, settings, config.
+#include <fmt/format.h>
+
 #include "ctl/context.h"
+#include "ctl/follow.h"
 #include "ctl/status_screen.h"
 #include "ctl/up.h"
 #include "ctl/verbs.h"
+#include "shared/plural.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -23,8 +27,66 @@ Result<int> status(Context& context, const Arguments&) {
 Result<int> workers_list(Context& context, const Arguments&) {
   return list(context, "workers.list", Json::object(),
               {worker_columns(),
-               {"name", "state", "slots", "busy", "tags", "host", "version"},
+               {"name", "state", "slots", "busy", "drained", "tags", "drivers", "host", "version", "protocol"},
                "no worker; pipekit-worker --name NAME starts one"});
+}
+
+// Until the last of its runs has ended, or the drain itself.
+class DrainWatch final : public Observer {
+ public:
+  explicit DrainWatch(std::string worker) : worker_(std::move(worker)) {}
+  std::optional<int> observe(const Event& event) override {
+    if (event.worker != worker_) return std::nullopt;
+    if (event.kind == "worker.resumed") resumed_ = true;
+    return resumed_ ? 4 : 0;
+  }
+  [[nodiscard]] bool resumed() const { return resumed_; }
+
+ private:
+  std::string worker_;
+  bool resumed_ = false;
+};
+
+Result<int> wait_until_drained(Context& context, const std::string& worker, int64_t since) {
+  TailWish wish;
+  wish.after = since;
+  wish.filter.kinds = {"worker.drained", "worker.resumed", "worker.lost", "worker.left"};
+  DrainWatch watch(worker);
+  auto code = follow(context, std::move(wish), watch);
+  if (code && watch.resumed()) context.notice(fmt::format("worker {} was resumed meanwhile", worker));
+  return code;
+}
+
+Result<int> workers_drain(Context& context, const Arguments& args) {
+  const auto name = args.text("NAME");
+  auto drained = context.call("workers.drain", {{"name", name}});
+  if (!drained) return drained.error();
+  auto busy = integer_in(*drained, "busy").value_or(0);
+  if (args.has("wait") && busy > 0) {
+    context.notice(fmt::format("waiting for {} on {}", count_of(busy, "run"), name));
+    const auto code = wait_until_drained(context, name, integer_in(*drained, "seq").value_or(0));
+    if (!code || *code != 0) return code;
+    (*drained)["busy"] = busy = 0;
+  }
+  if (!context.for_people()) {
+    context.print_object({"name", "drained", "busy"}, *drained);
+  } else if (busy == 0) {
+    context.out.write(fmt::format("{} is drained: nothing runs on it\n", name));
+  } else {
+    context.out.write(fmt::format("{} takes no new runs; {} under way\n", name, count_of(busy, "run")));
+  }
+  return 0;
+}
+
+Result<int> workers_resume(Context& context, const Arguments& args) {
+  const auto resumed = context.call("workers.resume", {{"name", args.text("NAME")}});
+  if (!resumed) return resumed.error();
+  if (!context.for_people()) {
+    context.print_object({"name", "drained", "busy"}, *resumed);
+  } else {
+    context.out.write(fmt::format("{} takes runs again\n", args.text("NAME")));
+  }
+  return 0;
 }
 
 Result<int> settings_list(Context& context, const Arguments&) {
@@ -98,6 +160,20 @@ std::vector<Verb> system_verbs() {
        "",
        status},
       {"workers list", "Workers, with what they do and may.", {}, {}, {"pipekit-ctl workers list"}, "", workers_list},
+      {"workers drain",
+       "Give a worker no new runs, across its restarts, until it is resumed.",
+       {{"NAME", "the worker"}},
+       {{"wait", Flag::Type::on, "until nothing runs on it; exit 4 when somebody resumes it"}},
+       {"pipekit-ctl workers drain w1 --wait"},
+       "What runs on it goes on. To replace a worker: drain it with --wait, stop it, start the new one, resume it.",
+       workers_drain},
+      {"workers resume",
+       "Give a drained worker runs again.",
+       {{"NAME", "the worker"}},
+       {},
+       {"pipekit-ctl workers resume w1"},
+       "",
+       workers_resume},
       {"settings list", "The broker's settings.", {}, {}, {"pipekit-ctl settings list"}, "", settings_list},
       {"settings get",
        "One setting's value.",

@@ -135,9 +135,19 @@ std::string packed(const T& value) {
   return {buffer.data(), buffer.size()};
 }
 
+template <class T>
+constexpr uint8_t since() {
+  if constexpr (requires { T::kSince; }) {
+    return T::kSince;
+  } else {
+    return 1;
+  }
+}
+
 template <class Variant>
 Frames encoded(const Variant& message) {
-  const std::string head{static_cast<char>(kProtocolVersion), static_cast<char>(message.index())};
+  const auto version = std::visit([]<class T>(const T&) { return since<T>(); }, message);
+  const std::string head{static_cast<char>(version), static_cast<char>(message.index())};
   return {head, std::visit([](const auto& m) { return packed(m); }, message)};
 }
 
@@ -369,12 +379,12 @@ Result<Variant> decoded_as(size_t type, std::string_view body) {
 template <class Variant>
 Result<Variant> decoded(std::string_view head, std::string_view body) {
   if (head.size() != 2) return Error{ErrorCode::kMalformed, "the first frame is not {version, type}"};
-  if (static_cast<uint8_t>(head[0]) != kProtocolVersion) {
+  const int version = static_cast<uint8_t>(head[0]);
+  if (version < 1 || version > spoken_versions().newest) {
     return Error{ErrorCode::kVersionMismatch,
-                 fmt::format("the peer speaks protocol version {}, this program ({}) version {}",
-                             static_cast<int>(static_cast<uint8_t>(head[0])), PIPEKIT_VERSION,
-                             static_cast<int>(kProtocolVersion)),
-                 "install the same version of Pipekit on both sides"};
+                 fmt::format("the peer speaks protocol version {}, this program ({}) {}", version, PIPEKIT_VERSION,
+                             to_string(spoken_versions())),
+                 "upgrade the older side; or install the same version of Pipekit on both"};
   }
   return decoded_as<Variant>(static_cast<uint8_t>(head[1]), body);
 }

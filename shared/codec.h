@@ -12,7 +12,7 @@ namespace pipekit {
 
 // The two frames of a message.
 struct Frames {
-  std::string head;  // {version, type}
+  std::string head;  // {version, type}: the protocol version that brought the type
   std::string body;  // one msgpack map
 };
 

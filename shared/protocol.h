@@ -7,8 +7,9 @@
 // the broker's log.
 //
 // On the wire a message is two ZeroMQ frames: {version, type} as two bytes, then one msgpack map. Unknown keys are
-// ignored and missing ones keep the defaults written here, so a field may be added without a new version; removing one
-// or changing its meaning needs kProtocolVersion + 1.
+// ignored and missing ones keep the defaults written here, so a field may be added without a new version. What changes
+// otherwise is a new type at the end of its list, with `static constexpr uint8_t kSince`, and a newer version in
+// spoken_versions.cpp; it goes to peers that speak that version only (protocol_version.h).
 //
 // Each struct names its fields once, in visit(); codec.h turns that into msgpack and JSON. Times on the wire are
 // milliseconds since 1970 UTC (display only), durations are milliseconds, and neither side ever compares the other's
@@ -25,12 +26,12 @@
 
 #include "shared/attempt_state.h"
 #include "shared/error.h"
+#include "shared/protocol_version.h"
 
 namespace pipekit {
 
 using Json = nlohmann::json;
 
-inline constexpr uint8_t kProtocolVersion = 1;
 inline constexpr size_t kMaxFrameBytes = 16U << 20U;  // a larger one is refused before it is decoded
 
 // An integer id that cannot be confused with another kind's.
@@ -216,6 +217,8 @@ struct Hello {
   std::vector<std::string> tags;
   Epoch last_assignment;         // the highest received
   std::vector<RunKey> attempts;  // not yet acknowledged to their end
+  ProtocolVersions protocol{};
+  std::vector<std::string> drivers{};  // that its runner has; empty: any
   static void visit(auto& self, auto&& field) {
     field("name", self.name);
     field("incarnation", self.incarnation);
@@ -227,6 +230,9 @@ struct Hello {
     field("tags", self.tags);
     field("last_assignment", self.last_assignment);
     field("attempts", self.attempts);
+    field("protocol_oldest", self.protocol.oldest);
+    field("protocol_newest", self.protocol.newest);
+    field("drivers", self.drivers);
   }
 };
 
@@ -380,10 +386,12 @@ struct Welcome {
   int64_t lease_ms = 60'000;
   int64_t heartbeat_ms = 10'000;
   std::string version;
+  int64_t protocol = 1;  // the version that both use from here on
   static void visit(auto& self, auto&& field) {
     field("lease_ms", self.lease_ms);
     field("heartbeat_ms", self.heartbeat_ms);
     field("version", self.version);
+    field("protocol", self.protocol);
   }
 };
 
@@ -571,10 +579,17 @@ struct Task {
   }
 };
 
+// Nobody waits for the answer any more: end what it asks. A duplicate changes nothing.
+struct DropTask {
+  static constexpr uint8_t kSince = 2;
+  int64_t id = 0;
+  static void visit(auto& self, auto&& field) { field("id", self.id); }
+};
+
 using ClientToBroker = std::variant<Request, TailRequest>;
 using BrokerToClient = std::variant<Reply, TailReply, BrokerLeaving>;
 using WorkerToBroker = std::variant<Hello, Heartbeat, Fact, TaskResult, Goodbye>;
 using BrokerToWorker = std::variant<Welcome, HelloRefused, HelloWanted, HeartbeatAck, FactAck, Assignment,
-                                    CancelAttempt, KillAttempt, Task, BrokerLeaving>;
+                                    CancelAttempt, KillAttempt, Task, BrokerLeaving, DropTask>;
 
 }  // namespace pipekit

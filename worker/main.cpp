@@ -21,6 +21,7 @@ struct Options {
   std::string name;
   int64_t slots = 4;
   std::vector<std::string> tags;
+  std::vector<std::string> drivers;
   std::string broker;
   std::string data_dir;
   std::string state_dir;
@@ -78,6 +79,7 @@ Result<WorkerConfig> resolve(const Options& options) {
   config.identity.host = host_name();
   config.identity.slots = options.slots;
   config.identity.tags = options.tags;
+  config.identity.drivers = options.drivers;
   if (options.drain_timeout_s >= 0) {
     config.drain_timeout = std::chrono::seconds{static_cast<int64_t>(options.drain_timeout_s)};
   }
@@ -121,6 +123,9 @@ int run(int argc, char** argv) {
   add("name", "--name", options.name, "PIPEKIT_NAME", "unique among the broker's workers");
   add("slots", "--slots", options.slots, "PIPEKIT_SLOTS", "runs at the same time (4)");
   add("tags", "--tag", options.tags, "PIPEKIT_TAG", "a label that connections may require; repeatable")->take_all();
+  add("drivers", "--driver", options.drivers, "PIPEKIT_DRIVER",
+      "a driver that this runner has, where it lacks others (any); repeatable")
+      ->take_all();
   add("broker", "--broker", options.broker, "PIPEKIT_BROKER", "the broker's worker endpoint (tcp://127.0.0.1:7602)");
   add("data_dir", "--data-dir", options.data_dir, "PIPEKIT_DATA_DIR", "of a local broker: its socket is found there");
   add("key_file", "--key-file", options.key_file, "PIPEKIT_KEY_FILE",

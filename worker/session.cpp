@@ -28,7 +28,7 @@ void Session::say_hello(Actions& actions, MonoTime now, bool new_socket) {
   hello_again_ = now + std::min<MonoTime::duration>(kHelloPatience, lease_ / 2);
   actions.send.emplace_back(Hello{identity_.name, identity_.incarnation, identity_.state_id, PIPEKIT_VERSION,
                                   identity_.host, identity_.slots, draining_, identity_.tags, highest_assignment(),
-                                  listing()});
+                                  listing(), spoken_versions(), identity_.drivers});
 }
 
 void Session::beat(Actions& actions, MonoTime now) {
@@ -109,6 +109,8 @@ void Session::on(Actions& actions, const KillAttempt& kill, MonoTime) {
 }
 
 void Session::on(Actions& actions, const Task& task, MonoTime) { actions.tasks.push_back(task); }
+
+void Session::on(Actions& actions, const DropTask& drop, MonoTime) { actions.drop.push_back(drop.id); }
 
 void Session::on(Actions& actions, const BrokerLeaving&, MonoTime now) { say_hello(actions, now, true); }
 

@@ -24,6 +24,7 @@ struct Identity {
   std::string host;
   int64_t slots = 4;
   std::vector<std::string> tags;
+  std::vector<std::string> drivers{};  // that the runner has; empty: any
 };
 
 // What the loop is to do, in this order.
@@ -36,6 +37,7 @@ struct Actions {
   std::vector<FactAck> acknowledged;
   std::vector<Assignment> start;
   std::vector<Task> tasks;
+  std::vector<int64_t> drop;     // tasks that nobody waits for any more
   std::optional<Error> fatal;    // the broker will never take this worker
   std::optional<Error> not_yet;  // the broker does not take it now: it asks again
 };
@@ -82,6 +84,7 @@ class Session {
   void on(Actions& actions, const CancelAttempt& cancel, MonoTime now);
   void on(Actions& actions, const KillAttempt& kill, MonoTime now);
   void on(Actions& actions, const Task& task, MonoTime now);
+  void on(Actions& actions, const DropTask& drop, MonoTime now);
   void on(Actions& actions, const BrokerLeaving&, MonoTime now);
   void refuse(Actions& actions, const Assignment& assignment, const std::string& why, MonoTime now);
   // Processes need a moment to die: they are killed this long before the lease ends.

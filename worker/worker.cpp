@@ -13,7 +13,7 @@ namespace pipekit::worker {
 namespace {
 
 std::string link_id(RunKey key) { return fmt::format("attempt-{}", key.epoch.value); }
-std::string link_id(const Task& task) { return fmt::format("task-{}", task.id); }
+std::string task_link_id(int64_t task) { return fmt::format("task-{}", task); }
 
 }  // namespace
 
@@ -123,6 +123,7 @@ void Worker::carry_out(Actions actions) {
   }
   for (const auto key : actions.kill) hub_.kill(link_id(key));
   for (const auto key : actions.cancel) hub_.cancel(link_id(key));
+  for (const auto task : actions.drop) hub_.cancel(task_link_id(task));
   for (const auto& ack : actions.acknowledged) {
     hub_.acknowledged(link_id(ack.key), ack.seq);
     if (outbox_.acknowledged(ack.key, ack.seq)) session_.over(ack.key);
@@ -154,7 +155,7 @@ void Worker::give_back(const Assignment& assignment, const Error& why) {
 }
 
 void Worker::start(const Task& task) {
-  const auto id = link_id(task);
+  const auto id = task_link_id(task.id);
   if (running_.contains(id)) return;
   auto body = [this, id, task] {
     Link link(context_, id, {});

@@ -20,8 +20,8 @@ void mark(Database& db, const std::string& name, const std::string& state, WallT
 std::vector<Worker> load_connected(Database& db) {
   std::vector<Worker> list;
   auto rows = db.query(
-      "SELECT name, incarnation, state_id, version, host, tags, slots, joined_at, key FROM worker WHERE state ="
-      " 'connected'");
+      "SELECT name, incarnation, state_id, version, host, tags, slots, joined_at, key, drained FROM worker WHERE"
+      " state = 'connected'");
   while (rows.next()) {
     auto& worker = list.emplace_back();
     worker.name = rows.get<std::string>(0);
@@ -33,8 +33,20 @@ std::vector<Worker> load_connected(Database& db) {
     worker.slots = rows.get<int64_t>(6);
     worker.joined_at = from_ms(rows.get<int64_t>(7));
     worker.key = rows.get<std::string>(8);
+    worker.drained = rows.get<int64_t>(9) != 0;
   }
   return list;
+}
+
+bool drained(Database& db, const std::string& name) {
+  return db.value<int64_t>("SELECT drained FROM worker WHERE name = ?", name).value_or(0) != 0;
+}
+
+std::optional<bool> drain(Database& db, const std::string& name, bool drained) {
+  const auto before = db.value<int64_t>("SELECT drained FROM worker WHERE name = ?", name);
+  if (!before) return std::nullopt;
+  if ((*before != 0) != drained) db.run("UPDATE worker SET drained = ? WHERE name = ?", drained ? 1 : 0, name);
+  return *before != 0;
 }
 
 }  // namespace pipekit::store::workers

@@ -1,6 +1,6 @@
 // The wire's own bytes, one message of every type and one of every fact. They were written down from protocol.h by
 // hand, not by the codec: hexadecimal, with the text of strings in quotes. A field may be added at the end. Whoever has
-// to change one of these otherwise changes what older programs read, and needs kProtocolVersion + 1.
+// to change one of these otherwise changes what older programs read, and needs a new type in its place.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -112,11 +112,14 @@ const std::vector<Golden>& golden() {
                             .slots = 4,
                             .tags = {"t"},
                             .last_assignment = {9},
-                            .attempts = {kKey}}},
+                            .attempts = {kKey},
+                            .protocol = {1, 2},
+                            .drivers = {"sqlite"}}},
        "01 00",
-       "8a a4 'name' a2 'w1' ab 'incarnation' a1 'i' a8 'state_id' a1 's' a7 'version' a5 '0.1.0' a4 'host' "
+       "8d a4 'name' a2 'w1' ab 'incarnation' a1 'i' a8 'state_id' a1 's' a7 'version' a5 '0.1.0' a4 'host' "
        "a1 'h' a5 'slots' 04 a8 'draining' c2 a4 'tags' 91 a1 't' af 'last_assignment' 09 a8 'attempts' 91 "
-       "82 a3 'run' 07 a5 'epoch' 09"},
+       "82 a3 'run' 07 a5 'epoch' 09 af 'protocol_oldest' 01 af 'protocol_newest' 02 a7 'drivers' 91 a6 "
+       "'sqlite'"},
       {"Heartbeat", WorkerToBroker{Heartbeat{.number = 3, .draining = true, .last_assignment = {9}, .attempts = {}}},
        "01 01", "84 a6 'number' 03 a8 'draining' c3 af 'last_assignment' 09 a8 'attempts' 90"},
       {"Fact_refused", WorkerToBroker{Fact{kKey, 1, fact::Refused{{"refused", "late", ""}}}}, "01 02",
@@ -159,8 +162,9 @@ const std::vector<Golden>& golden() {
       {"TaskResult", WorkerToBroker{TaskResult{.id = 1, .error = std::nullopt, .body = {{"ok", true}}}}, "01 03",
        "83 a2 'id' 01 a5 'error' c0 a4 'body' 81 a2 'ok' c3"},
       {"Goodbye", WorkerToBroker{Goodbye{}}, "01 04", "80"},
-      {"Welcome", BrokerToWorker{Welcome{.lease_ms = 60'000, .heartbeat_ms = 10'000, .version = "0.1.0"}}, "01 00",
-       "83 a8 'lease_ms' cd ea 60 ac 'heartbeat_ms' cd 27 10 a7 'version' a5 '0.1.0'"},
+      {"Welcome",
+       BrokerToWorker{Welcome{.lease_ms = 60'000, .heartbeat_ms = 10'000, .version = "0.1.0", .protocol = 2}}, "01 00",
+       "84 a8 'lease_ms' cd ea 60 ac 'heartbeat_ms' cd 27 10 a7 'version' a5 '0.1.0' a8 'protocol' 02"},
       {"HelloRefused", BrokerToWorker{HelloRefused{{"name_in_use", "m", "h"}}}, "01 01",
        "81 a5 'error' 83 a4 'code' ab 'name_in_use' a7 'message' a1 'm' a4 'hint' a1 'h'"},
       {"HelloWanted", BrokerToWorker{HelloWanted{}}, "01 02", "80"},
@@ -193,6 +197,7 @@ const std::vector<Golden>& golden() {
        "'required_tags' 90 a6 'module' c0 a5 'table' a0 a3 'set' 80 a8 'max_rows' 0a a5 'store' a0 aa "
        "'from_store' a0"},
       {"BrokerLeaving_to_worker", BrokerToWorker{BrokerLeaving{}}, "01 09", "80"},
+      {"DropTask", BrokerToWorker{DropTask{.id = 1}}, "02 0a", "81 a2 'id' 01"},
   };
   return kGolden;
 }

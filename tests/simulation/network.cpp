@@ -76,7 +76,7 @@ void Network::flow(const std::shared_ptr<Connection>& connection, bool to_broker
     auto frames = std::move(lane.frames.front().frames);
     lane.frames.pop_front();
     if (to_broker) {
-      deliver_(connection->side, {connection->peer, std::move(frames)});
+      deliver_(connection->side, {connection->peer, std::move(frames), connection->wire->key_});
     } else {
       connection->wire->receive_(std::move(frames));
     }

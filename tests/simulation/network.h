@@ -90,6 +90,8 @@ class Wire {
   }
   bool send(const Frames& frames);
   void on_connected(std::function<void()> callback) { on_connected_ = std::move(callback); }
+  // The public key that its handshakes prove; without one it is local.
+  void bear(std::string key) { key_ = std::move(key); }
 
   // Of the network, not of the program.
   void cut(bool to_broker, bool to_peer);
@@ -107,6 +109,7 @@ class Wire {
   std::function<void(Frames)> receive_;
   std::function<void()> on_connected_;
   bool queues_;
+  std::string key_;
   bool open_ = false;
   int64_t socket_ = 0;  // counts the sockets that this wire has had
   bool cut_to_broker_ = false;

@@ -131,6 +131,8 @@ std::pair<std::string, Json> Plan::any_command(Random& random, int64_t number) c
     return {"schedule.add",
             {{"group", random.pick(groups)}, {"kind", "interval"}, {"every_s", random.between(10, 60)}}};
   }
+  if (which < 97)
+    return {random.chance(500) ? "workers.drain" : "workers.resume", {{"name", random.pick(workers).name}}};
   return {"connection.update", {{"name", "source"}, {"set", {{"notes", fmt::format("edit {}", number)}}}}};
 }
 

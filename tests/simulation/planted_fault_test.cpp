@@ -67,5 +67,7 @@ TEST(PlantedFault, hello_without_assignment_number) {
 
 TEST(PlantedFault, capacity_ignored) { EXPECT_THAT(broken_by("capacity_ignored"), HasSubstr("are allowed")); }
 
+TEST(PlantedFault, roles_not_enforced) { EXPECT_THAT(broken_by("roles_not_enforced"), HasSubstr("a viewer")); }
+
 }  // namespace
 }  // namespace pipekit::simulation

@@ -346,6 +346,11 @@ void Promises::check_ledger() {
   if (unexplained != 0) world_.broken(fmt::format("{} scheduled group runs have no row of their own", *unexplained));
 }
 
+void Promises::check_viewer() {
+  const auto changed = broker_.db().value<int64_t>("SELECT count(*) FROM audit WHERE who = 'viewer'");
+  if (changed != 0) world_.broken(fmt::format("a viewer has changed something: {} rows of the audit", *changed));
+}
+
 void Promises::at_end(const Destinations& destinations) {
   check_accepted();
   check_requests();
@@ -353,6 +358,7 @@ void Promises::at_end(const Destinations& destinations) {
   check_rows(destinations);
   check_groups();
   check_ledger();
+  check_viewer();
 }
 
 }  // namespace pipekit::simulation

@@ -64,6 +64,7 @@ class Promises final : public CommitWatch {
   void check_rows(const Destinations& destinations);
   void check_groups();
   void check_ledger();
+  void check_viewer();
   [[nodiscard]] const SimulatedModule* module_of_table(const std::string& table) const;
 
   World& world_;

@@ -13,6 +13,8 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+const std::string kViewerKey = "a.viewer.of.the.simulation.with.40.chars";
+
 class Scenario final : public CommitWatch {
  public:
   Scenario(uint64_t seed, bool tell)
@@ -70,6 +72,7 @@ class Scenario final : public CommitWatch {
     broker_.start();
     ask("apply", {{"document", plan_.document}}, minutes{1});
     run_until([this] { return commands_.front()->over(); }, minutes{1});
+    ask("keys.allow", {{"name", "viewer"}, {"role", "viewer"}, {"public_key", kViewerKey}}, minutes{1});
     for (const auto& worker : workers_) worker->start(true);
     faults_ = std::make_unique<Faults>(world_, network_, broker_, workers_, destinations_, tails_);
     faults_->begin(plan_.badness, world_.now() + plan_.duration);
@@ -81,21 +84,26 @@ class Scenario final : public CommitWatch {
       if (world_.now() >= until) return;
       std::erase_if(commands_, [](const auto& command) { return command->over(); });
       const auto command = plan_.any_command(world_.random, ++commands_made_);
-      ask(command.first, command.second, world_.random.chance(100) ? minutes{20} : MonoTime::duration{seconds{10}});
+      const auto patience = world_.random.chance(100) ? minutes{20} : MonoTime::duration{seconds{10}};
+      const bool viewer = world_.random.chance(100);
+      ask(command.first, command.second, patience, viewer ? kViewerKey : "");
       next_command(until);
     });
   }
 
-  void ask(const std::string& verb, const Json& args, MonoTime::duration patience) {
+  void ask(const std::string& verb, const Json& args, MonoTime::duration patience, const std::string& key = {}) {
     Request request;
     request.client = fmt::format("ctl {}", ++clients_);
     request.number = 1;
     request.user = "operator";
     request.verb = verb;
     request.args = args;
-    auto done = [this, request](const Reply* reply) {
+    auto done = [this, request, key](const Reply* reply) {
       if (reply == nullptr) return world_.count("requests unanswered");
       world_.count(reply->error ? "requests refused" : "requests accepted");
+      if (!key.empty() && (!reply->error || reply->error->code != "refused")) {
+        world_.broken(fmt::format("a viewer's {} was not refused", request.verb));
+      }
       if (reply->error) {
         promises_->refused(request, *reply->error);
       } else {
@@ -103,9 +111,10 @@ class Scenario final : public CommitWatch {
       }
       last_ = *reply;
     };
-    world_.note("{} asks {} {}", request.client, verb, verb == "apply" ? "" : args.dump());
+    world_.note("{}{} asks {} {}", key.empty() ? "" : "the viewer ", request.client, verb,
+                verb == "apply" ? "" : args.dump());
     commands_.push_back(
-        std::make_unique<Command>(world_, network_, request, std::chrono::floor<Millis>(patience), done));
+        std::make_unique<Command>(world_, network_, request, key, std::chrono::floor<Millis>(patience), done));
   }
 
   void heal() {
@@ -116,12 +125,12 @@ class Scenario final : public CommitWatch {
   void expect_all_final() {
     // The schedules would go on for ever.
     for (const auto& group : plan_.groups) ask("group.remove", {{"name", group}}, minutes{10});
-    const auto quiet = [this] {
-      for (const auto& command : commands_) {
-        if (!command->over()) return false;
-      }
-      return broker_.idle() && promises_->all_final();
+    const auto told = [this] {
+      return std::ranges::all_of(commands_, [](const auto& command) { return command->over(); });
     };
+    run_until(told, minutes{20});  // a drain may have waited for the broker all the time
+    for (const auto& worker : plan_.workers) ask("workers.resume", {{"name", worker.name}}, minutes{10});
+    const auto quiet = [&] { return told() && broker_.idle() && promises_->all_final(); };
     if (run_until(quiet, plan_.bound)) return;
     world_.broken(fmt::format("{} s after everything was healed there are still: {}",
                               std::chrono::floor<seconds>(plan_.bound).count(), promises_->what_lives()));

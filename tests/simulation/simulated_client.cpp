@@ -8,13 +8,14 @@ constexpr Millis kSilence{7000};
 
 }  // namespace
 
-Command::Command(World& world, Network& network, Request request, Millis patience, Done done)
+Command::Command(World& world, Network& network, Request request, const std::string& key, Millis patience, Done done)
     : world_(world),
       request_(std::move(request)),
       done_(std::move(done)),
       wire_(
           world, network, Side::clients, [this](const Frames& frames) { receive(frames); }, false),
       began_(world.now()) {
+  wire_.bear(key);
   wire_.on_connected([this] { send(); });
   wire_.open();
   world_.after(patience, [this, self = std::weak_ptr(self_)] {

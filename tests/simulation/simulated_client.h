@@ -16,7 +16,8 @@ class Command {
  public:
   using Done = std::function<void(const Reply* reply)>;  // nullptr: no answer in time
 
-  Command(World& world, Network& network, Request request, Millis patience, Done done);
+  // `key`: its public key; empty: it is local.
+  Command(World& world, Network& network, Request request, const std::string& key, Millis patience, Done done);
   [[nodiscard]] bool over() const { return over_; }
   [[nodiscard]] Wire& wire() { return wire_; }
 

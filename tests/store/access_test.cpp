@@ -52,7 +52,7 @@ TEST_F(Access, a_viewer_looks_an_operator_does_everything_a_worker_asks_nothing)
   auto verbs = commands::verbs();
   const auto asked = queries::verbs();
   verbs.insert(verbs.end(), asked.begin(), asked.end());
-  verbs.insert(verbs.end(), {"connection.test", "module.preview", "module.take_over"});
+  verbs.insert(verbs.end(), {"connection.test", "module.preview", "module.take_over", "task.drop"});
   const std::set<std::string> looking = {"audit.list",      "connection.list",
                                          "connection.show", "diff",
                                          "driver.list",     "driver.show",

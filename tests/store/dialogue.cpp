@@ -25,6 +25,7 @@ struct Tell {
   std::string operator()(const KillAttempt& m) const { return "kill " + words(m.key); }
   std::string operator()(const Task& m) const { return "task " + m.kind; }
   std::string operator()(const BrokerLeaving&) const { return "leaving"; }
+  std::string operator()(const DropTask&) const { return "drop task"; }
 };
 
 }  // namespace
@@ -43,7 +44,8 @@ void FakeWorker::join() {
 void FakeWorker::hello() {
   peer = dialogue_->new_peer();
   dialogue_->connect(*this);
-  say(Hello{name, incarnation, state_id, "0", "host", slots, draining, tags, last_assignment, listed});
+  say(Hello{name, incarnation, state_id, "0", "host", slots, draining, tags, last_assignment, listed, protocol,
+            drivers});
 }
 
 void FakeWorker::beat() { say(Heartbeat{++beats_, draining, last_assignment, listed}); }
@@ -65,6 +67,8 @@ void FakeWorker::finish(RunKey key, const std::string& status, const std::string
 void FakeWorker::hear(const BrokerToWorker& message) {
   if (auto text = std::visit(Tell{}, message); !text.empty()) heard_.push_back(std::move(text));
   if (const auto* assignment = std::get_if<Assignment>(&message)) assignments_.push_back(*assignment);
+  if (const auto* task_of_it = std::get_if<Task>(&message)) task = task_of_it->id;
+  if (const auto* refused = std::get_if<HelloRefused>(&message)) refusal = refused->error.message;
 }
 
 std::vector<std::string> FakeWorker::heard() { return std::exchange(heard_, {}); }

@@ -46,8 +46,12 @@ class FakeWorker {
   int64_t slots = 4;
   bool draining = false;
   std::vector<std::string> tags;
+  std::vector<std::string> drivers;
+  ProtocolVersions protocol = spoken_versions();
   Epoch last_assignment;
   std::vector<RunKey> listed;
+  int64_t task = 0;     // the last one heard
+  std::string refusal;  // the last one's message
 
  private:
   Dialogue* dialogue_;

@@ -131,6 +131,16 @@ TEST_F(WhyTest, of_a_waiting_run_names_who_has_what_it_waits_for) {
   EXPECT_THAT(text(first("customers")), HasSubstr("no worker takes runs now: w1 is draining"));
 }
 
+TEST_F(WhyTest, of_a_waiting_run_names_a_driver_that_no_worker_has) {
+  w1.drivers = {"postgresql"};
+  w1.join();
+  run("customers");
+  const auto reason = first("customers");
+  EXPECT_EQ(reason["code"], "no_worker_with_driver");
+  EXPECT_EQ(reason["driver"], "sqlite");
+  EXPECT_EQ(text(reason), "locked by run 1, which is queued: no worker has the driver sqlite");
+}
+
 TEST_F(WhyTest, of_a_run_that_waits_for_its_retry_tells_until_when_and_why) {
   w1.join();
   run("customers");

@@ -34,8 +34,8 @@ void LocalSystem::start_broker(const BrokerOptions& options) {
   ProgramOptions program;
   program.env = environment_of(options.failpoint);
   broker_ = std::make_unique<RunningProgram>(
-      program_path("pipekit-broker"),
-      std::vector<std::string>{"--data-dir", data_dir_, "--lease", fmt::format("{}", options.lease_s)}, program);
+      options.program, std::vector<std::string>{"--data-dir", data_dir_, "--lease", fmt::format("{}", options.lease_s)},
+      program);
   broker_->wait_for_err(" serves ");
   client_->reconnect();
   events_->reconnect();
@@ -61,7 +61,7 @@ RunningProgram& LocalSystem::start_worker(const std::string& name, const WorkerO
   ProgramOptions program;
   program.env = environment_of(options.failpoint);
   program.env.insert(program.env.end(), options.env.begin(), options.env.end());
-  workers_.push_back({name, std::make_unique<RunningProgram>(program_path("pipekit-worker"), args, program)});
+  workers_.push_back({name, std::make_unique<RunningProgram>(options.program, args, program)});
   if (options.wait_joined) {
     events_->wait_for(
         "worker.joined of " + name,

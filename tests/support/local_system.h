@@ -17,6 +17,7 @@ struct BrokerOptions {
   double lease_s = 1.0;
   std::string failpoint{};           // PIPEKIT_FAILPOINT
   std::filesystem::path data_dir{};  // in the temp directory when empty
+  std::string program = program_path("pipekit-broker");
 };
 
 struct WorkerOptions {
@@ -28,6 +29,7 @@ struct WorkerOptions {
   std::vector<std::string> args{};
   std::vector<std::string> env{};
   bool wait_joined = true;  // false for one that will not come that far
+  std::string program = program_path("pipekit-worker");
 };
 
 class LocalSystem {

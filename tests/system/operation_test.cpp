@@ -1,13 +1,17 @@
 // Operating a whole system: many runs at once, workers that come and go, brokers that are restarted, definitions that
 // change meanwhile, and programs that must not be started.
+#include <poll.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "shared/unique_fd.h"
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {
@@ -133,6 +137,58 @@ TEST_F(Operation, a_worker_told_to_end_lets_its_runs_finish_and_takes_no_new_one
   events().wait_for("worker.left", [](const auto& event) { return event.kind == "worker.left"; });
   EXPECT_EQ(json({"runs", "show", std::to_string(late)})["status"], "queued");
   EXPECT_THAT(ctl({"why", "late"}).out, HasSubstr("no worker is connected"));
+}
+
+TEST_F(Operation, a_worker_is_replaced_without_a_run_lost_or_disturbed) {
+  start_worker(gated());
+  apply("modules:\n" + orders_module("full", {}, "running") + orders_module("full", {}, "late"));
+  const auto running = submit("running");
+  wait_for_line(running, "self");
+  RunningProgram drain(program_path("pipekit-ctl"), ctl_args({"workers", "drain", "w1", "--wait"}));
+  drain.wait_for_err("waiting for 1 run on w1");
+  const auto late = submit("late");
+  EXPECT_THAT(ctl({"why", "late"}).out, HasSubstr("w1 is drained (pipekit-ctl workers resume w1)"));
+  EXPECT_THAT(ctl({"workers", "list"}).out, HasSubstr("draining"));
+  open_gate();
+  const auto drained = drain.wait();
+  EXPECT_EQ(drained.exit_code, 0);
+  EXPECT_EQ(drained.out, "w1 is drained: nothing runs on it\n");
+  EXPECT_THAT(wait(running), Ended("success"));
+  system_.worker("w1").signal(SIGTERM);
+  EXPECT_EQ(system_.worker_end("w1"), 0);
+  start_worker();
+  EXPECT_EQ(json({"runs", "show", std::to_string(late)})["status"], "queued");
+  EXPECT_THAT(ctl({"workers", "list"}).out, HasSubstr("drained"));
+  EXPECT_EQ(ctl({"workers", "resume", "w1"}).out, "w1 takes runs again\n");
+  EXPECT_THAT(wait(late), Ended("success"));
+}
+
+TEST_F(Operation, a_wait_for_a_drain_ends_when_somebody_resumes_the_worker) {
+  start_worker(gated());
+  apply("modules:\n" + orders_module("full"));
+  const auto id = submit("orders");
+  wait_for_line(id, "self");
+  RunningProgram drain(program_path("pipekit-ctl"), ctl_args({"workers", "drain", "w1", "--wait"}));
+  drain.wait_for_err("waiting for 1 run on w1");
+  EXPECT_EQ(ctl({"workers", "resume", "w1"}).exit_code, 0);
+  EXPECT_EQ(drain.wait().exit_code, 4);
+  open_gate();
+  EXPECT_THAT(wait(id), Ended("success"));
+}
+
+TEST_F(Operation, a_question_that_is_interrupted_ends_at_the_database_too) {
+  start_worker({.jrunner = runner("echo $$ > " + file("gate") + "; exec sleep 600")});
+  apply("modules: []\n", src_->definition("few", ", max_sessions: 1"));
+  RunningProgram test(program_path("pipekit-ctl"), ctl_args({"connection", "test", "few"}));
+  pid_t pid = 0;
+  std::ifstream(file("gate")) >> pid;
+  const UniqueFd asking(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  ASSERT_TRUE(asking);
+  EXPECT_THAT(ctl({"connection", "test", "few"}).err, HasSubstr("connection few is full"));
+  test.signal(SIGINT);
+  EXPECT_EQ(test.wait().exit_code, 128 + SIGINT);
+  pollfd gone{asking.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&gone, 1, 60'000), 1) << "what asks the database goes on";
 }
 
 TEST_F(Operation, a_second_signal_ends_a_worker_at_once_with_its_children) {

@@ -1,0 +1,41 @@
+// What a client asks of a database through a worker: connection.test, module.preview, module.take_over. A question goes
+// to a worker that suits it, takes a session of each connection it names as long as it lasts, and ends with its answer,
+// its worker, its client or its time. Which ones are open is in memory only (tasks.h). The loop's thread.
+#pragma once
+
+#include <string>
+
+#include "broker/run_flow.h"
+#include "broker/store/database.h"
+#include "broker/tasks.h"
+#include "broker/turn.h"
+#include "broker/workers.h"
+
+namespace pipekit {
+
+class Questions {
+ public:
+  Questions(store::Database& db, Tasks& tasks, Workers& workers, const RunFlow& runs)
+      : db_(db), tasks_(tasks), workers_(workers), runs_(runs) {}
+
+  static bool knows(const std::string& verb);
+  void ask(Turn& turn, const std::string& peer, const Request& request);
+  void answered(Turn& turn, const Worker& worker, const TaskResult& result);
+  // task.drop: the client does not wait any more for the answer to its request `number`.
+  void drop(Turn& turn, const std::string& peer, const Request& request);
+  void worker_gone(Turn& turn, const std::string& worker, const std::string& what);
+  void expire(Turn& turn);
+
+ private:
+  Result<Task> task_for(Turn& turn, const Request& request);
+  Result<Task> take_over(Turn& turn, const Request& request, Task task);
+  // Where it goes; refused when there is no such worker, or no session left.
+  Result<const Worker*> place(const Turn& turn, const Needs& needs) const;
+
+  store::Database& db_;
+  Tasks& tasks_;
+  Workers& workers_;
+  const RunFlow& runs_;
+};
+
+}  // namespace pipekit
