@@ -117,7 +117,7 @@ TEST_F(Channel, says_that_a_peer_which_reads_nothing_is_full) {
   auto slow = raw_dealer();
   send(slow, {"head", "body"});
   const auto peer = receive(router_).peer;
-  const Frames big{"head", std::string(64 * 1024, 'x')};
+  const Frames big{"head", std::string(65'536, 'x')};
   int sent = 0;
   while (router_.send(peer, big)) ASSERT_LT(++sent, 100'000);
   EXPECT_GT(sent, 0);

@@ -124,7 +124,9 @@ TEST_F(Flood, of_garbage_on_both_sockets_is_cut_off_and_not_felt) {
 TEST_F(Flood, of_the_largest_frames_is_cut_off_and_not_felt) {
   const auto before = site_.export_all();
   auto large = request(1, "run");
-  large.args = {{"module", std::string(15'000'000, 'x')}};
+  std::string name;
+  name.resize(15'000'000, 'x');
+  large.args = {{"module", std::move(name)}};
   {
     const Sender flood(endpoint("control.sock"), {parts_of(large)});
     await([](const Json& status) { return status.at("cut_off_now") == 1; });
