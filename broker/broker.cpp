@@ -23,6 +23,7 @@ constexpr int64_t kPurgeEvery = 1000;
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
 constexpr size_t kMostSteps = 1000;       // of one attempt
+constexpr size_t kLarge = 64UL * 1024;    // a frame
 constexpr size_t kLongestName = 200;      // of a client, a user, a worker
 
 bool one_of(const std::string& word, std::initializer_list<const char*> words) {
@@ -36,6 +37,36 @@ bool is_sound(const Fact& fact) {
   return finished == nullptr || (finished->steps.size() <= kMostSteps &&
                                  one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
                                  one_of(finished->outcome, {"none", "merged", "not_merged", "unknown"}));
+}
+
+size_t size_of(const Received& received) { return received.frames.head.size() + received.frames.body.size(); }
+
+// Named by what it cannot choose.
+const std::string& who_of(const Received& received) {
+  if (!received.key.empty()) return received.key;
+  return received.process.empty() ? received.peer : received.process;
+}
+
+// Of what the kernel knows of a process.
+std::string uid_of(const std::string& process) { return "uid " + process.substr(0, process.find(':')); }
+
+std::string name_of_stranger(const std::string& who) {
+  if (who.empty()) return "strangers";
+  const bool process = who.front() >= '0' && who.front() <= '9';
+  return process ? fmt::format("{}, pid {}", uid_of(who), who.substr(who.rfind(':') + 1)) : "a connection";
+}
+
+// For the audit: the key's name, or the local user as the kernel knows it. What a client calls itself is in brackets.
+std::string name_of(const Client& client, const Received& from, const std::string& own_word) {
+  if (!client.local()) return client.name;
+  const auto proven = from.process.empty() ? "local" : uid_of(from.process);
+  return own_word.empty() ? proven : fmt::format("{} ({})", proven, own_word);
+}
+
+// Runs and tails come by the thousand.
+bool is_dear(const ClientToBroker& message) {
+  const auto* request = std::get_if<Request>(&message);
+  return request != nullptr && request->verb != "run";
 }
 
 const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
@@ -86,17 +117,46 @@ TurnOutput Broker::turn(TurnInput input) {
   // Workers first: what they say frees slots and renews leases.
   for (const auto& received : input.from_workers) on_worker_frame(turn, received);
   for (const auto& received : input.from_clients) on_client_frame(turn, received);
+  tell_cut_off(turn, worker_limits_, "worker");
+  tell_cut_off(turn, client_limits_, "control");
   tick(turn, input);
   commit(turn);
   answer_tails(turn);
   return {std::move(turn.sends), std::move(turn.reads), next_wake(input)};
 }
 
+bool Broker::wants_worker_frame(const Received& from, MonoTime now) { return !worker_limits_.drops(who_of(from), now); }
+
+// What is large costs too much to be refused politely. Its sender hears nothing, and says it again.
+bool Broker::wants_client_frame(const Received& from, size_t bytes, MonoTime now) {
+  const auto& who = who_of(from);
+  return !client_limits_.drops(who, now) && (bytes <= kLarge || client_limits_.has_room_for_large(who, bytes, now));
+}
+
 void Broker::on_worker_frame(Turn& turn, const Received& received) {
+  const auto& who = who_of(received);
+  if (worker_limits_.drops(who, turn.now)) return;
+  const auto before = malformed_;
+  read_worker_frame(turn, received);
+  if (malformed_ > before) worker_limits_.strike(who, PeerLimits::kMalformed, turn.now);
+}
+
+void Broker::read_worker_frame(Turn& turn, const Received& received) {
+  if (received.misshapen) {
+    ++malformed_;
+    return;
+  }
   const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
   if (!message) {
     ++malformed_;
-    turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
+    return turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
+  }
+  const auto* worker = workers_.by_peer(received.peer);
+  const bool is_fact = std::holds_alternative<Fact>(*message);
+  if ((worker == nullptr || !is_fact) && !worker_limits_.spend(who_of(received), size_of(received), turn.now)) {
+    // Facts: what an honest worker had on its way when the broker was restarted. It hears HelloWanted of the first, and
+    // says them again.
+    if (!is_fact) worker_limits_.strike(who_of(received), 1, turn.now);
     return;
   }
   const auto client = access_.client(received.key);
@@ -106,17 +166,64 @@ void Broker::on_worker_frame(Turn& turn, const Received& received) {
     return turn.to_worker(received.peer, HelloRefused{to_wire(*refusal)});
   }
   // A socket speaks for one worker, and that one for one key.
-  if (const auto* worker = workers_.by_peer(received.peer); worker != nullptr && worker->key != received.key) return;
+  if (worker != nullptr && worker->key != received.key) return;
   std::visit([&](const auto& m) { on(turn, received, m); }, *message);
 }
 
 void Broker::on_client_frame(Turn& turn, const Received& received) {
+  const auto& who = who_of(received);
+  if (client_limits_.drops(who, turn.now)) return;
+  const auto before = malformed_;
+  read_client_frame(turn, received);
+  if (malformed_ > before) client_limits_.strike(who, PeerLimits::kMalformed, turn.now);
+}
+
+void Broker::read_client_frame(Turn& turn, const Received& received) {
+  if (received.misshapen) {
+    ++malformed_;
+    return;
+  }
+  const auto& who = who_of(received);
+  if (!client_limits_.spend(who, size_of(received), turn.now)) {
+    client_limits_.strike(who, 1, turn.now);
+    return answer_throttled(turn, received);
+  }
   const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
   if (!message) {
     ++malformed_;
     return turn.refuse(received.peer, 0, message.error());
   }
+  const auto before = turn.refusals();
   std::visit([&](const auto& m) { on(turn, received, m); }, *message);
+  if (turn.refusals() > before || is_dear(*message)) client_limits_.charge(who, PeerLimits::kDearCommand, turn.now);
+}
+
+void Broker::answer_throttled(Turn& turn, const Received& received) {
+  if (size_of(received) > kLarge) return;
+  const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
+  if (!message) return;
+  const auto wait = client_limits_.retry_after(who_of(received), turn.now);
+  const auto number = std::visit([](const auto& m) { return m.number; }, *message);
+  turn.refuse(received.peer, number,
+              {ErrorCode::kOverloaded, "this client sends more than the broker takes from one",
+               fmt::format("wait {} ms, and send it again", wait.count())},
+              {{"retry_after_ms", wait.count()}});
+}
+
+// In the event log at most once a second: strangers may come without end.
+void Broker::tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket) {
+  for (const auto& who : limits.take_cut_off()) {
+    if (turn.now < cut_off_told_ + std::chrono::seconds(1)) return;
+    cut_off_told_ = turn.now;
+    const auto client = access_.client(who);
+    const auto name = client && !client->local() ? client->name : name_of_stranger(who);
+    spdlog::warn("cut off for {} s: {} on the {} socket sends too much, or what cannot be read",
+                 PeerLimits::kCutOff.count(), name, socket);
+    Event event;
+    event.kind = "peer.cut_off";
+    event.fields = {{"peer", name}, {"socket", socket}, {"for_s", PeerLimits::kCutOff.count()}};
+    turn.emit(std::move(event));
+  }
 }
 
 std::optional<Client> Broker::known_client(Turn& turn, const Received& from, int64_t number) {
@@ -276,9 +383,9 @@ void Broker::on(Turn& turn, const Received& from, Request request) {
     ++refused_;
     return turn.refuse(peer, request.number, *refusal);
   }
-  if (!client->local()) request.user = client->name;
+  request.user = name_of(*client, from, request.user);
   if (queries::knows(request.verb)) {
-    turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall)});
+    turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall), who_of(from)});
     return;
   }
   if (Questions::knows(request.verb)) return questions_.ask(turn, peer, request);
@@ -364,8 +471,19 @@ void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
     ++refused_;
     return turn.refuse(from.peer, request.number, *refusal);
   }
-  if (tails_.park(from.peer, request, turn.now, from.key) == Tails::Parking::from_store)
-    turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall)});
+  const auto who = who_of(from);
+  switch (tails_.park(from.peer, request, turn.now, from.key, who)) {
+    case Tails::Parking::parked:
+      return;
+    case Tails::Parking::from_store:
+      return turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall), who});
+    case Tails::Parking::refused:
+      client_limits_.strike(who, 1, turn.now);
+      turn.refuse(from.peer, request.number,
+                  {ErrorCode::kOverloaded, fmt::format("{} tails of this client are open already", Tails::kMostOfOne),
+                   "close some of them"},
+                  {{"retry_after_ms", Tails::kBeat.count()}});
+  }
 }
 
 void Broker::tick(Turn& turn, const TurnInput& input) {
@@ -394,7 +512,9 @@ void Broker::commit(Turn& turn) {
 void Broker::answer_tails(Turn& turn) {
   auto due = tails_.due(turn.now);
   for (auto& answer : due.answers) turn.to_client(answer.peer, std::move(answer.reply));
-  for (auto& [peer, request] : due.from_store) turn.reads.push_back({peer, request, {}, to_ms(turn.wall)});
+  for (auto& [peer, who, request] : due.from_store) {
+    turn.reads.push_back({peer, std::move(request), {}, to_ms(turn.wall), who});
+  }
 }
 
 std::optional<MonoTime> Broker::next_wake(const TurnInput& input) const {
@@ -469,6 +589,10 @@ Json Broker::live(const Turn& turn) const {
             {"open_tails", tails_.open()},
             {"malformed_frames", malformed_},
             {"refused", refused_},
+            {"throttled", client_limits_.counters().throttled + worker_limits_.counters().throttled},
+            {"cut_off", client_limits_.counters().cut_off + worker_limits_.counters().cut_off},
+            {"cut_off_now", client_limits_.shut_out(turn.now) + worker_limits_.shut_out(turn.now)},
+            {"dropped", client_limits_.counters().dropped + worker_limits_.counters().dropped},
             {"turn_us", turn_time_.json_us()},
             {"commit_us", commit_time_.json_us()},
             {"last_seq", tails_.last()}}},

@@ -12,6 +12,7 @@
 #include "broker/group_flow.h"
 #include "broker/metrics.h"
 #include "broker/modules.h"
+#include "broker/peer_limits.h"
 #include "broker/questions.h"
 #include "broker/retention.h"
 #include "broker/run_flow.h"
@@ -63,6 +64,12 @@ class Broker {
   // For the handshake of an encrypted socket.
   [[nodiscard]] bool admits(const std::string& public_key) const { return access_.admits(public_key); }
   void add_refused(int64_t handshakes) { refused_ += handshakes; }
+  // The read thread had no room for what it asked.
+  void add_overload(const std::string& who, MonoTime now) { client_limits_.strike(who, 1, now); }
+
+  // Before a frame is copied: false for one that a peer is not to be heard with, whatever it says.
+  bool wants_worker_frame(const Received& from, MonoTime now);
+  bool wants_client_frame(const Received& from, size_t bytes, MonoTime now);
 
   // Last words to everybody who waits for this broker.
   [[nodiscard]] std::vector<Outgoing> farewell() const;
@@ -72,6 +79,10 @@ class Broker {
  private:
   void on_worker_frame(Turn& turn, const Received& received);
   void on_client_frame(Turn& turn, const Received& received);
+  void read_worker_frame(Turn& turn, const Received& received);
+  void read_client_frame(Turn& turn, const Received& received);
+  void answer_throttled(Turn& turn, const Received& received);
+  void tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket);
 
   void on(Turn& turn, const Received& from, const Hello& hello);
   void on(Turn& turn, const Received& from, const Heartbeat& heartbeat);
@@ -117,6 +128,9 @@ class Broker {
   Access access_;
   Durations turn_time_;
   Durations commit_time_;
+  PeerLimits client_limits_{kClientBudget};
+  PeerLimits worker_limits_{kWorkerBudget};
+  MonoTime cut_off_told_{};
   int64_t malformed_ = 0;
   int64_t refused_ = 0;  // handshakes and frames of keys that are not allowed, or not that
   WallTime started_at_;

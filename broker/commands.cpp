@@ -43,6 +43,12 @@ void audit(Context& c, const std::string& object, const Json& before, const Json
 
 std::string name_in(const Json& object) { return object.value("name", ""); }
 
+// As it stands; null when there is none, which the command itself will say.
+Json as_it_is(const Context& c, Kind kind, const Json& name) {
+  auto object = definitions::show(c.db, kind, name);
+  return object ? std::move(*object) : Json();
+}
+
 template <Kind kind>
 Result<Json> add(Context& c) {
   auto object = definitions::add(c.db, kind, args(c), c.turn.wall);
@@ -76,10 +82,11 @@ Result<Json> remove(Context& c) {
 
 template <bool on>
 Result<Json> set_enabled(Context& c) {
+  const auto before = as_it_is(c, Kind::module, argument(c, "name"));
   auto object = definitions::set_enabled(c.db, argument(c, "name"), on, c.turn.wall);
   if (!object) return object;
   changed(c, Kind::module, name_in(*object), on ? "enable" : "disable");
-  audit(c, name_in(*object), nullptr, nullptr);
+  audit(c, name_in(*object), {{"enabled", before.value("enabled", !on)}}, {{"enabled", on}});
   return object;
 }
 
@@ -89,48 +96,53 @@ Json without(Json object, const char* key) {
   return object;
 }
 
-Result<Json> part_changed(Context& c, Result<Json> result) {
+// A change of what belongs to a definition is a change of that: it stands in the audit before and after.
+template <class Change>
+Result<Json> change_within(Context& c, Kind kind, const Json& owner, Change change) {
+  const auto before = as_it_is(c, kind, owner);
+  Result<Json> result = change();
   if (!result) return result;
-  const auto parent = definitions::show(c.db, Kind::module, argument(c, "module"));
-  const auto name = parent ? name_in(*parent) : "";
-  changed(c, Kind::module, name, "update");
-  audit(c, name, nullptr, *result);
+  const auto after = as_it_is(c, kind, owner);
+  changed(c, kind, name_in(after), "update");
+  audit(c, name_in(after), before, after);
   return result;
 }
 
 template <Kind kind>
 Result<Json> add_part(Context& c) {
-  return part_changed(
-      c, definitions::add_part(c.db, kind, argument(c, "module"), without(args(c), "module"), c.turn.wall));
+  const auto module = argument(c, "module");
+  return change_within(c, Kind::module, module, [&] {
+    return definitions::add_part(c.db, kind, module, without(args(c), "module"), c.turn.wall);
+  });
 }
 
 template <Kind kind>
 Result<Json> update_part(Context& c) {
-  return part_changed(c, definitions::update_part(c.db, kind, argument(c, "module"), argument(c, "name"),
-                                                  argument(c, "set"), c.turn.wall));
+  const auto module = argument(c, "module");
+  return change_within(c, Kind::module, module, [&] {
+    return definitions::update_part(c.db, kind, module, argument(c, "name"), argument(c, "set"), c.turn.wall);
+  });
 }
 
 template <Kind kind>
 Result<Json> remove_part(Context& c) {
-  return part_changed(c, definitions::remove_part(c.db, kind, argument(c, "module"), argument(c, "name"), c.turn.wall));
-}
-
-Result<Json> group_changed(Context& c, Result<Json> group) {
-  if (!group) return group;
-  changed(c, Kind::group, name_in(*group), "update");
-  audit(c, name_in(*group), nullptr, *group);
-  return group;
+  const auto module = argument(c, "module");
+  return change_within(c, Kind::module, module,
+                       [&] { return definitions::remove_part(c.db, kind, module, argument(c, "name"), c.turn.wall); });
 }
 
 Result<Json> add_member(Context& c) {
   const auto order = argument(c, "run_order");
-  return group_changed(
-      c, definitions::add_member(c.db, argument(c, "group"), argument(c, "module"),
-                                 order.is_number_integer() ? std::optional(order.get<int64_t>()) : std::nullopt));
+  const auto place = order.is_number_integer() ? std::optional(order.get<int64_t>()) : std::nullopt;
+  const auto group = argument(c, "group");
+  return change_within(c, Kind::group, group,
+                       [&] { return definitions::add_member(c.db, group, argument(c, "module"), place); });
 }
 
 Result<Json> remove_member(Context& c) {
-  return group_changed(c, definitions::remove_member(c.db, argument(c, "group"), argument(c, "module")));
+  const auto group = argument(c, "group");
+  return change_within(c, Kind::group, group,
+                       [&] { return definitions::remove_member(c.db, group, argument(c, "module")); });
 }
 
 // A schedule is named by its id alone.
@@ -144,26 +156,19 @@ Result<int64_t> group_of_schedule(Context& c) {
                "list them with: pipekit-ctl schedule list"};
 }
 
-Result<Json> schedule_changed(Context& c, const Json& group, Result<Json> schedule) {
-  if (!schedule) return schedule;
-  const auto parent = definitions::show(c.db, Kind::group, group);
-  const auto name = parent ? name_in(*parent) : "";
-  changed(c, Kind::group, name, "update");
-  audit(c, name, nullptr, *schedule);
-  return schedule;
-}
-
 Result<Json> schedule_add(Context& c) {
   const auto group = argument(c, "group");
-  return schedule_changed(c, group,
-                          definitions::add_part(c.db, Kind::schedule, group, without(args(c), "group"), c.turn.wall));
+  return change_within(c, Kind::group, group, [&] {
+    return definitions::add_part(c.db, Kind::schedule, group, without(args(c), "group"), c.turn.wall);
+  });
 }
 
 Result<Json> schedule_set(Context& c, const Json& set) {
   const auto group = group_of_schedule(c);
   if (!group) return group.error();
-  return schedule_changed(c, *group,
-                          definitions::update_part(c.db, Kind::schedule, *group, argument(c, "id"), set, c.turn.wall));
+  return change_within(c, Kind::group, *group, [&] {
+    return definitions::update_part(c.db, Kind::schedule, *group, argument(c, "id"), set, c.turn.wall);
+  });
 }
 
 Result<Json> schedule_update(Context& c) { return schedule_set(c, argument(c, "set")); }
@@ -176,8 +181,9 @@ Result<Json> schedule_set_enabled(Context& c) {
 Result<Json> schedule_remove(Context& c) {
   const auto group = group_of_schedule(c);
   if (!group) return group.error();
-  return schedule_changed(c, *group,
-                          definitions::remove_part(c.db, Kind::schedule, *group, argument(c, "id"), c.turn.wall));
+  return change_within(c, Kind::group, *group, [&] {
+    return definitions::remove_part(c.db, Kind::schedule, *group, argument(c, "id"), c.turn.wall);
+  });
 }
 
 Result<Json> apply_document(Context& c, bool discard) {
@@ -203,10 +209,12 @@ Result<Json> apply(Context& c) { return apply_document(c, flag(c, "dry_run")); }
 Result<Json> diff(Context& c) { return apply_document(c, true); }
 
 Result<Json> settings_set(Context& c) {
+  const auto before = get_setting(c.db, text(c, "key"));
+  if (!before) return before;
   auto setting = set_setting(c.db, text(c, "key"), argument(c, "value"));
   if (!setting) return setting;
   c.settings = load_settings(c.db);
-  audit(c, text(c, "key"), nullptr, *setting);
+  audit(c, text(c, "key"), {{"value", (*before)["value"]}}, {{"value", (*setting)["value"]}});
   return setting;
 }
 
@@ -249,12 +257,15 @@ Result<Json> run(Context& c) {
   submission.request_no = c.request.number;
   const auto submitted = c.runs.submit(c.turn, submission);
   if (!submitted) return submitted.error();
+  audit(c, name, nullptr, {{"run_id", submitted->run.value}});
   return Json{{"run_id", submitted->run.value}, {"seq", submitted->seq}};
 }
 
 Result<Json> run_group(Context& c) {
   const auto started = c.groups.start(c.turn, argument(c, "group"), flag(c, "dry_run"), "manual");
   if (!started) return started.error();
+  audit(c, name_in(as_it_is(c, Kind::group, argument(c, "group"))), nullptr,
+        {{"group_run_id", started->group_run.value}});
   return Json{{"group_run_id", started->group_run.value}, {"seq", started->seq}};
 }
 
@@ -279,14 +290,29 @@ Result<std::vector<RunId>> runs_to_cancel(Context& c) {
   return Error{ErrorCode::kInvalid, "cancel what?", "give a run id, --module NAME or --group NAME"};
 }
 
+// {run_id, module, status} of each; the statuses are what a cancel changes.
+Json as_they_are(Context& c, const std::vector<RunId>& runs) {
+  auto list = Json::array();
+  for (const auto run : runs) {
+    auto row = c.db.query("SELECT module_name, status FROM run_log WHERE id = ?", run);
+    if (row.next()) {
+      list.push_back({{"run_id", run.value}, {"module", row.get<std::string>(0)}, {"status", row.get<std::string>(1)}});
+    }
+  }
+  return list;
+}
+
 Result<Json> cancel_group(Context& c) {
-  const auto known = definitions::resolve(c.db, Kind::group, argument(c, "group"));
+  const auto known = definitions::show(c.db, Kind::group, argument(c, "group"));
   if (!known) return known.error();
   const auto live = c.groups.live_run_of(argument(c, "group"));
   auto ids = Json::array();
   if (live) {
-    for (const auto run : c.runs.live_runs_of(std::nullopt, *live)) ids.push_back(run.value);
+    const auto runs = c.runs.live_runs_of(std::nullopt, *live);
+    for (const auto run : runs) ids.push_back(run.value);
+    const auto before = as_they_are(c, runs);
     c.groups.cancel(c.turn, *live);
+    audit(c, name_in(*known), before, {{"cancelled", ids}, {"group_run_id", live->value}});
   }
   return Json{{"cancelled", ids}, {"group_run_id", live ? Json(live->value) : Json()}};
 }
@@ -295,10 +321,12 @@ Result<Json> cancel(Context& c) {
   if (args(c).contains("group")) return cancel_group(c);
   const auto runs = runs_to_cancel(c);
   if (!runs) return runs.error();
+  const auto before = as_they_are(c, *runs);
   auto ids = Json::array();
   for (const auto run : *runs) {
     if (c.runs.cancel(c.turn, run)) ids.push_back(run.value);
   }
+  if (!ids.empty()) audit(c, before[0].value("module", ""), before, {{"cancelled", ids}});
   return Json{{"cancelled", ids}};
 }
 

@@ -1,15 +1,28 @@
 #include "broker/entrance.h"
 
+#include <utility>
+
 namespace pipekit {
 namespace {
 
-constexpr int kMaxFramesPerTurn = 512;  // a socket; what is left waits for the next turn, so that time is never starved
+// Of a socket; what is left waits for the next turn, so that time is never starved.
+constexpr int kMaxFramesPerTurn = 512;
+constexpr int kMaxUnwantedPerTurn = 8192;  // dropped a good deal faster than it comes in
 constexpr char kLocal = 'L';  // first in the names of the local socket's peers; a routing id begins with a zero
 
-bool drain_socket(RouterSocket& socket, std::vector<Received>& into) {
-  for (int i = 0; i < kMaxFramesPerTurn; ++i) {
-    auto received = socket.try_receive();
+bool drain_socket(RouterSocket& socket, size_t most_bytes, const RouterSocket::Wanted& wanted,
+                  std::vector<Received>& into) {
+  size_t bytes = 0;
+  int unwanted = 0;
+  for (int i = 0; i < kMaxFramesPerTurn && bytes < most_bytes && unwanted < kMaxUnwantedPerTurn;) {
+    auto received = socket.try_receive(wanted);
     if (!received) return true;
+    if (received->unwanted) {
+      ++unwanted;
+      continue;
+    }
+    ++i;
+    bytes += received->frames.body.size();
     into.push_back(std::move(*received));
   }
   return false;
@@ -23,9 +36,10 @@ std::optional<KeyPair> keys_for(const EntranceConfig& config) {
 }  // namespace
 
 Entrance::Entrance(zmq::context_t& context, const EntranceConfig& config)
-    : socket_(context, config.endpoint, config.queue, keys_for(config)) {
+    : turn_bytes_(config.turn_bytes),
+      socket_(context, config.endpoint, config.queue, keys_for(config), config.queue_bytes) {
   if (keys_for(config)) strangers_.emplace(context, socket_.socket());
-  if (!config.local.empty()) local_.emplace(context, config.local, config.queue);
+  if (!config.local.empty()) local_.emplace(context, config.local, config.queue, std::nullopt, config.queue_bytes);
 }
 
 void Entrance::add_to(Poller& poller) {
@@ -34,18 +48,20 @@ void Entrance::add_to(Poller& poller) {
   if (local_) poller.add(local_->socket());
 }
 
-bool Entrance::drain(std::vector<Received>& into) {
-  const bool all = drain_socket(socket_, into);
+bool Entrance::drain(std::vector<Received>& into, const RouterSocket::Wanted& wanted) {
+  const bool all = drain_socket(socket_, turn_bytes_, wanted, into);
   if (!local_) return all;
   const auto before = into.size();
-  const bool all_local = drain_socket(*local_, into);
-  for (auto i = before; i < into.size(); ++i) into[i].peer.insert(0, 1, kLocal);
+  const bool all_local = drain_socket(*local_, turn_bytes_, wanted, into);
+  for (auto i = before; i < into.size(); ++i) {
+    if (!into[i].peer.empty()) into[i].peer.insert(0, 1, kLocal);
+  }
   return all && all_local;
 }
 
-bool Entrance::send(const std::string& peer, const Frames& frames) {
+bool Entrance::send(const std::string& peer, Frames frames) {
   const bool local = local_ && !peer.empty() && peer.front() == kLocal;
-  return local ? local_->send(peer.substr(1), frames) : socket_.send(peer, frames);
+  return local ? local_->send(peer.substr(1), std::move(frames)) : socket_.send(peer, std::move(frames));
 }
 
 }  // namespace pipekit

@@ -17,6 +17,8 @@ struct EntranceConfig {
   std::string local{};            // "": none beside it
   std::optional<KeyPair> keys{};  // of an endpoint on tcp
   int queue = 1000;               // frames that may wait for one peer
+  int64_t queue_bytes = 0;        // and bytes in large ones
+  size_t turn_bytes = 0;          // when so many were taken, the rest waits for the next turn
 };
 
 class Entrance {
@@ -26,13 +28,14 @@ class Entrance {
 
   void add_to(Poller& poller);
   // A bounded number of what waits; true when nothing was left.
-  bool drain(std::vector<Received>& into);
+  bool drain(std::vector<Received>& into, const RouterSocket::Wanted& wanted = nullptr);
   // Connections that were turned away without a key since the last call.
   int take_strangers() { return strangers_ ? strangers_->take() : 0; }
   // False: the peer is gone or full.
-  bool send(const std::string& peer, const Frames& frames);
+  bool send(const std::string& peer, Frames frames);
 
  private:
+  const size_t turn_bytes_;
   RouterSocket socket_;
   std::optional<Strangers> strangers_;  // of socket_, where it is encrypted
   std::optional<RouterSocket> local_;

@@ -11,9 +11,14 @@
 namespace pipekit {
 namespace {
 
-// Of answers to one client, each up to 256 KiB: room for a burst of commands, and a bound for who does not read.
+// Room for a burst of commands, and a bound for who does not read.
 constexpr int kClientQueue = 512;
+constexpr int64_t kClientQueueBytes = int64_t{32} << 20U;
+constexpr size_t kClientTurnBytes = 16UL << 20U;
+// Assignments that a worker does not get are sent again, but only at its next heartbeat.
 constexpr int kWorkerQueue = 10'000;
+constexpr int64_t kWorkerQueueBytes = int64_t{256} << 20U;
+constexpr size_t kWorkerTurnBytes = 64UL << 20U;
 
 }  // namespace
 
@@ -22,16 +27,22 @@ BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd
       signals_(signals),
       stall_(config.lease / 12),
       zap_(context_),
-      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue}),
-      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue}),
+      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes,
+                          kClientTurnBytes}),
+      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes,
+                          kWorkerTurnBytes}),
       reads_(context_, db.file()),
       broker_(db, config, clock_.now(), clock_.wall()) {}
 
 TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
   TurnInput input;
   input.stall = stall;
-  if (workers_.drain(input.from_workers)) input.drained_since = woken;
-  control_.drain(input.from_clients);
+  const auto from_worker = [&](const Received& from, size_t) { return broker_.wants_worker_frame(from, woken); };
+  const auto from_client = [&](const Received& from, size_t bytes) {
+    return broker_.wants_client_frame(from, bytes, woken);
+  };
+  if (workers_.drain(input.from_workers, from_worker)) input.drained_since = woken;
+  control_.drain(input.from_clients, from_client);
   input.now = clock_.now();
   input.wall = clock_.wall();
   return input;
@@ -73,7 +84,10 @@ void BrokerLoop::run() {
 }
 
 void BrokerLoop::forward_answers() {
-  while (auto answer = reads_.try_receive()) control_.send(answer->peer, answer->frames);
+  while (auto answer = reads_.try_receive()) {
+    if (!answer->overloaded_by.empty()) broker_.add_overload(answer->overloaded_by, clock_.now());
+    control_.send(answer->peer, std::move(answer->frames));
+  }
 }
 
 void BrokerLoop::answer_handshakes() {

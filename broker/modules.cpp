@@ -10,10 +10,15 @@ namespace pipekit {
 namespace {
 
 constexpr size_t kMaxDefinitionBytes = 8U << 20U;  // it has to fit into an assignment
+constexpr size_t kLongestName = 1000;              // a longer one is looked for, and not remembered
 
 }  // namespace
 
 Result<Module> Modules::find(const Json& ref) {
+  if (ref.is_string() && ref.get_ref<const std::string&>().size() > kLongestName) {
+    const auto id = definitions::resolve(db_, Kind::module, ref);
+    if (!id) return id.error();
+  }
   const auto key = ref.dump();
   if (const auto known = by_ref_.find(key); known != by_ref_.end()) return known->second;
   const auto id = definitions::resolve(db_, Kind::module, ref);

@@ -365,7 +365,8 @@ Result<Json> list_of(Database& db, Kind kind, const ReadJob& job, const Json& ar
 
 Result<Json> audit_list(Database& db, const ReadJob&, const Json& args) {
   auto list = all(db.query(
-      "SELECT id, at, who, verb, object, args_json, before_json, after_json FROM audit WHERE (?1 = '' OR who = ?1)"
+      "SELECT id, at, who, verb, object, args_json, before_json, after_json FROM audit WHERE (?1 = '' OR who = ?1"
+      " OR substr(who, 1, length(?1) + 2) = ?1 || ' (' OR substr(who, -length(?1) - 2) = '(' || ?1 || ')')"
       " AND (?2 = '' OR verb = ?2) AND at >= ?3 AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5",
       text(args, "who"), text(args, "verb"), integer(args, "since_ms").value_or(0), integer(args, "before"),
       limit(args)));

@@ -1,11 +1,13 @@
 #include "broker/read_thread.h"
 
-#include <deque>
+#include <fmt/format.h>
+
 #include <stdexcept>
 #include <vector>
 
 #include "broker/answer.h"
 #include "broker/queries.h"
+#include "broker/read_queue.h"
 
 namespace pipekit {
 namespace {
@@ -31,39 +33,46 @@ std::optional<Parts> receive(zmq::socket_t& socket, zmq::recv_flags flags) {
   return parts;
 }
 
-// A job is {peer, head, body, [live, wall_ms]}; one part alone ends the thread.
+// A job is {peer, head, body, [live, wall_ms, who]}; one part alone ends the thread.
 ReadJob job_from(const Parts& parts) {
   auto request = decode_client_to_broker(parts[1], parts[2]);
   if (!request)
     throw std::logic_error("the read thread was given what the broker did not read: " + request.error().message);
   auto more = Json::from_msgpack(parts[3]);
-  return {parts[0], std::move(*request), std::move(more[0]), more[1].get<int64_t>()};
+  return {parts[0], std::move(*request), std::move(more[0]), more[1].get<int64_t>(), more[2].get<std::string>()};
 }
 
-bool is_tail(const ReadJob& job) { return std::holds_alternative<TailRequest>(job.request); }
+int64_t number_of(const ReadJob& job) {
+  return std::visit([](const auto& request) { return request.number; }, job.request);
+}
 
-// A peer's tail replaces the one before it, here as where tails are parked: one that asks without reading gets one
-// answer, and nobody waits for the others.
-void add(std::deque<ReadJob>& waiting, ReadJob job) {
-  if (is_tail(job)) {
-    std::erase_if(waiting, [&](const ReadJob& other) { return other.peer == job.peer && is_tail(other); });
-  }
-  waiting.push_back(std::move(job));
+Reply too_many(const ReadJob& job) {
+  return {number_of(job),
+          WireError{std::string(to_string(ErrorCode::kOverloaded)),
+                    fmt::format("{} questions of this client wait for their answers already", ReadQueue::kMostOfOne),
+                    "wait for some of them"},
+          {{"retry_after_ms", 1000}}};
 }
 
 void serve(zmq::socket_t& socket, const std::filesystem::path& store) {
   store::Database db(store, store::Database::Mode::read_only);
-  std::deque<ReadJob> waiting;
+  ReadQueue waiting;
   for (;;) {
     const auto block = waiting.empty() ? zmq::recv_flags::none : zmq::recv_flags::dontwait;
     for (auto parts = receive(socket, block); parts; parts = receive(socket, zmq::recv_flags::dontwait)) {
       if (parts->size() != 4) return;
-      add(waiting, job_from(*parts));
+      auto job = job_from(*parts);
+      if (waiting.has_room_for(job)) {
+        waiting.add(std::move(job));
+        continue;
+      }
+      const auto refusal = encode(BrokerToClient{too_many(job)});
+      send(socket, {job.peer, refusal.head, refusal.body, job.who});
     }
-    const auto job = std::move(waiting.front());
-    waiting.pop_front();
-    const auto frames = encode_answer(queries::answer(db, job), false);
-    send(socket, {job.peer, frames.head, frames.body});
+    const auto job = waiting.next();
+    if (!job) continue;
+    const auto frames = encode_answer(queries::answer(db, *job), false);
+    send(socket, {job->peer, frames.head, frames.body, ""});
   }
 }
 
@@ -86,7 +95,7 @@ void run(zmq::context_t& context, const std::filesystem::path& store) {
 ReadThread::ReadThread(zmq::context_t& context, std::filesystem::path store)
     : socket_(context, zmq::socket_type::pair) {
   socket_.set(zmq::sockopt::linger, 0);
-  socket_.set(zmq::sockopt::sndhwm, 0);  // bounded by the clients: each waits for its answer
+  socket_.set(zmq::sockopt::sndhwm, 0);  // what may come is bounded by PeerLimits, what waits by ReadQueue
   socket_.bind(kEndpoint);
   thread_ = std::thread([&context, store = std::move(store)] { run(context, store); });
 }
@@ -98,15 +107,15 @@ ReadThread::~ReadThread() {
 
 void ReadThread::submit(const ReadJob& job) {
   const auto frames = encode(job.request);
-  const auto live = Json::to_msgpack(Json::array({job.live, job.wall_ms}));
+  const auto live = Json::to_msgpack(Json::array({job.live, job.wall_ms, job.who}));
   send(socket_, {job.peer, frames.head, frames.body, std::string(live.begin(), live.end())});
 }
 
 std::optional<ReadThread::Answer> ReadThread::try_receive() {
   auto parts = receive(socket_, zmq::recv_flags::dontwait);
   if (!parts) return std::nullopt;
-  if (parts->size() != 3) throw std::runtime_error("read thread: " + parts->front());
-  return Answer{(*parts)[0], {(*parts)[1], (*parts)[2]}};
+  if (parts->size() != 4) throw std::runtime_error("read thread: " + parts->front());
+  return Answer{(*parts)[0], {(*parts)[1], (*parts)[2]}, (*parts)[3]};
 }
 
 }  // namespace pipekit

@@ -24,6 +24,7 @@ class ReadThread {
   struct Answer {
     std::string peer;
     Frames frames;
+    std::string overloaded_by{};  // whose queue was full; empty: this is an answer
   };
   // Throws what the thread died of.
   std::optional<Answer> try_receive();

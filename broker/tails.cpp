@@ -45,13 +45,21 @@ void Tails::forget_beyond_budget() {
   }
 }
 
-Tails::Parking Tails::park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key) {
+bool Tails::has_room_for(const std::string& peer, const std::string& who) const {
+  if (parked_.contains(peer)) return true;
+  const auto of_one = std::ranges::count_if(parked_, [&](const auto& entry) { return entry.second.who == who; });
+  return parked_.size() < kMost && of_one < kMostOfOne;
+}
+
+Tails::Parking Tails::park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key,
+                           const std::string& who) {
+  if (!has_room_for(peer, who)) return Parking::refused;
   const bool in_memory = request.after >= kept_after_;
   if (!in_memory) {
     parked_.erase(peer);
     return Parking::from_store;
   }
-  parked_[peer] = {request, request.follow ? now + kBeat : now, key};
+  parked_[peer] = {request, request.follow ? now + kBeat : now, key, who};
   return Parking::parked;
 }
 
@@ -76,7 +84,7 @@ Tails::Due Tails::due(MonoTime now) {
       continue;
     }
     if (parked.request.after < kept_after_) {
-      due.from_store.emplace_back(peer, parked.request);
+      due.from_store.push_back({peer, parked.who, parked.request});
       it = parked_.erase(it);
       continue;
     }

@@ -21,6 +21,8 @@ class Tails {
   static constexpr Millis kBeat{3000};
   static constexpr Millis kMinGap{50};
   static constexpr int64_t kAnswerBytes = int64_t{256} * 1024;
+  static constexpr int64_t kMostOfOne = 128;
+  static constexpr size_t kMost = 4096;  // each turn looks at all of them
 
   explicit Tails(int64_t last_seq) : last_(last_seq), kept_after_(last_seq) {}
 
@@ -29,10 +31,12 @@ class Tails {
 
   enum class Parking {
     parked,      // due() will answer it
+    refused,     // too many are open
     from_store,  // asks for what is no longer in memory: the read thread answers
   };
-  // `key`: Received::key.
-  Parking park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key = "");
+  // `key`: Received::key. `who`: whose peer it is (peer_limits.h).
+  Parking park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key = "",
+               const std::string& who = "");
   // What was parked by a key that is no longer allowed is not answered.
   void keep_only(const std::function<bool(const std::string& key)>& allowed);
 
@@ -40,9 +44,14 @@ class Tails {
     std::string peer;
     TailReply reply;
   };
+  struct Behind {
+    std::string peer;
+    std::string who;
+    TailRequest request;
+  };
   struct Due {
     std::vector<Answer> answers;
-    std::vector<std::pair<std::string, TailRequest>> from_store;  // fell behind what is in memory while they waited
+    std::vector<Behind> from_store;  // fell behind what is in memory while they waited
   };
   // Requests that have events to get (one that has all of them waits kMinGap for its next), or whose beat is due; they
   // are no longer parked.
@@ -57,7 +66,9 @@ class Tails {
     TailRequest request;
     MonoTime beat_at{};
     std::string key{};
+    std::string who{};
   };
+  [[nodiscard]] bool has_room_for(const std::string& peer, const std::string& who) const;
   [[nodiscard]] MonoTime ready_at(const std::string& peer, const Parked& parked) const;
   [[nodiscard]] TailReply answer(const TailRequest& request) const;
   void forget_beyond_budget();

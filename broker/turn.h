@@ -28,6 +28,7 @@ struct ReadJob {
   ClientToBroker request;
   Json live;
   int64_t wall_ms = 0;  // of the turn
+  std::string who;      // whose it is: peer_limits.h
 };
 
 WireError to_wire(const Error& error);
@@ -48,8 +49,10 @@ class Turn {
     sends.emplace_back(ToClient{std::move(peer), std::move(message)});
   }
   void refuse(std::string peer, int64_t number, const Error& error, Json body = nullptr) {
+    ++refusals_;
     to_client(std::move(peer), Reply{number, to_wire(error), std::move(body)});
   }
+  [[nodiscard]] int64_t refusals() const { return refusals_; }
   void to_worker(std::string peer, BrokerToWorker message) {
     sends.emplace_back(ToWorker{std::move(peer), std::move(message)});
   }
@@ -68,6 +71,7 @@ class Turn {
 
  private:
   int64_t seq_;  // the last number given
+  int64_t refusals_ = 0;
 };
 
 }  // namespace pipekit

@@ -18,6 +18,9 @@ namespace pipekit::ctl {
 namespace {
 
 constexpr std::chrono::seconds kSlowAnswer{120};
+constexpr Millis kPause{1000};
+constexpr Millis kLeastPause{50};
+constexpr Millis kMostPause{5000};
 constexpr std::chrono::seconds kLastWords{1};
 constexpr std::string_view kIpc = "ipc://";
 
@@ -51,9 +54,13 @@ class Exchange {
   Result<Reply> run() {
     for (;;) {
       const auto now = link_.clock().now();
+      if (now >= give_up_at() && put_off_) return std::move(*put_off_);
       if (now >= give_up_at()) return no_answer(link_.endpoint(), waited(now), sent_once_);
       send_if_due(now);
-      const auto woke = link_.wait(!sent_, std::min(give_up_at(), sent_ ? resend_at_ : give_up_at()));
+      const bool waits = sent_ || now < send_from_;
+      const auto woke = link_.wait(!waits, std::min(give_up_at(), sent_   ? resend_at_
+                                                                  : waits ? send_from_
+                                                                          : give_up_at()));
       if (woke == Link::Woke::interrupted) return Error{ErrorCode::kUnexpected, "interrupted"};
       auto reply = drain();
       if (!reply) return reply.error();
@@ -81,7 +88,7 @@ class Exchange {
       spdlog::debug("no answer to {} {}: asking again on a new socket", request_.verb, request_.number);
       start_over();
     }
-    if (sent_) return;
+    if (sent_ || now < send_from_) return;
     request_.age_ms = std::chrono::floor<Millis>(now - began_).count();
     if (!link_.send(request_)) return;
     spdlog::debug("sent {} {} to {}", request_.verb, request_.number, link_.endpoint());
@@ -95,8 +102,15 @@ class Exchange {
       if (!message) return message.error();
       if (!*message) return std::optional<Reply>{};
       if (auto* reply = std::get_if<Reply>(&**message)) {
-        if (reply->number == request_.number) return std::optional<Reply>{std::move(*reply)};
-        spdlog::debug("dropped the answer to request {}", reply->number);
+        if (reply->number != request_.number) {
+          spdlog::debug("dropped the answer to request {}", reply->number);
+        } else if (const auto wait = overload(*reply)) {
+          sent_ = false;
+          send_from_ = link_.clock().now() + *wait;
+          put_off_ = std::move(*reply);
+        } else {
+          return std::optional<Reply>{std::move(*reply)};
+        }
       } else if (std::holds_alternative<BrokerLeaving>(**message)) {
         spdlog::debug("the broker leaves; waiting for the next one");
         start_over();
@@ -109,11 +123,20 @@ class Exchange {
   Patience patience_;
   MonoTime began_;
   MonoTime resend_at_{};
+  MonoTime send_from_{};
+  std::optional<Reply> put_off_;  // the last answer that said: later
   bool sent_ = false;
   bool sent_once_ = false;
 };
 
 }  // namespace
+
+std::optional<Millis> overload(const Reply& reply) {
+  if (!reply.error || error_code_from(reply.error->code) != ErrorCode::kOverloaded) return std::nullopt;
+  const auto told = reply.body.find("retry_after_ms");
+  const bool known = told != reply.body.end() && told->is_number_integer();
+  return known ? std::clamp(Millis{told->get<int64_t>()}, kLeastPause, kMostPause) : kPause;
+}
 
 Error to_error(const WireError& error) { return {error_code_from(error.code), error.message, error.hint}; }
 

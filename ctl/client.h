@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,8 @@ class Client {
 };
 
 Error to_error(const WireError& error);
+// How long to wait when the broker says that this client asks for too much at once; nullopt: it says something else.
+std::optional<Millis> overload(const Reply& reply);
 // No answer at all: what is probably wrong and what to do. `sent`: the request may have been executed.
 Error no_answer(const std::string& endpoint, std::chrono::seconds waited, bool sent);
 

@@ -70,6 +70,22 @@ std::string endpoints_of(const Json& broker) {
   return text;
 }
 
+// What peers did that they should not; nothing where all is well.
+std::string trouble_line(const Json& broker, const Style& style) {
+  std::string text;
+  const auto tell = [&](std::string_view field, std::string_view words) {
+    const auto count = integer_in(broker, field).value_or(0);
+    if (count > 0) text += fmt::format("  {} {}", words, count);
+  };
+  tell("malformed_frames", "malformed");
+  tell("refused", "refused");
+  tell("throttled", "throttled");
+  tell("cut_off", "cut off");
+  const auto out_now = integer_in(broker, "cut_off_now").value_or(0);
+  if (out_now > 0) text += fmt::format(" ({} just now)", out_now);
+  return text.empty() ? "" : tinted("  peers:" + text, out_now > 0 ? Tint::bad : Tint::dim, style) + "\n";
+}
+
 std::string broker_lines(const Json& broker, const Style& style) {
   const auto uptime = duration_text(std::chrono::seconds{integer_in(broker, "uptime_s").value_or(0)});
   auto text =
@@ -81,7 +97,7 @@ std::string broker_lines(const Json& broker, const Style& style) {
   if (const auto endpoints = endpoints_of(broker); !endpoints.empty()) {
     text += tinted("  " + endpoints, Tint::dim, style) + "\n";
   }
-  return text;
+  return text + trouble_line(broker, style);
 }
 
 std::string titled(std::string_view title, const std::string& table, const Style& style) {

@@ -77,6 +77,7 @@ std::optional<MonoTime> Tail::deadline(std::optional<MonoTime> wake) const {
   };
   consider(give_up_at());
   if (asked_) consider(silent_at_);
+  if (!asked_ && ask_from_ > link_.clock().now()) consider(ask_from_);
   return first;
 }
 
@@ -98,7 +99,7 @@ void Tail::ask_if_due(MonoTime now) {
     link_.reconnect();
     lose("the broker is silent");
   }
-  if (asked_) return;
+  if (asked_ || now < ask_from_) return;
   if (!link_.send(TailRequest{++number_, cursor_.after(), wish_.follow, wish_.filter})) return;
   spdlog::debug("asked for events after {}", cursor_.after());
   asked_ = true;
@@ -114,7 +115,10 @@ Result<std::optional<Tail::Step>> Tail::drain() {
       link_.reconnect();
       lose("the broker has left");
     } else if (const auto* refusal = std::get_if<Reply>(&**message); refusal != nullptr && refusal->error) {
-      return to_error(*refusal->error);
+      const auto wait = overload(*refusal);
+      if (!wait) return to_error(*refusal->error);
+      asked_ = false;
+      ask_from_ = link_.clock().now() + *wait;
     } else if (auto* reply = std::get_if<TailReply>(&**message); reply != nullptr && reply->number == number_) {
       hear(link_.clock().now());
       const bool caught_up = reply->next >= reply->last;
@@ -131,7 +135,7 @@ Result<Tail::Step> Tail::next(std::optional<MonoTime> wake) {
     }
     if (wake && now >= *wake) return Step{};
     ask_if_due(now);
-    const auto woke = link_.wait(!asked_, deadline(wake));
+    const auto woke = link_.wait(!asked_ && now >= ask_from_, deadline(wake));
     if (woke == Link::Woke::interrupted) return Step{{}, false, End::interrupted};
     if (woke == Link::Woke::output_closed) return Step{{}, false, End::output_closed};
     auto step = drain();

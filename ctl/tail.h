@@ -72,6 +72,7 @@ class Tail {
   bool lost_ = false;
   MonoTime began_;        // of the wait for an answer that is under way
   MonoTime silent_at_{};  // when an unanswered request is asked again
+  MonoTime ask_from_{};   // the broker had no room before that
 };
 
 // The highest number committed, where a tail begins that wants only what is new.

@@ -1,11 +1,15 @@
 #include "shared/channel.h"
 
+#include <utility>
 #include <vector>
 
 namespace pipekit {
 namespace {
 
 constexpr int kReceiveQueue = 10'000;
+// Each may have 16 MiB, and ZeroMQ reads on while the broker is busy.
+constexpr int kRouterReceiveQueue = 512;
+constexpr size_t kSmall = 4096;  // less is not counted: a full queue of it is small, too
 
 void limit(zmq::socket_t& socket, int send_queue) {
   socket.set(zmq::sockopt::linger, 200);  // ms: the last words of a process that ends in order
@@ -36,14 +40,42 @@ std::string key_of(zmq::message_t& part) {
   return id == nullptr ? "" : id;
 }
 
+// ZeroMQ tells "localhost:UID:GID:PID" of a peer on ipc.
+std::string process_of(zmq::message_t& part) {
+  const char* address = zmq_msg_gets(part.handle(), "Peer-Address");
+  const std::string_view text = address == nullptr ? "" : address;
+  const auto host = text.find(':');
+  return host == std::string_view::npos ? "" : std::string(text.substr(host + 1));
+}
+
 zmq::const_buffer bytes(const std::string& s) { return zmq::buffer(s); }
+
+// Bytes that count as held until ZeroMQ lets go of them.
+struct Parcel {
+  std::string bytes;
+  std::shared_ptr<std::atomic<int64_t>> held;
+
+  static void let_go(void*, void* parcel) {
+    const std::unique_ptr<Parcel> own(static_cast<Parcel*>(parcel));
+    *own->held -= static_cast<int64_t>(own->bytes.size());
+  }
+};
+
+zmq::message_t parcel_of(std::string bytes, std::shared_ptr<std::atomic<int64_t>> held) {
+  auto parcel = std::make_unique<Parcel>(Parcel{std::move(bytes), std::move(held)});
+  auto& text = parcel->bytes;
+  zmq::message_t message(text.data(), text.size(), Parcel::let_go, parcel.get());
+  static_cast<void>(parcel.release());  // let_go owns it
+  return message;
+}
 
 }  // namespace
 
 RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue,
-                           const std::optional<KeyPair>& keys)
-    : socket_(context, zmq::socket_type::router) {
+                           const std::optional<KeyPair>& keys, int64_t queue_bytes)
+    : socket_(context, zmq::socket_type::router), queue_bytes_(queue_bytes), on_ipc_(endpoint.starts_with("ipc://")) {
   limit(socket_, queue);
+  socket_.set(zmq::sockopt::rcvhwm, kRouterReceiveQueue);
   if (keys) {
     socket_.set(zmq::sockopt::curve_server, true);
     socket_.set(zmq::sockopt::curve_secretkey, keys->secret_key);
@@ -57,25 +89,43 @@ RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint,
   }
 }
 
-std::optional<Received> RouterSocket::try_receive() {
-  while (auto parts = take(socket_, 3)) {
-    const auto& id = parts->front();
-    const bool own_id = id.size() == 5 && *id.data<char>() == 0;
-    if (parts->size() == 3 && own_id) {
-      return Received{id.to_string(), {(*parts)[1].to_string(), (*parts)[2].to_string()}, key_of((*parts)[1])};
-    }
-    ++malformed_;
-  }
-  return std::nullopt;
+std::optional<Received> RouterSocket::try_receive(const Wanted& wanted) {
+  auto parts = take(socket_, 3);
+  if (!parts) return std::nullopt;
+  const auto& id = parts->front();
+  Received received;
+  if (id.size() == 5 && *id.data<char>() == 0) received.peer = id.to_string();
+  received.key = key_of(parts->back());
+  if (on_ipc_) received.process = process_of(parts->back());
+  size_t bytes = 0;
+  for (size_t i = 1; i < parts->size(); ++i) bytes += (*parts)[i].size();
+  received.unwanted = wanted && !wanted(received, bytes);
+  received.misshapen = parts->size() != 3 || received.peer.empty();
+  if (!received.misshapen && !received.unwanted) received.frames = {(*parts)[1].to_string(), (*parts)[2].to_string()};
+  return received;
 }
 
-bool RouterSocket::send(const std::string& peer, const Frames& frames) {
+RouterSocket::Held RouterSocket::hold(const std::string& peer, size_t bytes) {
+  std::erase_if(held_, [](const auto& entry) { return *entry.second == 0; });
+  auto& held = held_[peer];
+  if (!held) held = std::make_shared<std::atomic<int64_t>>(0);
+  const auto size = static_cast<int64_t>(bytes);
+  if (*held > 0 && *held + size > queue_bytes_) return nullptr;
+  *held += size;
+  return held;
+}
+
+bool RouterSocket::send(const std::string& peer, Frames frames) {
+  const bool large = frames.body.size() > kSmall;
+  Held held = large ? hold(peer, frames.body.size()) : nullptr;
+  if (large && !held) return false;
+  auto body = large ? parcel_of(std::move(frames.body), std::move(held)) : zmq::message_t(frames.body);
   try {
     // The first part decides: a peer that is gone (EHOSTUNREACH) or full (EAGAIN) refuses it.
     constexpr auto kMore = zmq::send_flags::sndmore | zmq::send_flags::dontwait;
     if (!socket_.send(bytes(peer), kMore)) return false;
     socket_.send(bytes(frames.head), kMore);
-    socket_.send(bytes(frames.body), zmq::send_flags::dontwait);
+    socket_.send(body, zmq::send_flags::dontwait);
     return true;
   } catch (const zmq::error_t& error) {
     if (error.num() == EHOSTUNREACH) return false;

@@ -1,10 +1,15 @@
 // Framed send and receive over ZeroMQ. One thread owns a socket. Only this file and the loops include zmq.
 //
 // RouterSocket: the broker's side. A peer is named by the routing id that our own socket made for it (5 bytes, the
-// first is 0); a peer that chose its own is dropped. A send to a peer that is gone, or whose queue is full, returns
-// false. DealerSocket: the client's or worker's side. Never blocks; a send with nobody connected returns false.
+// first is 0); a peer that chose its own has no name here and is not answered. A send to a peer that is gone, or whose
+// queue is full, returns false. DealerSocket: the client's or worker's side. Never blocks; a send with nobody connected
+// returns false.
 #pragma once
 
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -19,7 +24,10 @@ namespace pipekit {
 struct Received {
   std::string peer;  // empty on a dealer
   Frames frames;
-  std::string key{};  // the peer's public key, proven by the handshake; empty where there is no encryption
+  std::string key{};       // the peer's public key, proven by the handshake; empty where there is no encryption
+  std::string process{};   // of a peer on ipc, as the kernel knows it: "UID:GID:PID"; empty elsewhere
+  bool misshapen = false;  // not peer, head, body, or a peer that chose its own id: nothing to read
+  bool unwanted = false;   // RouterSocket::Wanted said no
 };
 
 // How a client speaks to a socket that is encrypted.
@@ -36,19 +44,28 @@ class EndpointError : public std::runtime_error {
 class RouterSocket {
  public:
   // Throws EndpointError when the endpoint cannot be bound.
-  // `queue`: frames that may wait for one peer; what comes on top is refused.
+  // `queue`, `queue_bytes`: what may wait for one peer; what comes on top is refused. Only large frames count their
+  // bytes, and one alone may have any size.
   // `keys`: encrypts, and asks the context's ZAP handler about each peer's key.
   RouterSocket(zmq::context_t& context, const std::string& endpoint, int queue,
-               const std::optional<KeyPair>& keys = std::nullopt);
-  // A message that has not the shape peer, head, body is dropped and counted.
-  std::optional<Received> try_receive();
-  bool send(const std::string& peer, const Frames& frames);
+               const std::optional<KeyPair>& keys = std::nullopt, int64_t queue_bytes = int64_t{32} << 20U);
+  // Asked before a message is copied: who sent it (without frames), and its size.
+  using Wanted = std::function<bool(const Received& from, size_t bytes)>;
+  // What is not wanted comes without its frames.
+  std::optional<Received> try_receive(const Wanted& wanted = nullptr);
+  bool send(const std::string& peer, Frames frames);
   zmq::socket_t& socket() { return socket_; }
-  [[nodiscard]] int64_t malformed() const { return malformed_; }
 
  private:
+  // Shared with ZeroMQ's thread, which counts down what it has sent or dropped.
+  using Held = std::shared_ptr<std::atomic<int64_t>>;
+  // nullptr: too much is held for this peer already.
+  Held hold(const std::string& peer, size_t bytes);
+
   zmq::socket_t socket_;
-  int64_t malformed_ = 0;
+  const int64_t queue_bytes_;
+  const bool on_ipc_;
+  std::map<std::string, Held> held_;  // of peers for which something large waits
 };
 
 class DealerSocket {

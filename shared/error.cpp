@@ -28,6 +28,7 @@ constexpr auto kRows = std::to_array<Row>({
     {ErrorCode::kStaleRequest, "stale_request", 5},
     {ErrorCode::kMalformed, "malformed", 3},
     {ErrorCode::kTooLarge, "too_large", 3},
+    {ErrorCode::kOverloaded, "overloaded", 5},
 });
 
 }  // namespace

@@ -26,6 +26,7 @@ enum class ErrorCode {
   kStaleRequest,     // resent too late to know whether it was executed
   kMalformed,        // a frame that cannot be decoded
   kTooLarge,         // exit 3: the answer fits into no frame
+  kOverloaded,       // exit 5: this peer asks for more than its share; later again
 };
 
 // The code as it stands in JSON and on the wire: "already_running".

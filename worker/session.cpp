@@ -142,6 +142,12 @@ MonoTime Session::next_deadline() const {
   return next;
 }
 
+Actions Session::reconnected(MonoTime now) {
+  Actions actions;
+  if (state_ == State::welcomed) beat(actions, now);
+  return actions;
+}
+
 Actions Session::drain(MonoTime now) {
   Actions actions;
   draining_ = true;

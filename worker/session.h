@@ -51,6 +51,8 @@ class Session {
   Actions tick(MonoTime now);
   [[nodiscard]] MonoTime next_deadline() const;
 
+  // The connection stands again. The broker behind it may be another one, which asks for a hello when it is addressed.
+  Actions reconnected(MonoTime now);
   // No new runs from now on; what comes is refused.
   Actions drain(MonoTime now);
   // The final fact of the attempt is acknowledged: it is no longer listed.

@@ -26,7 +26,7 @@ void Worker::connect() {
   monitor_.reset();
   socket_.reset();  // what it had queued is worth nothing: facts are in the outbox
   socket_ = std::make_unique<DealerSocket>(context_, config_.broker, true, config_.keys);
-  monitor_ = std::make_unique<SocketMonitor>(context_, socket_->socket(), kRefusals);
+  monitor_ = std::make_unique<SocketMonitor>(context_, socket_->socket(), kRefusals | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
 }
 
 int Worker::run() {
@@ -80,7 +80,12 @@ void Worker::on_signal() {
 // The other end would not have us. With runs under way their leases decide: the broker may have been started wrongly.
 void Worker::on_connection() {
   bool refused = false;
-  while (const auto event = monitor_->next()) refused = refused || is_refusal(*event);
+  bool stands = false;
+  while (const auto event = monitor_->next()) {
+    refused = refused || is_refusal(*event);
+    stands = stands || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+  }
+  if (stands) carry_out(session_.reconnected(clock_.now()));
   if (!refused) return;
   auto error = handshake_refused(config_.broker, config_.keys.has_value());
   if (session_.idle() && running_.empty()) {

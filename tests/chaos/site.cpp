@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "shared/poller.h"
+#include "tests/support/free_port.h"
 
 namespace pipekit::test {
 namespace {
@@ -13,9 +14,10 @@ namespace {
 constexpr int kEach = 4;  // modules of a strategy and an engine
 constexpr int kWorkers = 4;
 
-BrokerOptions short_lease() {
+BrokerOptions short_lease(int port) {
   BrokerOptions options;
   options.lease_s = 3;
+  options.args = {"--worker-endpoint", fmt::format("tcp://127.0.0.1:{}", port)};
   return options;
 }
 
@@ -27,7 +29,7 @@ constexpr auto kSlowInsert =
 }  // namespace
 
 ChaosSite::ChaosSite(uint32_t seed, std::string plant)
-    : random_(seed), plant_(std::move(plant)), system_(short_lease()) {
+    : random_(seed), plant_(std::move(plant)), port_(free_port()), system_(short_lease(port_)) {
   source_ = open_sqlite(system_.file("source.db"));
   source_->execute("PRAGMA journal_mode=WAL");
   source_->execute("CREATE TABLE items (id integer PRIMARY KEY, v text)");
@@ -40,7 +42,11 @@ ChaosSite::ChaosSite(uint32_t seed, std::string plant)
   postgres_ = open_postgres(cluster.conninfo(database_));
   postgres_->execute(kSlowInsert);
   define();
-  for (int i = 1; i <= kWorkers; ++i) start_worker(fmt::format("w{}", i));
+  for (int i = 1; i <= kWorkers; ++i) {
+    const auto name = fmt::format("w{}", i);
+    links_[name] = std::make_unique<TcpProxy>(port_);
+    start_worker(name);
+  }
 }
 
 void ChaosSite::define() {
@@ -84,6 +90,7 @@ void ChaosSite::define() {
 void ChaosSite::start_worker(const std::string& name) {
   WorkerOptions options;
   options.wait_joined = false;
+  options.args = {"--broker", fmt::format("tcp://127.0.0.1:{}", link_of(name).port())};
   options.env = {"DESTINATION_PASSWORD=" + PostgresCluster::shared().password()};
   if (!plant_.empty()) options.env.push_back("PIPEKIT_PLANTED_FAULT=" + plant_);
   system_.start_worker(name, options);
@@ -113,7 +120,7 @@ void ChaosSite::work() {
 
 std::string ChaosSite::hurt() {
   const auto name = any_worker();
-  switch (up_to(8)) {
+  switch (up_to(11)) {
     case 0:
     case 1:
       system_.kill_worker(name);
@@ -139,6 +146,15 @@ std::string ChaosSite::hurt() {
     }
     case 5:
       return end_a_session();
+    case 6:
+    case 7: {
+      const Millis time{300 + up_to(6000)};
+      link_of(name).stall();
+      cut_.push_back({name, clock_.now() + time});
+      return fmt::format("cut the link of {} for {} ms", name, time.count());
+    }
+    case 8:
+      return fmt::format("reset {} connections of {}", link_of(name).reset_all(), name);
     default:
       return kill_a_runner();
   }
@@ -169,11 +185,18 @@ void ChaosSite::go_on_when_due() {
     system_.worker(stopped.worker).signal(SIGCONT);
     return true;
   });
+  std::erase_if(cut_, [&](const auto& cut) {
+    const bool due = cut.until <= now;
+    if (due) link_of(cut.worker).flow();
+    return due;
+  });
 }
 
 void ChaosSite::heal() {
   for (const auto& stopped : stopped_) system_.worker(stopped.worker).signal(SIGCONT);
   stopped_.clear();
+  for (const auto& cut : cut_) link_of(cut.worker).flow();
+  cut_.clear();
   // One that was stopped past its lease, or refused meanwhile, may have ended: all begin anew.
   for (int i = 1; i <= kWorkers; ++i) {
     const auto name = fmt::format("w{}", i);

@@ -11,6 +11,7 @@
 
 #include "shared/clock.h"
 #include "tests/fault/scenario.h"
+#include "tests/support/tcp_proxy.h"
 
 namespace pipekit::test {
 
@@ -38,7 +39,8 @@ class ChaosSite {
   [[nodiscard]] size_t runs() const { return runs_.size(); }
 
  private:
-  struct Stopped {
+  // What ends by itself: a worker that was stopped goes on, a link that was cut is healed.
+  struct Lasting {
     std::string worker;
     MonoTime until;
   };
@@ -46,6 +48,7 @@ class ChaosSite {
   void define();
   void start_worker(const std::string& name);
   void go_on_when_due();
+  TcpProxy& link_of(const std::string& worker) { return *links_.at(worker); }
   void pause(Millis time);
   int up_to(int most) { return static_cast<int>(random_() % static_cast<unsigned>(most)); }
   std::string any_worker() { return "w" + std::to_string(1 + up_to(4)); }
@@ -57,13 +60,16 @@ class ChaosSite {
   std::mt19937 random_;
   std::string plant_;
   SystemClock clock_;
+  int port_;  // the broker's, for workers
   LocalSystem system_;
+  std::map<std::string, std::unique_ptr<TcpProxy>> links_;  // each worker's own
   std::unique_ptr<Database> source_;
   std::unique_ptr<Database> sqlite_;
   std::unique_ptr<Database> postgres_;
   std::string database_;
   std::vector<ChaosModule> modules_;
-  std::vector<Stopped> stopped_;
+  std::vector<Lasting> stopped_;
+  std::vector<Lasting> cut_;
   struct Run {
     int64_t id;
     size_t module;

@@ -33,7 +33,12 @@ SimulatedWorker::SimulatedWorker(World& world, Network& network, Destinations& d
             },
             [this] { return alive() && !stopped_; }},
       wire_(
-          world, network, Side::workers, [this](Frames frames) { receive(std::move(frames)); }, true) {}
+          world, network, Side::workers, [this](Frames frames) { receive(std::move(frames)); }, true) {
+  wire_.on_connected([this] {
+    reconnected_ = true;
+    wake();
+  });
+}
 
 void SimulatedWorker::receive(Frames frames) {
   const auto message = decode_broker_to_worker(frames.head, frames.body);
@@ -68,7 +73,7 @@ void SimulatedWorker::end_process() {
   outbox_ = {};
   from_broker_.clear();
   from_executors_.clear();
-  stopped_ = draining_ = leaving_ = false;
+  stopped_ = draining_ = leaving_ = reconnected_ = false;
   woken_at_.reset();
   for (const auto& [id, executing] : std::exchange(executing_, {})) executing->die();
 }
@@ -134,6 +139,7 @@ void SimulatedWorker::loop() {
   }
   on_broker();
   if (!alive()) return;
+  if (std::exchange(reconnected_, false)) carry_out(session_->reconnected(clock_.now()));
   if (leaving_) return;
   if (may_leave()) {
     leaving_ = true;

@@ -75,6 +75,7 @@ class SimulatedWorker {
   std::function<void()> on_assignment_;
   std::function<void()> on_refusal_;
   bool stopped_ = false;
+  bool reconnected_ = false;  // and the process has not noticed
   bool draining_ = false;
   bool leaving_ = false;              // has said goodbye
   std::optional<MonoTime> woken_at_;  // the next pass of the loop that is planned

@@ -177,6 +177,42 @@ TEST_F(CtlClient, a_broker_that_leaves_is_waited_for_and_asked_the_same) {
   EXPECT_EQ(ctl.wait().out, "7\n");
 }
 
+TEST_F(CtlClient, a_broker_that_says_later_is_asked_the_same_later) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"run", "orders"});
+  const auto first = broker.expect_request("run");
+  broker.refuse(first.number, {"overloaded", "too much", "wait"}, {{"retry_after_ms", 60}});
+  const auto second = broker.expect_request("run");
+  EXPECT_EQ(second.number, first.number);
+  EXPECT_EQ(second.client, first.client);
+  EXPECT_GE(second.age_ms, 60);
+  broker.answer(second.number, {{"run_id", 7}, {"seq", 1}});
+  EXPECT_EQ(ctl.wait().out, "7\n");
+}
+
+TEST_F(CtlClient, a_broker_that_only_says_later_is_given_up_with_its_words) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"--timeout", "1", "run", "orders"});
+  const auto request = broker.expect_request("run");
+  broker.refuse(request.number, {"overloaded", "too much", "wait"}, {{"retry_after_ms", "soon"}});
+  broker.refuse(request.number, {"overloaded", "too much", "wait"}, {{"retry_after_ms", 60'000}});
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_THAT(result.err, HasSubstr("too much"));
+}
+
+TEST_F(CtlClient, a_tail_that_is_one_too_many_is_asked_for_later) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "events", "tail", "--since", "5"});
+  broker.refuse(broker.expect_tail().number, {"overloaded", "too many tails", ""}, {{"retry_after_ms", 60}});
+  const auto again = broker.expect_tail();
+  EXPECT_EQ(again.after, 5);
+  broker.answer(tail_reply(again, {event(6, "run.queued")}));
+  broker.expect_tail();
+  ctl.signal(SIGINT);
+  EXPECT_THAT(numbers_in(ctl.wait().out), testing::ElementsAre(6));
+}
+
 TEST_F(CtlClient, a_broker_that_starts_within_the_timeout_is_found) {
   auto ctl = this->ctl({"-v", "module", "list", "-o", "json"});
   FakeBroker broker(dir_);

@@ -294,6 +294,21 @@ TEST(CtlStatus, long_names_and_errors_do_not_break_it) {
   EXPECT_LE(widest(status_screen(status, kTerminal)), 80U);
 }
 
+TEST(CtlStatus, tells_of_peers_that_misbehave_and_of_none_where_all_is_well) {
+  const auto screen = [](int64_t count) {
+    return status_screen({{"broker",
+                           {{"version", "0.1.0"},
+                            {"malformed_frames", count},
+                            {"refused", 0},
+                            {"throttled", 70 * count},
+                            {"cut_off", 2 * count},
+                            {"cut_off_now", count}}}},
+                         kTerminal);
+  };
+  EXPECT_NE(screen(1).find("  peers:  malformed 1  throttled 70  cut off 2 (1 just now)\n"), std::string::npos);
+  EXPECT_EQ(screen(0).find("peers"), std::string::npos);
+}
+
 TEST(CtlStatus, an_empty_system_says_what_to_do_next) {
   const auto screen = status_screen({{"broker", {{"version", "0.1.0"}}}}, kTerminal);
   EXPECT_NE(screen.find("pipekit-worker --name"), std::string::npos);

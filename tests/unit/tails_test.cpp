@@ -159,8 +159,8 @@ TEST_F(TailsTest, send_to_the_store_for_what_memory_has_forgotten) {
   EXPECT_EQ(park("near", last_ - 10, 0), Tails::Parking::parked);
   const auto answers = tails_.due(at(0));
   ASSERT_EQ(answers.from_store.size(), 1U);
-  EXPECT_EQ(answers.from_store[0].first, "late") << "fell behind while it waited";
-  EXPECT_EQ(answers.from_store[0].second.after, 100);
+  EXPECT_EQ(answers.from_store[0].peer, "late") << "fell behind while it waited";
+  EXPECT_EQ(answers.from_store[0].request.after, 100);
   EXPECT_EQ(answers.answers.size(), 1U);
   EXPECT_EQ(tails_.open(), 0U);
 }

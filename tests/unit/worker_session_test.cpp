@@ -111,6 +111,13 @@ TEST_F(SessionTest, numbers_its_beats_through_every_hello) {
   EXPECT_THAT(hear(Welcome{60'000, 10'000, "1"}, 10'600), ElementsAre("beat 3 last 0", "resend"));
 }
 
+TEST_F(SessionTest, beats_at_once_when_its_connection_stands_again) {
+  EXPECT_THAT(told(session_.reconnected(at(0))), IsEmpty()) << "nobody has welcomed it yet";
+  join();
+  EXPECT_THAT(told(session_.reconnected(at(500))), ElementsAre("beat 2 last 0"));
+  EXPECT_EQ(next(), at(10'500));
+}
+
 TEST_F(SessionTest, takes_hello_wanted_once_while_a_hello_is_under_way) {
   join();
   EXPECT_THAT(hear(HelloWanted{}, 10), ElementsAre("hello last 0"));
