@@ -123,9 +123,9 @@ void SimulatedWorker::wake_at(MonoTime when) {
   if (!alive() || (woken_at_ && *woken_at_ <= when && *woken_at_ >= world_.now())) return;
   woken_at_ = when;
   world_.at(when, [this, when] {
-    if (woken_at_ != when || stopped_ || !alive()) return;
-    woken_at_.reset();
-    loop();
+    if (woken_at_ != when) return;
+    woken_at_.reset();  // also of a stopped process: it may go on in this very moment
+    if (!stopped_ && alive()) loop();
   });
 }
 
