@@ -419,7 +419,8 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   if (run.attempt || run.last_epoch != row.epoch) return;  // a newer attempt lives, and adopts
   // One that was cancelled in its hooks has merged: no attempt may follow it.
   const bool succeeded = finished.status == "success" || finished.status == "dry_run" || finished.outcome == "merged";
-  const bool settles = run.reconcile && finished.outcome != "unknown";
+  // What it says of itself is no answer to whether one before it has merged, unless the destination has told it.
+  const bool settles = run.reconcile && finished.outcome != "unknown" && !store::attempts::outcome_open(db_, row.epoch);
   if (!succeeded && !settles) return;  // the retry goes on
   dequeue(run);
   if (!row.reconcile) store::runs::record_details(db_, run.id, finished);

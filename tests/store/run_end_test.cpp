@@ -425,6 +425,27 @@ TEST_F(LateLastWord, of_a_question_does_not_replace_what_the_run_log_keeps) {
   EXPECT_EQ(shown(key.run)["resolved_source_sql"], "SELECT of 1");
 }
 
+TEST_F(LateLastWord, does_not_settle_what_became_of_an_earlier_merge) {
+  const auto key = given_up("twice", true);
+  wait(seconds{100});
+  w1.listed.clear();
+  w1.join();
+  const auto second = w1.take();
+  w1.begin(second);
+  pass(kLease / 2);
+  done("cancel", {{"run_id", key.run.value}});
+  wait(kLease);
+  EXPECT_EQ(status(key.run), "queued") << "the question is to be asked whether the first has merged";
+  w1.hello();
+  w1.finish(second, "error", "none", "lease_ended");
+  EXPECT_EQ(status(key.run), "queued");
+  w1.beat();
+  const auto question = w1.take();
+  EXPECT_TRUE(w1.assignment().reconcile);
+  w1.finish(question, "success", "merged");
+  EXPECT_EQ(end_of(key.run), "success");
+}
+
 TEST_F(LateLastWord, facts_before_it_are_acknowledged_and_dropped) {
   const auto key = given_up("twice");
   const auto last = store::events::last_seq(*db);
