@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "broker/queries.h"
 #include "shared/clock.h"
 #include "shared/key_file.h"
@@ -20,6 +23,13 @@ Error wrong_role(const Client& client, std::string_view what, std::string_view n
 std::string text(const Json& args, const char* name) {
   const auto found = args.find(name);
   return found != args.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// No blank and no parenthesis: nobody is to look like the "uid 0 (root)" of a local client.
+bool is_key_name(const std::string& name) {
+  return !name.empty() && name.size() <= 100 && std::ranges::all_of(name, [](unsigned char c) {
+    return c >= 0x80 || std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '@';
+  });
 }
 
 }  // namespace
@@ -81,7 +91,10 @@ Result<Json> allow_key(store::Database& db, const Json& args, const std::string&
   const auto name = text(args, "name");
   const auto key = text(args, "public_key");
   const auto role = text(args, "role");
-  if (name.empty() || name.size() > 200) return Error{ErrorCode::kInvalid, "a key needs a name of 1 to 200 characters"};
+  if (!is_key_name(name)) {
+    return Error{ErrorCode::kInvalid,
+                 "a key needs a name of 1 to 100 letters, digits and . _ - @: the audit tells by it who did what"};
+  }
   if (!is_key(key)) {
     return Error{ErrorCode::kInvalid, fmt::format("\"{}\" is not a public key: it has 40 characters", key),
                  "pipekit-ctl keys show FILE prints the one of a key file"};

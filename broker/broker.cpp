@@ -24,6 +24,7 @@ constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
 constexpr size_t kMostSteps = 1000;       // of one attempt
 constexpr size_t kLarge = 64UL * 1024;    // a frame
+constexpr size_t kMostLabels = 100;       // tags of a worker, and drivers
 constexpr size_t kLongestName = 200;      // of a client, a user, a worker
 
 bool one_of(const std::string& word, std::initializer_list<const char*> words) {
@@ -63,10 +64,27 @@ std::string name_of(const Client& client, const Received& from, const std::strin
   return own_word.empty() ? proven : fmt::format("{} ({})", proven, own_word);
 }
 
-// Runs and tails come by the thousand.
+// Runs come by the thousand. A tail asks again after each answer, and may make the store be read.
 bool is_dear(const ClientToBroker& message) {
   const auto* request = std::get_if<Request>(&message);
-  return request != nullptr && request->verb != "run";
+  return request == nullptr || request->verb != "run";
+}
+
+// What is kept and shown of a worker: short, and nothing that a terminal would obey.
+bool is_label(const std::string& text) {
+  return text.size() <= kLongestName &&
+         std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
+bool are_labels(const std::vector<std::string>& texts) {
+  return texts.size() <= kMostLabels && std::ranges::all_of(texts, is_label);
+}
+
+bool is_sound(const Hello& hello) {
+  return !hello.name.empty() && is_label(hello.name) && !hello.incarnation.empty() && is_label(hello.incarnation) &&
+         is_label(hello.state_id) && is_label(hello.version) && is_label(hello.host) && are_labels(hello.tags) &&
+         are_labels(hello.drivers) && hello.slots >= 1 && hello.slots <= static_cast<int64_t>(kMostAttempts) &&
+         hello.attempts.size() <= kMostAttempts;
 }
 
 const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
@@ -271,12 +289,12 @@ void Broker::tell_drained(Turn& turn) {
 }
 
 void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
-  const bool oversized = hello.name.size() > kLongestName || hello.slots > static_cast<int64_t>(kMostAttempts) ||
-                         hello.attempts.size() > kMostAttempts;
-  if (hello.name.empty() || hello.incarnation.empty() || hello.slots < 1 || oversized) {
+  if (!is_sound(hello)) {
     ++malformed_;
-    turn.to_worker(from.peer,
-                   HelloRefused{{"malformed", "a hello needs a name, an incarnation and 1 to 10000 slots", ""}});
+    turn.to_worker(from.peer, HelloRefused{{"malformed",
+                                            "a hello needs a name, an incarnation and 1 to 10000 slots; names, tags and"
+                                            " drivers have 200 bytes at most and no control characters",
+                                            ""}});
     return;
   }
   if (!common_version(spoken_versions(), hello.protocol)) {
@@ -559,7 +577,8 @@ Json Broker::live(const Turn& turn) const {
   for (const auto& [name, worker] : workers_.all()) {
     const auto worker_silence = std::chrono::floor<Millis>(turn.now - worker.heard);
     workers.push_back({{"name", name},
-                       {"state", worker.peer.empty()                 ? "expected"
+                       {"state", worker.revoked                      ? "revoked"
+                                 : worker.peer.empty()               ? "expected"
                                  : workers_.silent(worker, turn.now) ? "silent"
                                                                      : "connected"},
                        {"slots", worker.slots},

@@ -120,11 +120,16 @@ void Why::add_running(const RunFlow::LiveRun& run, const std::string& prefix) {
     return add("running", std::move(text), fmt::format("pipekit-ctl runs logs {} -f", run.id.value), std::move(more));
   }
   more["until"] = after(attempt.deadline);
-  const auto heard = present ? fmt::format("last heard of {} ago", span(now_ - worker->second.heard))
-                             : std::string("not heard of since the broker's start");
+  const bool revoked = worker != workers.end() && worker->second.revoked;
+  const auto heard = present   ? fmt::format("last heard of {} ago", span(now_ - worker->second.heard))
+                     : revoked ? std::string("whose key was revoked")
+                               : std::string("not heard of since the broker's start");
   auto text = fmt::format("{}on worker {}, {}{}: its lease ends in {}, and then it counts as lost", prefix,
                           attempt.worker, heard, step_text(run), span(attempt.deadline - now_));
-  add("silent_worker", std::move(text), "is that worker, and the network to it, in order?", std::move(more));
+  add("silent_worker", std::move(text),
+      revoked ? "who did that: pipekit-ctl audit list --verb keys.revoke"
+              : "is that worker, and the network to it, in order?",
+      std::move(more));
 }
 
 std::vector<int64_t> Why::holders(const std::vector<std::string>& tags) const {
@@ -154,8 +159,10 @@ void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) 
   const Json more = {{"run_id", run.id.value}, {"status", "queued"}};
   std::vector<std::string> unfit;
   for (const auto& [name, worker] : runs_.workers().all()) {
-    if (worker.peer.empty()) {
-      unfit.push_back(fmt::format("{} has not come back since the broker's start, or its key was revoked", name));
+    if (worker.revoked) {
+      unfit.push_back(fmt::format("the key of {} was revoked", name));
+    } else if (worker.peer.empty()) {
+      unfit.push_back(fmt::format("{} has not come back since the broker's start", name));
     } else if (worker.drained) {
       unfit.push_back(fmt::format("{} is drained (pipekit-ctl workers resume {})", name, name));
     } else if (worker.draining) {

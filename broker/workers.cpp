@@ -41,6 +41,7 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
   worker.slots = hello.slots;
   worker.draining = hello.draining;
   worker.peer = from.peer;
+  worker.revoked = false;
   worker.key = from.key;
   worker.heartbeat = 0;  // nothing is assigned before its first heartbeat on this socket
   worker.heard = now;
@@ -52,6 +53,7 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
 void Workers::cut_off(Worker& worker) {
   names_by_peer_.erase(worker.peer);
   worker.peer.clear();
+  worker.revoked = true;
 }
 
 Worker* Workers::by_peer(const std::string& peer) {

@@ -30,6 +30,7 @@ struct Worker {
   bool drained = false;       // by an operator, until resumed; the store remembers
   bool told_drained = false;  // the event that nothing runs on it any more
   std::string peer;           // empty: expected, not here yet
+  bool revoked = false;       // its key was, since it came: it has no peer any more
   std::string key;            // its public key; empty: none. A name that was used with a key belongs to it
   int64_t heartbeat = 0;      // the last one answered; assignments name it
   MonoTime heard{};           // when that, or its hello, was handled: a lease given now counts from here

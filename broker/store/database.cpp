@@ -34,14 +34,16 @@ void keep_no_memory_statistics() {
 
 std::string StoreError::hint() const {
   if (code_ == SQLITE_READONLY_DBMOVED)
-    return "put the file back, or a backup in its place, and start the broker again";
+    return "put the file back with its -wal beside it; or a backup in its place, after its -wal and -shm are gone: "
+           "they are of"
+           " the lost file, and would be written into the other one";
   switch (code_ & 0xff) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
       return "see to the disk, room first; what was accepted stands, and the next broker goes on with it";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return "keep the file, with its -wal and -shm, and put a backup in its place";
+      return "put the file aside, with its -wal and -shm, and put a backup in its place";
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:

@@ -123,6 +123,8 @@ TEST_F(Access, a_revoked_worker_is_cut_off_at_once_and_its_run_goes_to_another) 
   EXPECT_THAT(worker.heard(), ElementsAre(HasSubstr("refused")));
   worker.beat();
   EXPECT_THAT(worker.heard(), ElementsAre(HasSubstr("refused")));
+  const auto reason = done("why", {{"run_id", id.value}})["reasons"][0];
+  EXPECT_THAT(reason["text"].get<std::string>(), HasSubstr("whose key was revoked"));
   wait(kLease + Millis{1});
   wait(Millis{60'000});
   EXPECT_EQ(status(id), "queued");
@@ -153,6 +155,9 @@ TEST_F(Access, a_key_that_never_was_allowed_is_refused_where_no_handshake_did_it
 TEST_F(Access, keys_are_checked_before_they_are_allowed) {
   const auto good = new_key_pair().public_key;
   EXPECT_EQ(refused("keys.allow", {{"name", ""}, {"role", "viewer"}, {"public_key", good}}), "invalid");
+  for (const auto* name : {"uid 0 (root)", " ", "x\x1b[2J", "a\nb"}) {
+    EXPECT_EQ(refused("keys.allow", {{"name", name}, {"role", "viewer"}, {"public_key", good}}), "invalid") << name;
+  }
   EXPECT_EQ(refused("keys.allow", {{"name", "x"}, {"role", "king"}, {"public_key", good}}), "invalid");
   EXPECT_EQ(refused("keys.allow", {{"name", "x"}, {"role", "viewer"}, {"public_key", "short"}}), "invalid");
   EXPECT_EQ(refused("keys.allow", {{"name", "viewer"}, {"role", "viewer"}, {"public_key", good}}), "exists");

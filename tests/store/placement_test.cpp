@@ -143,6 +143,21 @@ TEST_F(Placement, sends_an_older_worker_nothing_that_it_does_not_know) {
   EXPECT_THAT(w1.heard(), IsEmpty());
 }
 
+TEST_F(Placement, refuses_a_worker_that_says_too_much_of_itself) {
+  const auto refused = [&](auto change) {
+    test::FakeWorker worker(*this, "w9");
+    change(worker);
+    worker.hello();
+    return worker.heard() == std::vector<std::string>{"refused malformed"};
+  };
+  EXPECT_TRUE(refused([](auto& worker) { worker.tags = {std::string(201, 'x')}; }));
+  EXPECT_TRUE(refused([](auto& worker) { worker.tags.assign(101, "t"); }));
+  EXPECT_TRUE(refused([](auto& worker) { worker.drivers = {"a\nb"}; }));
+  EXPECT_TRUE(refused([](auto& worker) { worker.name = "w\x1b[2J"; }));
+  EXPECT_TRUE(refused([](auto& worker) { worker.state_id = std::string(1 << 20, 's'); }));
+  EXPECT_EQ(count("SELECT count(*) FROM worker"), 0);
+}
+
 TEST_F(Placement, refuses_a_worker_of_no_common_version_by_its_name_and_both_versions) {
   w1.protocol = {8, 9};
   w1.hello();
