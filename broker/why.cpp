@@ -158,13 +158,15 @@ std::vector<int64_t> Why::holders(const std::string& connection) const {
 void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) {
   const Json more = {{"run_id", run.id.value}, {"status", "queued"}};
   std::vector<std::string> unfit;
+  std::string drained;
   for (const auto& [name, worker] : runs_.workers().all()) {
     if (worker.revoked) {
       unfit.push_back(fmt::format("the key of {} was revoked", name));
     } else if (worker.peer.empty()) {
       unfit.push_back(fmt::format("{} has not come back since the broker's start", name));
     } else if (worker.drained) {
-      unfit.push_back(fmt::format("{} is drained (pipekit-ctl workers resume {})", name, name));
+      unfit.push_back(name + " is drained");
+      drained = name;
     } else if (worker.draining) {
       unfit.push_back(name + " is draining");
     } else {
@@ -172,8 +174,8 @@ void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) 
     }
   }
   if (unfit.empty()) return add("no_worker", prefix + "queued: no worker is connected", kStartOne, more);
-  add("no_worker", fmt::format("{}queued: no worker takes runs now: {}", prefix, fmt::join(unfit, ", ")), kStartOne,
-      more);
+  add("no_worker", fmt::format("{}queued: no worker takes runs now: {}", prefix, fmt::join(unfit, ", ")),
+      drained.empty() ? std::string(kStartOne) : fmt::format("pipekit-ctl workers resume {}", drained), more);
 }
 
 void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {

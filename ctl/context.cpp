@@ -34,10 +34,14 @@ Result<Client*> Context::client() {
     return Error{ErrorCode::kUnavailable, fmt::format("there is no data directory {}", config.data_dir),
                  fmt::format("pipekit-ctl up --data-dir {} creates it and starts the broker", config.data_dir)};
   }
-  if (auto usable = Link::check(config.endpoint); !usable) return usable.error();
   auto keys = client_keys(config.endpoint, config.key_file, config.broker_key);
   if (!keys) return keys.error();
-  link_ = std::make_unique<Link>(config.endpoint, clock, std::move(*keys));
+  try {
+    link_ = std::make_unique<Link>(config.endpoint, clock, std::move(*keys));
+  } catch (const zmq::error_t& error) {
+    return Error{ErrorCode::kUsage, fmt::format("cannot use the endpoint {}: {}", config.endpoint, error.what()),
+                 "write tcp://HOST:PORT or ipc://PATH"};
+  }
   client_ = std::make_unique<Client>(*link_, patience_of(config));
   return client_.get();
 }

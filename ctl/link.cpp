@@ -19,19 +19,6 @@ long timeout_until(std::optional<MonoTime> deadline, const Clock& clock) {
 
 }  // namespace
 
-Result<void> Link::check(const std::string& endpoint) {
-  try {
-    zmq::context_t context(1);
-    zmq::socket_t socket(context, zmq::socket_type::dealer);
-    socket.set(zmq::sockopt::linger, 0);
-    socket.connect(endpoint);
-    return {};
-  } catch (const zmq::error_t& error) {
-    return Error{ErrorCode::kUsage, fmt::format("cannot use the endpoint {}: {}", endpoint, error.what()),
-                 "write tcp://HOST:PORT or ipc://PATH"};
-  }
-}
-
 Link::Link(std::string endpoint, const Clock& clock, std::optional<ClientKeys> keys)
     : endpoint_(std::move(endpoint)), clock_(clock), keys_(std::move(keys)) {
   reconnect();
@@ -43,13 +30,16 @@ void Link::reconnect() {
   monitor_.reset();
   socket_.reset();
   socket_.emplace(context_, endpoint_, false, keys_);
-  monitor_.emplace(context_, socket_->socket(), ZMQ_EVENT_DISCONNECTED | kRefusals);
+  monitor_.emplace(context_, socket_->socket(), ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | kRefusals);
+  stood_ = false;
 }
 
 bool Link::replaced_after_disconnect() {
   bool disconnected = false;
   while (const auto event = monitor_->next()) {
-    disconnected = disconnected || *event == ZMQ_EVENT_DISCONNECTED;
+    stood_ = stood_ || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    // Nothing was sent on one that never stood; ZeroMQ tries again by itself, and not without a pause.
+    disconnected = disconnected || (stood_ && *event == ZMQ_EVENT_DISCONNECTED);
     refused_ = refused_ || is_refusal(*event);
   }
   if (!disconnected) return false;

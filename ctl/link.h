@@ -1,6 +1,6 @@
 // The socket to the broker. One thread. It is replaced (reconnect) rather than trusted when the broker is silent: what
-// the old one still had under way is dropped with it, so an answer can only be to what was asked since. Throws
-// zmq::error_t only for a broken context.
+// the old one still had under way is dropped with it, so an answer can only be to what was asked since. Later it throws
+// zmq::error_t for a broken context only.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,7 @@ namespace pipekit::ctl {
 
 class Link {
  public:
-  // kUsage when ZeroMQ does not take the endpoint. The broker need not be there yet.
-  static Result<void> check(const std::string& endpoint);
+  // The broker need not be there yet. zmq::error_t: ZeroMQ does not take the endpoint.
   Link(std::string endpoint, const Clock& clock, std::optional<ClientKeys> keys = std::nullopt);
   ~Link();
   Link(const Link&) = delete;
@@ -51,6 +50,7 @@ class Link {
   std::optional<DealerSocket> socket_;
   std::optional<SocketMonitor> monitor_;  // tells when the connection breaks
   std::optional<ClientKeys> keys_;
+  bool stood_ = false;  // the connection, on this socket
   bool refused_ = false;
   MonoTime send_from_{};  // so that a peer that accepts and hangs up is not asked a thousand times a second
   int interrupt_fd_ = -1;

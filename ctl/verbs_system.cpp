@@ -34,15 +34,19 @@ Result<int> workers_list(Context& context, const Arguments&) {
 // Until the last of its runs has ended, or the drain itself.
 class DrainWatch final : public Observer {
  public:
-  explicit DrainWatch(std::string worker) : worker_(std::move(worker)) {}
+  DrainWatch(Context& context, std::string worker) : context_(context), worker_(std::move(worker)) {}
   std::optional<int> observe(const Event& event) override {
     if (event.worker != worker_) return std::nullopt;
     if (event.kind == "worker.resumed") resumed_ = true;
     return resumed_ ? 4 : 0;
   }
+  void interrupted() override {
+    context_.notice(fmt::format("{} stays drained; pipekit-ctl workers resume {} takes that back", worker_, worker_));
+  }
   [[nodiscard]] bool resumed() const { return resumed_; }
 
  private:
+  Context& context_;
   std::string worker_;
   bool resumed_ = false;
 };
@@ -51,7 +55,7 @@ Result<int> wait_until_drained(Context& context, const std::string& worker, int6
   TailWish wish;
   wish.after = since;
   wish.filter.kinds = {"worker.drained", "worker.resumed", "worker.lost", "worker.left"};
-  DrainWatch watch(worker);
+  DrainWatch watch(context, worker);
   auto code = follow(context, std::move(wish), watch);
   if (code && watch.resumed()) context.notice(fmt::format("worker {} was resumed meanwhile", worker));
   return code;

@@ -28,7 +28,8 @@ TEST_F(Placement, gives_a_drained_worker_nothing_until_it_is_resumed) {
   const auto waiting = run("orders");
   EXPECT_EQ(status(waiting), "queued");
   const auto reason = done("why", {{"module", "orders"}})["reasons"][0];
-  EXPECT_THAT(reason["text"].get<std::string>(), HasSubstr("w1 is drained (pipekit-ctl workers resume w1)"));
+  EXPECT_THAT(reason["text"].get<std::string>(), HasSubstr("w1 is drained"));
+  EXPECT_EQ(reason["hint"], "pipekit-ctl workers resume w1");
   done("workers.resume", {{"name", "w1"}});
   EXPECT_EQ(status(waiting), "running") << "in the turn of the command";
 }

@@ -123,6 +123,20 @@ TEST_F(Keys, an_operator_elsewhere_works_a_viewer_looks_and_a_stranger_is_refuse
   EXPECT_THAT(local({"audit", "list"}).out, ::testing::AllOf(HasSubstr("operator"), HasSubstr("settings.set")));
 }
 
+TEST_F(Keys, who_is_allowed_is_never_counted_as_refused) {
+  allow("viewer", "viewer");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(remote("viewer", {"runs", "list"}).exit_code, 0);
+  EXPECT_EQ(Json::parse(local({"status", "-o", "json"}).out)["broker"]["refused"], 0);
+}
+
+TEST_F(Keys, a_client_with_a_wrong_broker_key_does_not_knock_without_a_pause) {
+  allow("viewer", "viewer");
+  const auto wrong = ctl({"--broker", control_, "--timeout", "1", "--key-file", file("viewer"), "--broker-key",
+                          new_key("another"), "runs", "list"});
+  EXPECT_NE(wrong.exit_code, 0);
+  EXPECT_LT(Json::parse(local({"status", "-o", "json"}).out)["broker"]["refused"].get<int64_t>(), 40);
+}
+
 TEST_F(Keys, those_on_the_same_host_need_none) {
   RunningProgram neighbour(program_path("pipekit-worker"), {"--name", "neighbour", "--data-dir", dir_.file("data")});
   neighbour.wait_for_err("welcomed by the broker");
