@@ -268,23 +268,22 @@ void Broker::settle_keys(Turn& turn) {
 }
 
 void Broker::settle_drained() {
-  for (const auto& [name, worker] : workers_.all()) {
-    workers_.by_name(name)->drained = store::workers::drained(db_, name);
+  for (const auto& [name, known] : workers_.all()) {
+    auto& worker = *workers_.by_name(name);
+    worker.drained = store::workers::drained(db_, name);
+    worker.told_drained = worker.told_drained && worker.drained;
   }
 }
 
 // Once for each drain, when the last attempt has ended; again after a restart of the broker.
 void Broker::tell_drained(Turn& turn) {
   for (const auto& [name, known] : workers_.all()) {
-    auto& worker = *workers_.by_name(name);
-    const bool empty = worker.drained && runs_.busy_slots(name) == 0;
-    if (empty && !worker.told_drained) {
-      Event event;
-      event.kind = "worker.drained";
-      event.worker = name;
-      turn.emit(std::move(event));
-    }
-    worker.told_drained = empty;
+    if (!known.drained || known.told_drained || runs_.busy_slots(name) > 0) continue;
+    workers_.by_name(name)->told_drained = true;
+    Event event;
+    event.kind = "worker.drained";
+    event.worker = name;
+    turn.emit(std::move(event));
   }
 }
 

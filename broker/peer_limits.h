@@ -24,8 +24,8 @@ struct PeerBudget {
 };
 
 // Four times what the fastest honest client was measured at: 26,000 runs a second, one command each. What is not a run
-// or a tail costs kDearCommand of them, and so does what was refused. Bytes: four of the largest definition files at
-// once, and one a second.
+// costs kDearCommand of them, a tail's request too, and so does what was refused. Bytes: four of the largest definition
+// files at once, and one a second.
 inline constexpr PeerBudget kClientBudget{100'000, 200'000, 16 << 20U, 64 << 20U};
 // Of a worker its facts are not counted: it has no more of them on the way than the broker has acknowledged
 // (worker/link.h). Hellos and heartbeats are, of which an honest one sends six a lease.

@@ -1,8 +1,6 @@
 #include "broker/turn.h"
 
 namespace pipekit {
-
-WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
 namespace {
 
 std::vector<Event>* open_events(std::vector<store::events::Numbered>& chunks) {
@@ -10,6 +8,8 @@ std::vector<Event>* open_events(std::vector<store::events::Numbered>& chunks) {
 }
 
 }  // namespace
+
+WireError to_wire(const Error& error) { return {std::string(to_string(error.code)), error.message, error.hint}; }
 
 int64_t Turn::emit(Event event) {
   event.seq = ++seq_;

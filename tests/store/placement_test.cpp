@@ -19,6 +19,15 @@ const Json kGroups =
 class Placement : public testing::Test, protected test::Dialogue {
  protected:
   Placement() : Dialogue(test::document_of(kModules, kGroups)) {}
+  // Of one client, which knows the numbers of its requests.
+  static Request impatient(int64_t number, const std::string& verb, const Json& args) {
+    Request request;
+    request.client = "impatient";
+    request.number = number;
+    request.verb = verb;
+    request.args = args;
+    return request;
+  }
   test::FakeWorker w1{*this, "w1"};
 };
 
@@ -109,38 +118,21 @@ TEST_F(Placement, counts_questions_among_the_sessions_of_their_connections) {
 TEST_F(Placement, frees_the_sessions_of_a_question_that_nobody_waits_for) {
   done("connection.update", {{"name", "wh"}, {"set", {{"max_sessions", 1}}}});
   w1.join();
-  Request request;
-  request.client = "impatient";
-  request.number = 1;
-  request.verb = "connection.test";
-  request.args = {{"name", "wh"}};
-  ask(request);
+  ask(impatient(1, "connection.test", {{"name", "wh"}}));
   const auto waiting = run("orders");
-  request.number = 2;
-  request.verb = "task.drop";
-  request.args = {{"number", 1}};
   w1.heard();
-  EXPECT_EQ(ask(request).body["dropped"], true);
+  EXPECT_EQ(ask(impatient(2, "task.drop", {{"number", 1}})).body["dropped"], true);
   EXPECT_EQ(w1.heard().front(), "drop task");
   EXPECT_EQ(status(waiting), "running");
-  request.number = 3;
-  EXPECT_EQ(ask(request).body["dropped"], false);
+  EXPECT_EQ(ask(impatient(3, "task.drop", {{"number", 1}})).body["dropped"], false);
 }
 
 TEST_F(Placement, sends_an_older_worker_nothing_that_it_does_not_know) {
   w1.protocol = {1, 1};
   w1.join();
-  Request request;
-  request.client = "impatient";
-  request.number = 1;
-  request.verb = "connection.test";
-  request.args = {{"name", "wh"}};
-  ask(request);
+  ask(impatient(1, "connection.test", {{"name", "wh"}}));
   w1.heard();
-  request.number = 2;
-  request.verb = "task.drop";
-  request.args = {{"number", 1}};
-  EXPECT_EQ(ask(request).body["dropped"], true);
+  EXPECT_EQ(ask(impatient(2, "task.drop", {{"number", 1}})).body["dropped"], true);
   EXPECT_THAT(w1.heard(), IsEmpty());
 }
 
