@@ -8,6 +8,8 @@
 
 #include "broker/definitions/definitions.h"
 #include "broker/queries.h"
+#include "broker/sender.h"
+#include "broker/sound.h"
 #include "broker/store/workers.h"
 #include "shared/codec.h"
 #include "shared/failpoint.h"
@@ -17,74 +19,14 @@
 namespace pipekit {
 namespace {
 
-constexpr Millis kRunMemory{600'000};
-constexpr Millis kRequestMemory{Retention::kRequests};
-constexpr int64_t kPurgeEvery = 1000;
-constexpr size_t kMostAttempts = 10'000;  // of one worker
-constexpr size_t kMostLines = 65'536;     // of one fact
-constexpr size_t kMostSteps = 1000;       // of one attempt
-constexpr size_t kLarge = 64UL * 1024;    // a frame
-constexpr size_t kMostLabels = 100;       // tags of a worker, and drivers
-constexpr size_t kLongestName = 200;      // of a client, a user, a worker
-
-bool one_of(const std::string& word, std::initializer_list<const char*> words) {
-  return std::ranges::any_of(words, [&](const char* w) { return word == w; });
-}
-
-// What the store's constraints, or its memory, would not bear.
-bool is_sound(const Fact& fact) {
-  if (const auto* log = std::get_if<fact::Log>(&fact.body)) return log->lines.size() <= kMostLines;
-  const auto* finished = std::get_if<fact::Finished>(&fact.body);
-  return finished == nullptr || (finished->steps.size() <= kMostSteps &&
-                                 one_of(finished->status, {"success", "error", "cancelled", "dry_run"}) &&
-                                 one_of(finished->outcome, {"none", "merged", "not_merged", "unknown"}));
-}
+constexpr size_t kLarge = 64UL * 1024;  // a frame
 
 size_t size_of(const Received& received) { return received.frames.head.size() + received.frames.body.size(); }
-
-// Named by what it cannot choose.
-const std::string& who_of(const Received& received) {
-  if (!received.key.empty()) return received.key;
-  return received.process.empty() ? received.peer : received.process;
-}
-
-// Of what the kernel knows of a process.
-std::string uid_of(const std::string& process) { return "uid " + process.substr(0, process.find(':')); }
-
-std::string name_of_stranger(const std::string& who) {
-  if (who.empty()) return "strangers";
-  const bool process = who.front() >= '0' && who.front() <= '9';
-  return process ? fmt::format("{}, pid {}", uid_of(who), who.substr(who.rfind(':') + 1)) : "a connection";
-}
-
-// For the audit: the key's name, or the local user as the kernel knows it. What a client calls itself is in brackets.
-std::string name_of(const Client& client, const Received& from, const std::string& own_word) {
-  if (!client.local()) return client.name;
-  const auto proven = from.process.empty() ? "local" : uid_of(from.process);
-  return own_word.empty() ? proven : fmt::format("{} ({})", proven, own_word);
-}
 
 // Runs come by the thousand. A tail asks again after each answer, and may make the store be read.
 bool is_dear(const ClientToBroker& message) {
   const auto* request = std::get_if<Request>(&message);
   return request == nullptr || request->verb != "run";
-}
-
-// What is kept and shown of a worker: short, and nothing that a terminal would obey.
-bool is_label(const std::string& text) {
-  return text.size() <= kLongestName &&
-         std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
-bool are_labels(const std::vector<std::string>& texts) {
-  return texts.size() <= kMostLabels && std::ranges::all_of(texts, is_label);
-}
-
-bool is_sound(const Hello& hello) {
-  return !hello.name.empty() && is_label(hello.name) && !hello.incarnation.empty() && is_label(hello.incarnation) &&
-         is_label(hello.state_id) && is_label(hello.version) && is_label(hello.host) && are_labels(hello.tags) &&
-         are_labels(hello.drivers) && hello.slots >= 1 && hello.slots <= static_cast<int64_t>(kMostAttempts) &&
-         hello.attempts.size() <= kMostAttempts;
 }
 
 const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
@@ -111,6 +53,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       retention_(db, settings_, now, wall),
       tails_(store::events::last_seq(db)),
       access_(db),
+      answered_(db, now, wall),
       started_at_(wall),
       started_(now) {
   runs_.on_final([this](Turn& turn, RunId run, GroupRunId group_run, const store::runs::End& end) {
@@ -119,9 +62,6 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
   groups_.on_ended([this](int64_t group) { scheduler_.group_ended(group); });
   for (auto& worker : store::workers::load_connected(db)) workers_.expect(std::move(worker), now);
   runs_.recover(now, wall);
-  for (const auto& run : store::runs::accepted_since(db, wall - kRunMemory)) {
-    accepted_runs_[{run.client, run.request_no}] = {{{"run_id", run.run.value}, {"seq", run.queued_seq}}, now};
-  }
 }
 
 TurnOutput Broker::turn(TurnInput input) {
@@ -343,7 +283,7 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
 void Broker::on(Turn& turn, const Received& from, const Heartbeat& heartbeat) {
   auto* worker = workers_.by_peer(from.peer);
   if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
-  if (heartbeat.attempts.size() > kMostAttempts) {
+  if (!is_sound(heartbeat)) {
     ++malformed_;
     return;
   }
@@ -389,9 +329,7 @@ void Broker::on(Turn& turn, const Received& from, Request request) {
   const auto& peer = from.peer;
   const auto client = known_client(turn, from, request.number);
   if (!client) return;
-  const bool oversized =
-      request.client.size() > kLongestName || request.user.size() > kLongestName || request.verb.size() > kLongestName;
-  if (request.client.empty() || request.number < 1 || !request.args.is_object() || oversized) {
+  if (!is_sound(request)) {
     ++malformed_;
     return turn.refuse(peer, request.number,
                        {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
@@ -420,26 +358,13 @@ void Broker::on(Turn& turn, const Received& from, Request request) {
 }
 
 bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& request) {
-  if (PLANTED("requests_not_recognised")) return false;
-  if (request.verb == "run") {
-    const auto known = accepted_runs_.find({request.client, request.number});
-    if (known != accepted_runs_.end()) {
-      turn.to_client(peer, Reply{request.number, std::nullopt, known->second.body});
-      return true;
-    }
-  } else if (const auto reply = db_.value<std::string>("SELECT reply FROM request WHERE client = ? AND request_no = ?",
-                                                       request.client, request.number)) {
-    turn.to_client(peer, Reply{request.number, std::nullopt, Json::parse(*reply)});
-    return true;
+  auto answered = answered_.find(request);
+  if (!answered) {
+    turn.refuse(peer, request.number, answered.error());
+  } else if (*answered) {
+    turn.to_client(peer, Reply{request.number, std::nullopt, std::move(**answered)});
   }
-  const auto memory = request.verb == "run" ? kRunMemory : kRequestMemory;
-  if (Millis{request.age_ms} < memory) return false;
-  turn.refuse(peer, request.number,
-              {ErrorCode::kStaleRequest,
-               fmt::format("{} was sent again after {} s, too late to know whether it was executed", request.verb,
-                           request.age_ms / 1000),
-               "look first (runs list, status), then send it as a new command"});
-  return true;
+  return !answered || *answered;
 }
 
 void Broker::execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler) {
@@ -460,25 +385,13 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
     turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
     return;
   }
-  remember(turn, request, *body);
+  answered_.remember(turn, request, *body);
   savepoint.release();
   modules_.settle();
   if (context.schedules_changed) scheduler_.reload(turn.wall);
   if (context.keys_changed) settle_keys(turn);
   if (context.workers_changed) settle_drained();
   turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
-}
-
-void Broker::remember(Turn& turn, const Request& request, const Json& body) {
-  if (request.verb == "run") {
-    accepted_runs_[{request.client, request.number}] = {body, turn.now};
-    if (++runs_remembered_ % kPurgeEvery == 0) {
-      std::erase_if(accepted_runs_, [&](const auto& entry) { return entry.second.at + kRunMemory < turn.now; });
-    }
-    return;
-  }
-  db_.run("INSERT INTO request (client, request_no, at, reply) VALUES (?, ?, ?, ?)", request.client, request.number,
-          to_ms(turn.wall), store::Blob{body.dump()});
 }
 
 void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
@@ -495,7 +408,7 @@ void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
     case Tails::Parking::from_store:
       return turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall), who});
     case Tails::Parking::refused:
-      client_limits_.strike(who, 1, turn.now);
+      client_limits_.put_off(who, turn.now);
       turn.refuse(from.peer, request.number,
                   {ErrorCode::kOverloaded, fmt::format("{} tails of this client are open already", Tails::kMostOfOne),
                    "close some of them"},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/access.h"
+#include "broker/answered_requests.h"
 #include "broker/commands.h"
 #include "broker/group_flow.h"
 #include "broker/metrics.h"
@@ -65,7 +66,7 @@ class Broker {
   [[nodiscard]] bool admits(const std::string& public_key) const { return access_.admits(public_key); }
   void add_refused(int64_t handshakes) { refused_ += handshakes; }
   // The read thread had no room for what it asked.
-  void add_overload(const std::string& who, MonoTime now) { client_limits_.strike(who, 1, now); }
+  void add_overload(const std::string& who, MonoTime now) { client_limits_.put_off(who, now); }
 
   // Before a frame is copied: false for one that a peer is not to be heard with, whatever it says.
   bool wants_worker_frame(const Received& from, MonoTime now);
@@ -99,10 +100,9 @@ class Broker {
   void settle_drained();
   void tell_drained(Turn& turn);
 
-  // What was answered before is answered again.
+  // Whether it was: what has been answered before, and what is too old to know.
   bool answered_again(Turn& turn, const std::string& peer, const Request& request);
   void execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler);
-  void remember(Turn& turn, const Request& request, const Json& body);
 
   void drop_worker(Turn& turn, const std::string& name, const char* state, const char* event);
   void tick(Turn& turn, const TurnInput& input);
@@ -126,6 +126,7 @@ class Broker {
   Retention retention_;
   Tails tails_;
   Access access_;
+  AnsweredRequests answered_;
   Durations turn_time_;
   Durations commit_time_;
   PeerLimits client_limits_{kClientBudget};
@@ -135,14 +136,6 @@ class Broker {
   int64_t refused_ = 0;  // handshakes and frames of keys that are not allowed, or not that
   WallTime started_at_;
   MonoTime started_;
-
-  struct Accepted {
-    Json body;
-    MonoTime at{};
-  };
-  // `run` requests of the last ten minutes; an older resend is refused, because it can no longer be recognised.
-  std::map<std::pair<std::string, int64_t>, Accepted> accepted_runs_;
-  int64_t runs_remembered_ = 0;
 };
 
 }  // namespace pipekit

@@ -83,6 +83,11 @@ void PeerLimits::strike(const std::string& name, double strikes, MonoTime now) {
   newly_cut_.push_back(name);
 }
 
+void PeerLimits::put_off(const std::string& name, MonoTime now) {
+  ++counters_.throttled;
+  strike(name, 1, now);
+}
+
 Millis PeerLimits::retry_after(const std::string& name, MonoTime now) {
   const auto& peer = of(name, now);
   const auto wait = std::max((1 - peer.commands) / budget_.commands_per_s, -peer.bytes / budget_.bytes_per_s);

@@ -54,6 +54,8 @@ class PeerLimits {
   // It turned out to be dearer than a command.
   void charge(const std::string& peer, double commands, MonoTime now);
   void strike(const std::string& peer, double strikes, MonoTime now);
+  // It was told to wait by somebody else, who has no room for what it asked: throttled, and a strike.
+  void put_off(const std::string& peer, MonoTime now);
   // How long a throttled peer should wait.
   [[nodiscard]] Millis retry_after(const std::string& peer, MonoTime now);
 

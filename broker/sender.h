@@ -1,0 +1,20 @@
+// Who sent a frame, as its limits, the audit and the event log name them. Pure; any thread.
+#pragma once
+
+#include <string>
+
+#include "broker/access.h"
+#include "shared/channel.h"
+
+namespace pipekit {
+
+// For limits: by what it cannot choose. Its key, or else the process as the kernel knows it, or else the connection.
+const std::string& who_of(const Received& received);
+
+// For the event log: `who` as above, of somebody without a key that has a name.
+std::string name_of_stranger(const std::string& who);
+
+// For the audit: the key's name, or the local user as the kernel knows it. What a client calls itself is in brackets.
+std::string name_of(const Client& client, const Received& from, const std::string& own_word);
+
+}  // namespace pipekit
