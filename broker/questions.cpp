@@ -87,6 +87,11 @@ Result<const Worker*> Questions::place(const Turn& turn, const Needs& needs) con
   const bool any = std::ranges::any_of(runs_.vacancies(turn.now),
                                        [&](const auto& vacancy) { return has_tags(vacancy.tags, needs.tags); });
   if (any) wanted += fmt::format(" with the drivers {}", fmt::join(needs.drivers, ", "));
+  for (const auto& [name, worker] : workers_.all()) {
+    if (!worker.drained || worker.peer.empty() || !has_tags(worker.tags, needs.tags)) continue;
+    return Error{ErrorCode::kUnavailable, fmt::format("no worker{} takes questions now: {} is drained", wanted, name),
+                 fmt::format("pipekit-ctl workers resume {}", name)};
+  }
   return Error{ErrorCode::kUnavailable, fmt::format("no worker{} takes questions now", wanted),
                "see them with: pipekit-ctl workers list"};
 }

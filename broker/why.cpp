@@ -73,10 +73,15 @@ Result<Json> Why::of_module(const Json& ref) {
     add_live(*runs_.live_run(live.front()), fmt::format("locked by run {}, which is ", live.front().value));
     return answer();
   }
+  const auto last = store::runs::last_of(db_, module->id);
+  const auto status = last ? store::runs::status_of(db_, *last).value_or("") : "";
+  const bool failed = status == "error" || status == "cancelled";
+  if (module->enabled) add_group_under_way(module->id);
+  if (failed) add_ended(*last);
+  if (module->enabled) add_skipped(module->id);
   if (module->enabled) add_schedules(*module);
-  if (const auto last = store::runs::last_of(db_, module->id)) {
-    add_ended(*last);
-  } else {
+  if (last && !failed) add_ended(*last);
+  if (!last) {
     add("never_run", fmt::format("module {} has not run yet", name),
         module->enabled ? fmt::format("pipekit-ctl run {} --watch", name) : "");
   }
@@ -88,6 +93,47 @@ void Why::add_ended(RunId run) {
   auto words = fmt::format("run {} has ended: {}", run.value, status);
   if (const auto error = store::runs::error_of(db_, run); !error.empty()) words += ": " + error;
   add("ended", std::move(words), {}, {{"run_id", run.value}, {"status", status}});
+}
+
+void Why::add_group_under_way(ModuleId module) {
+  auto rows = db_.query(
+      "SELECT g.id, g.group_name, (SELECT group_concat(o.module_name, ', ') FROM group_run_member o"
+      " WHERE o.group_run_id = g.id AND o.run_id IS NOT NULL AND o.status IS NULL)"
+      " FROM group_run g CROSS JOIN group_run_member m ON m.group_run_id = g.id"
+      " WHERE g.status IN ('queued', 'running') AND m.module_id = ? AND m.run_id IS NULL AND m.status IS NULL ORDER BY "
+      "g.id",
+      module);
+  while (rows.next()) {
+    const auto id = rows.get<int64_t>(0);
+    const auto group = rows.get<std::string>(1);
+    add("group_under_way",
+        fmt::format("its group {} is under way (group run {}), and its turn comes after {}", group, id,
+                    rows.get<std::string>(2)),
+        fmt::format("pipekit-ctl group-runs show {}", id), {{"group", group}, {"group_run_id", id}});
+  }
+}
+
+void Why::add_skipped(ModuleId module) {
+  auto rows = db_.query(
+      "SELECT g.name, s.id, f.nominal_at, f.until_at, f.count, f.outcome, f.reason FROM group_member m"
+      " JOIN grp g ON g.id = m.group_id JOIN schedule s ON s.group_id = g.id AND s.enabled"
+      " JOIN schedule_fire f ON f.schedule_id = s.id"
+      " AND f.nominal_at = (SELECT max(nominal_at) FROM schedule_fire WHERE schedule_id = s.id)"
+      " WHERE m.module_id = ? AND f.outcome <> 'fired' ORDER BY f.nominal_at DESC, s.id",
+      module);
+  while (rows.next()) {
+    const auto group = rows.get<std::string>(0);
+    const auto at = to_iso(from_ms(rows.get<int64_t>(2)));
+    const auto count = rows.get<int64_t>(4);
+    const auto reason = rows.get<std::string>(6);
+    const auto times =
+        count == 1 ? at : fmt::format("{} times from {} to {}", count, at, to_iso(from_ms(rows.get<int64_t>(3))));
+    add("skipped",
+        fmt::format("its group {} was not run at {}: {}{}{}", group, times, rows.get<std::string>(5),
+                    reason.empty() ? "" : ", ", reason),
+        fmt::format("pipekit-ctl schedule audit --group {}", group),
+        {{"group", group}, {"schedule_id", rows.get<int64_t>(1)}, {"since", at}});
+  }
 }
 
 void Why::add_live(const RunFlow::LiveRun& run, const std::string& prefix) {
@@ -255,11 +301,15 @@ void Why::add_schedule_of(const Json& group) {
     return add("scheduled", fmt::format("idle until its group {} runs next, at {}", name, next.get<std::string>()), {},
                more);
   }
-  const bool any = !group.at("schedules").empty();
-  add("not_scheduled", fmt::format("its group {} has no {}", name, any ? "enabled schedule" : "schedule"),
-      any ? fmt::format("pipekit-ctl schedule list --group {}", name)
-          : fmt::format("pipekit-ctl schedule add {} --cron-expr '0 2 * * *'", name),
-      {{"group", name}});
+  const auto& schedules = group.at("schedules");
+  if (schedules.empty()) {
+    return add("not_scheduled", fmt::format("its group {} has no schedule", name),
+               fmt::format("pipekit-ctl schedule add {} --cron-expr '0 2 * * *'", name), {{"group", name}});
+  }
+  const bool one = schedules.size() == 1;
+  add("paused",
+      fmt::format("its group {} is paused: {} disabled", name, one ? "its schedule is" : "all its schedules are"),
+      fmt::format("pipekit-ctl schedule enable {}", schedules.front().at("id").get<int64_t>()), {{"group", name}});
 }
 
 }  // namespace pipekit

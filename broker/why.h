@@ -28,6 +28,10 @@ class Why {
   void add_queued(const RunFlow::LiveRun& run, const std::string& prefix);
   void add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix);
   void add_ended(RunId run);
+  // A run of its group is under way and has not come to it.
+  void add_group_under_way(ModuleId module);
+  // The newest nominal time of each of its schedules, where nothing was run.
+  void add_skipped(ModuleId module);
   void add_schedules(const Module& module);
   void add_schedule_of(const Json& group);
 

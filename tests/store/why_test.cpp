@@ -16,7 +16,8 @@ using testing::HasSubstr;
 const Json kGroups = Json::parse(R"([
   {"name": "nightly", "members": ["orders"], "schedules": [{"cron_expr": "0 5 * * *"}]},
   {"name": "paused", "members": ["orders", "off"], "schedules": [{"cron_expr": "0 5 * * *", "enabled": false}]},
-  {"name": "bare", "members": ["off", "customers"]}])");
+  {"name": "bare", "members": ["off", "customers"]},
+  {"name": "staged", "members": [{"module": "early", "run_order": 1}, {"module": "late", "run_order": 2}]}])");
 
 class WhyTest : public testing::Test, protected test::Dialogue {
  protected:
@@ -24,7 +25,9 @@ class WhyTest : public testing::Test, protected test::Dialogue {
       : Dialogue(test::document_of({{{"name", "orders"}},
                                     {{"name", "customers"}, {"retries", 1}, {"retry_backoff_s", 30}},
                                     {{"name", "off"}, {"enabled", false}},
-                                    {{"name", "alone"}}},
+                                    {{"name", "alone"}},
+                                    {{"name", "early"}},
+                                    {{"name", "late"}}},
                                    kGroups)) {}
   Json reasons(const Json& args) { return done("why", args)["reasons"]; }
   Json first(const std::string& module) { return reasons({{"module", module}}).at(0); }
@@ -38,11 +41,13 @@ class WhyTest : public testing::Test, protected test::Dialogue {
 };
 
 TEST_F(WhyTest, of_an_idle_module_tells_each_groups_next_time_and_how_it_went) {
-  EXPECT_THAT(codes("orders"), ElementsAre("scheduled", "not_scheduled", "never_run"));
+  EXPECT_THAT(codes("orders"), ElementsAre("scheduled", "paused", "never_run"));
   const auto next = first("orders");
   EXPECT_EQ(next["until"], "2026-03-01T05:00:00.000Z");
   EXPECT_EQ(next["group"], "nightly");
-  EXPECT_THAT(text(reasons({{"module", "orders"}}).at(1)), HasSubstr("paused has no enabled schedule"));
+  const auto paused = reasons({{"module", "orders"}}).at(1);
+  EXPECT_EQ(text(paused), "its group paused is paused: its schedule is disabled");
+  EXPECT_THAT(paused["hint"], HasSubstr("pipekit-ctl schedule enable "));
   EXPECT_THAT(text(first("customers")), HasSubstr("bare has no schedule"));
   EXPECT_THAT(text(first("alone")), HasSubstr("in no group"));
   EXPECT_THAT(codes("off"), ElementsAre("disabled", "never_run"));
@@ -50,8 +55,39 @@ TEST_F(WhyTest, of_an_idle_module_tells_each_groups_next_time_and_how_it_went) {
   w1.join();
   run("alone");
   w1.finish(w1.take(), "error", "none", "broken");
+  EXPECT_THAT(codes("alone"), ElementsAre("ended", "not_scheduled"));
+  EXPECT_THAT(text(first("alone")), HasSubstr("run 1 has ended: error: broken happened"));
+  run("alone");
+  w1.finish(w1.take(), "success", "merged");
   EXPECT_THAT(codes("alone"), ElementsAre("not_scheduled", "ended"));
-  EXPECT_THAT(text(reasons({{"module", "alone"}}).at(1)), HasSubstr("run 1 has ended: error: broken happened"));
+}
+
+TEST_F(WhyTest, of_a_member_that_waits_for_its_turn_tells_which_comes_first) {
+  w1.join();
+  done("run_group", {{"group", "staged"}});
+  const auto key = w1.take();
+  const auto reason = first("late");
+  EXPECT_EQ(reason["code"], "group_under_way");
+  EXPECT_EQ(text(reason), "its group staged is under way (group run 1), and its turn comes after early");
+  w1.finish(key, "success", "merged");
+  EXPECT_EQ(first("late")["code"], "running");
+}
+
+TEST_F(WhyTest, of_a_module_whose_schedule_could_not_run_it_tells_when_and_why) {
+  w1.join();
+  done("run_group", {{"group", "nightly"}});
+  const auto key = w1.take();
+  for (int beats = 0; beats <= 360; ++beats) {
+    pass(seconds{30});
+    w1.beat();
+  }
+  EXPECT_EQ(first("orders")["code"], "running");
+  w1.finish(key, "success", "merged");
+  EXPECT_THAT(codes("orders"), ElementsAre("skipped", "scheduled", "paused", "ended"));
+  EXPECT_THAT(text(first("orders")), HasSubstr("its group nightly was not run at 2026-03-01T05:00:00.000Z: overlap, "));
+  wait(std::chrono::hours{24});
+  done("cancel", {{"module", "orders"}});
+  EXPECT_THAT(codes("orders"), ElementsAre("ended", "scheduled", "paused")) << "that was then";
 }
 
 TEST_F(WhyTest, of_a_locked_module_tells_which_run_holds_it_where_and_at_which_step) {
