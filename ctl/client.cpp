@@ -55,7 +55,7 @@ class Exchange {
     for (;;) {
       const auto now = link_.clock().now();
       if (now >= give_up_at() && put_off_) return std::move(*put_off_);
-      if (now >= give_up_at()) return no_answer(link_.endpoint(), waited(now), sent_once_);
+      if (now >= give_up_at()) return no_answer(link_, waited(now), sent_once_);
       send_if_due(now);
       const bool waits = sent_ || now < send_from_;
       const auto woke = link_.wait(!waits, std::min(give_up_at(), sent_   ? resend_at_
@@ -140,12 +140,17 @@ std::optional<Millis> overload(const Reply& reply) {
 
 Error to_error(const WireError& error) { return {error_code_from(error.code), error.message, error.hint}; }
 
-Error no_answer(const std::string& endpoint, std::chrono::seconds waited, bool sent) {
+Error no_answer(const Link& link, std::chrono::seconds waited, bool sent) {
+  const auto& endpoint = link.endpoint();
   auto message = fmt::format("no answer from the broker at {} within {} s", endpoint, waited.count());
   if (sent) message += "; the request was sent, and may have been executed";
-  std::string hint =
-      "is it running? systemctl status pipekit-broker, or pipekit-ctl up --data-dir DIR; and where keys are"
-      " used, is --broker-key that of this broker?";
+  if (link.handshakes_break_off()) {
+    message += "; who listens there hangs up in the handshake";
+    return {ErrorCode::kUnavailable, std::move(message),
+            "where keys are used: --key-file FILE --broker-key KEY, and KEY is the public key of this broker "
+            "(there: pipekit-ctl keys show FILE); or something else listens there"};
+  }
+  std::string hint = "is it running? systemctl status pipekit-broker, or pipekit-ctl up --data-dir DIR";
   if (endpoint.starts_with(kIpc) && endpoint.ends_with("/control.sock")) {
     const auto path = endpoint.substr(kIpc.size());
     hint = fmt::format("is it running? pipekit-ctl up --data-dir {} starts it",

@@ -50,6 +50,6 @@ Error to_error(const WireError& error);
 // How long to wait when the broker says that this client asks for too much at once; nullopt: it says something else.
 std::optional<Millis> overload(const Reply& reply);
 // No answer at all: what is probably wrong and what to do. `sent`: the request may have been executed.
-Error no_answer(const std::string& endpoint, std::chrono::seconds waited, bool sent);
+Error no_answer(const Link& link, std::chrono::seconds waited, bool sent);
 
 }  // namespace pipekit::ctl

@@ -30,14 +30,20 @@ void Link::reconnect() {
   monitor_.reset();
   socket_.reset();
   socket_.emplace(context_, endpoint_, false, keys_);
-  monitor_.emplace(context_, socket_->socket(), ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | kRefusals);
+  monitor_.emplace(
+      context_, socket_->socket(),
+      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED | kRefusals);
   stood_ = false;
 }
 
 bool Link::replaced_after_disconnect() {
   bool disconnected = false;
   while (const auto event = monitor_->next()) {
-    stood_ = stood_ || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    if (*event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) ++broken_handshakes_;
+    if (*event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      stood_ = true;
+      broken_handshakes_ = 0;
+    }
     // Nothing was sent on one that never stood; ZeroMQ tries again by itself, and not without a pause.
     disconnected = disconnected || (stood_ && *event == ZMQ_EVENT_DISCONNECTED);
     refused_ = refused_ || is_refusal(*event);

@@ -131,7 +131,7 @@ Result<Tail::Step> Tail::next(std::optional<MonoTime> wake) {
   for (;;) {
     const auto now = link_.clock().now();
     if (const auto end = give_up_at(); end && now >= *end) {
-      return no_answer(link_.endpoint(), to_connect_, false);
+      return no_answer(link_, to_connect_, false);
     }
     if (wake && now >= *wake) return Step{};
     ask_if_due(now);
@@ -165,7 +165,7 @@ Result<int64_t> last_event(Link& link, std::chrono::seconds to_connect) {
     link.reconnect();  // it leaves
     asked = false;
   }
-  return no_answer(link.endpoint(), to_connect, false);
+  return no_answer(link, to_connect, false);
 }
 
 }  // namespace pipekit::ctl

@@ -43,7 +43,7 @@ class System {
       const auto reply = (*client)->exchange("settings.list", Json::object(), patience);
       if (reply) return {};
     }
-    return no_answer(context.config.endpoint, kStartLimit, false);
+    return no_answer((*client)->link(), kStartLimit, false);
   }
 
   // Until that many workers are connected, a child ends, or a signal comes.

@@ -67,7 +67,8 @@ std::vector<std::vector<std::string>> garbage() {
           {good.head, good.body.substr(0, good.body.size() / 2)},
           {good.head, good.body, "more"},
           std::vector<std::string>(200, "part"),
-          {good.head, std::string(17U << 20U, 'x')}};  // above the largest frame: the connection is closed
+          {good.head, std::string(1'000'000, '\x91')},  // an array in an array in an array
+          {good.head, std::string(17U << 20U, 'x')}};   // above the largest frame: the connection is closed
 }
 
 void send_parts(zmq::socket_t& socket, const std::vector<std::string>& parts) {
