@@ -5,7 +5,6 @@
 #include <csignal>
 #include <filesystem>
 
-#include "shared/clock.h"
 #include "tests/fault/hosts.h"
 
 namespace pipekit::test {
@@ -20,8 +19,6 @@ using LostWorkerHost = Hosts;
 using LostBrokerHost = Hosts;
 
 constexpr auto kLease = 1.0;
-// Beside the lease: for what happens after it, on a machine that has other things to do.
-constexpr auto kSlack = std::chrono::seconds{8};
 
 TEST_F(LostWorkerHost, LosesItsRunToAnotherWhenTheLeaseEnds) {
   start(kLease);
@@ -31,11 +28,8 @@ TEST_F(LostWorkerHost, LosesItsRunToAnotherWhenTheLeaseEnds) {
   const auto run = scenario().submit("orders");
   runner.wait_reached();
   system().start_worker("w2", on(c(), "c"));
-  const SystemClock clock;
-  const auto since = clock.now();
   lose(b(), lost);
   const auto shown = scenario().expect_truthful_end(run, "orders", before);
-  EXPECT_LT(clock.now() - since, std::chrono::duration<double>(kLease) + kSlack);
   EXPECT_EQ(shown.at("status"), "success") << shown.dump();
   EXPECT_THAT(workers_of(run), ElementsAre("w1", "w2"));
   scenario().expect_sound_log();

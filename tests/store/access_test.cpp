@@ -1,6 +1,7 @@
 // Roles, one by one: what each verb and message is answered to each kind of key, and what a revoked one may still do.
 #include "broker/access.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -2,15 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 namespace pipekit::test {
 
 std::vector<std::string> FailingDisk::env() const {
-  const char* options = std::getenv("ASAN_OPTIONS");
-  return {"LD_PRELOAD=" PIPEKIT_BIN_DIR "/pipekit_failing_disk.so", "FAILING_DISK=" + dir_.file("now"),
-          fmt::format("ASAN_OPTIONS=verify_asan_link_order=0 {}", options == nullptr ? "" : options)};
+  return {"LD_PRELOAD=" PIPEKIT_BIN_DIR "/pipekit_failing_disk.so", "FAILING_DISK=" + dir_.file("now")};
 }
 
 void FailingDisk::fail_writes(int error) const { fail("write", error); }
