@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "ctl/interrupt.h"
 
@@ -18,6 +19,7 @@ namespace pipekit::ctl {
 namespace {
 
 constexpr std::chrono::seconds kSlowAnswer{120};
+constexpr std::chrono::seconds kTellAfter{2};
 constexpr Millis kPause{1000};
 constexpr Millis kLeastPause{50};
 constexpr Millis kMostPause{5000};
@@ -48,8 +50,12 @@ Error too_large(size_t bytes) {
 // One request until its reply: what is due next, and when to give up.
 class Exchange {
  public:
-  Exchange(Link& link, Request request, const Patience& patience)
-      : link_(link), request_(std::move(request)), patience_(patience), began_(link.clock().now()) {}
+  Exchange(Link& link, Request request, const Patience& patience, Client::Waiting tell)
+      : link_(link),
+        request_(std::move(request)),
+        patience_(patience),
+        tell_(std::move(tell)),
+        began_(link.clock().now()) {}
 
   Result<Reply> run() {
     for (;;) {
@@ -57,10 +63,10 @@ class Exchange {
       if (now >= give_up_at() && put_off_) return std::move(*put_off_);
       if (now >= give_up_at()) return no_answer(link_, waited(now), sent_once_);
       send_if_due(now);
+      tell_if_due(now);
       const bool waits = sent_ || now < send_from_;
-      const auto woke = link_.wait(!waits, std::min(give_up_at(), sent_   ? resend_at_
-                                                                  : waits ? send_from_
-                                                                          : give_up_at()));
+      const auto due = sent_ ? resend_at_ : waits ? send_from_ : give_up_at();
+      const auto woke = link_.wait(!waits, std::min({give_up_at(), due, tell_ ? tell_at() : due}));
       if (woke == Link::Woke::interrupted) return Error{ErrorCode::kUnexpected, "interrupted"};
       auto reply = drain();
       if (!reply) return reply.error();
@@ -76,6 +82,16 @@ class Exchange {
   }
   [[nodiscard]] std::chrono::seconds waited(MonoTime now) const {
     return std::chrono::floor<std::chrono::seconds>(now - began_);
+  }
+
+  [[nodiscard]] MonoTime tell_at() const { return began_ + kTellAfter; }
+
+  void tell_if_due(MonoTime now) {
+    if (!tell_ || now < tell_at()) return;
+    const auto left = std::chrono::ceil<std::chrono::seconds>(give_up_at() - now).count();
+    std::exchange(tell_,
+                  nullptr)(fmt::format("waiting for {} at {}, {} s more at most",
+                                       sent_once_ ? "the answer of the broker" : "a broker", link_.endpoint(), left));
   }
 
   void start_over() {
@@ -121,6 +137,7 @@ class Exchange {
   Link& link_;
   Request request_;
   Patience patience_;
+  Client::Waiting tell_;  // empty: nobody, or it has been told
   MonoTime began_;
   MonoTime resend_at_{};
   MonoTime send_from_{};
@@ -173,7 +190,7 @@ Result<Reply> Client::exchange(const std::string& verb, Json args, const Patienc
   request.verb = verb;
   request.args = std::move(args);
   if (const auto bytes = encode(ClientToBroker{request}).body.size(); bytes > kMaxFrameBytes) return too_large(bytes);
-  return Exchange(link_, std::move(request), patience).run();
+  return Exchange(link_, std::move(request), patience, waiting_).run();
 }
 
 Result<Json> Client::call(const std::string& verb, Json args) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ struct Patience {
 class Client {
  public:
   Client(Link& link, Patience patience);
+
+  // Told once a request when it has taken two seconds: what is waited for, and for how long at most.
+  using Waiting = std::function<void(const std::string&)>;
+  void on_waiting(Waiting tell) { waiting_ = std::move(tell); }
 
   // The reply, refusals included (Reply::error). kUnavailable when there was none in time, naming the endpoint;
   // kVersionMismatch when the broker speaks another version.
@@ -42,6 +47,7 @@ class Client {
 
   Link& link_;
   Patience patience_;
+  Waiting waiting_;
   std::string id_;
   int64_t number_ = 0;
 };

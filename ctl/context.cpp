@@ -43,6 +43,8 @@ Result<Client*> Context::client() {
                  "write tcp://HOST:PORT or ipc://PATH"};
   }
   client_ = std::make_unique<Client>(*link_, patience_of(config));
+  // A program that reads errors as JSON from stderr is to find nothing else there.
+  if (for_people()) client_->on_waiting([this](const std::string& text) { notice(text); });
   return client_.get();
 }
 

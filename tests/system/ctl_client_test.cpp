@@ -149,6 +149,7 @@ TEST_F(CtlClient, a_lost_reply_is_asked_for_again_under_the_same_number_from_a_n
   const auto result = ctl.wait();
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.out, "7\n");
+  EXPECT_THAT(result.err, HasSubstr("waiting for the answer of the broker"));
 }
 
 TEST_F(CtlClient, answers_to_other_numbers_are_dropped) {
@@ -230,6 +231,17 @@ TEST_F(CtlClient, no_broker_is_exit_5_and_says_where_it_was_looked_for) {
   const auto json = run({"--timeout", "1", "-o", "json", "events", "tail"});
   EXPECT_EQ(json.exit_code, 5);
   EXPECT_EQ(Json::parse(json.err)["error"]["code"], "unavailable");
+}
+
+TEST_F(CtlClient, who_waits_for_long_is_told_what_for_and_programs_are_not) {
+  auto program = ctl({"-o", "json", "status"});
+  auto quiet = ctl({"-q", "status"});
+  auto people = ctl({"status"});
+  people.wait_for_err("waiting for a broker at ipc://" + dir_.file("control.sock") + ", ");
+  for (auto* silent : {&program, &quiet}) {
+    silent->signal(SIGTERM);
+    EXPECT_EQ(silent->wait().err, "");
+  }
 }
 
 TEST_F(CtlClient, a_request_that_was_sent_and_not_answered_may_have_been_executed) {
