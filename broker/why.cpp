@@ -92,7 +92,8 @@ void Why::add_ended(RunId run) {
   const auto status = store::runs::status_of(db_, run).value_or("");
   auto words = fmt::format("run {} has ended: {}", run.value, status);
   if (const auto error = store::runs::error_of(db_, run); !error.empty()) words += ": " + error;
-  add("ended", std::move(words), {}, {{"run_id", run.value}, {"status", status}});
+  add("ended", std::move(words), fmt::format("pipekit-ctl runs show {}", run.value),
+      {{"run_id", run.value}, {"status", status}});
 }
 
 void Why::add_group_under_way(ModuleId module) {

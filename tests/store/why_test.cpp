@@ -57,6 +57,7 @@ TEST_F(WhyTest, of_an_idle_module_tells_each_groups_next_time_and_how_it_went) {
   w1.finish(w1.take(), "error", "none", "broken");
   EXPECT_THAT(codes("alone"), ElementsAre("ended", "not_scheduled"));
   EXPECT_THAT(text(first("alone")), HasSubstr("run 1 has ended: error: broken happened"));
+  EXPECT_EQ(first("alone")["hint"], "pipekit-ctl runs show 1");
   run("alone");
   w1.finish(w1.take(), "success", "merged");
   EXPECT_THAT(codes("alone"), ElementsAre("not_scheduled", "ended"));
