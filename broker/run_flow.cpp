@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "broker/sound.h"
 #include "broker/store/events.h"
 #include "shared/overload.h"
 #include "shared/planted_fault.h"
@@ -13,7 +14,6 @@ namespace pipekit {
 namespace {
 
 constexpr Millis kMaxBackoff{3'600'000};
-constexpr size_t kMostSteps = 1000;  // of an attempt; a worker has a dozen
 
 // Doubles with each attempt.
 Millis backoff(int64_t base_s, int64_t attempts) {

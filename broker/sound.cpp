@@ -7,7 +7,6 @@ namespace {
 
 constexpr size_t kMostAttempts = 10'000;  // of one worker
 constexpr size_t kMostLines = 65'536;     // of one fact
-constexpr size_t kMostSteps = 1000;       // of one attempt
 constexpr size_t kMostLabels = 100;       // tags of a worker, and drivers
 constexpr size_t kLongestName = 200;      // of a client, a user, a worker; bytes
 
