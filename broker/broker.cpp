@@ -316,7 +316,8 @@ void Broker::on(Turn& turn, const Received& from, const Goodbye&) {
 }
 
 void Broker::drop_worker(Turn& turn, const std::string& name, const char* state, const char* kind) {
-  store::workers::mark(db_, name, state, turn.wall);
+  const auto silence = std::chrono::floor<Millis>(turn.now - workers_.by_name(name)->heard);
+  store::workers::mark(db_, name, state, turn.wall - silence);
   Event event;
   event.kind = kind;
   event.worker = name;

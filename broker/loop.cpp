@@ -3,15 +3,18 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/answer.h"
 #include "shared/failpoint.h"
 #include "shared/overload.h"
+#include "shared/plural.h"
 
 namespace pipekit {
 namespace {
 
 // Room for a burst of commands, and a bound for who does not read.
+constexpr std::chrono::seconds kTellRefused{10};
 constexpr int kClientQueue = 512;
 constexpr int64_t kClientQueueBytes = int64_t{32} << 20U;
 constexpr size_t kClientTurnBytes = 16UL << 20U;
@@ -91,17 +94,23 @@ void BrokerLoop::forward_answers() {
 }
 
 void BrokerLoop::answer_handshakes() {
-  const auto refused = zap_.answer([&](const std::string& key) { return broker_.admits(key); });
-  if (refused == 0) return;
-  broker_.add_refused(refused);
-  spdlog::warn("refused {} connection{}: a key that is not allowed", refused, refused == 1 ? "" : "s");
+  const auto handshakes = zap_.answer([&](const std::string& key) { return broker_.admits(key); });
+  refused(handshakes, untold_keys_, "a key that is not allowed");
 }
 
 void BrokerLoop::count_strangers() {
-  const int refused = control_.take_strangers() + workers_.take_strangers();
-  if (refused == 0) return;
-  broker_.add_refused(refused);
-  spdlog::warn("refused {} connection{}: without a key, or not of this protocol", refused, refused == 1 ? "" : "s");
+  const auto handshakes = control_.take_strangers() + workers_.take_strangers();
+  refused(handshakes, untold_strangers_, "without a key, with a wrong one of this broker, or not of this protocol");
+}
+
+void BrokerLoop::refused(int64_t handshakes, Untold& untold, const char* why) {
+  if (handshakes == 0) return;
+  broker_.add_refused(handshakes);
+  untold.refused += handshakes;
+  const auto now = clock_.now();
+  if (untold.told && now < *untold.told + kTellRefused) return;
+  untold.told = now;
+  spdlog::warn("refused {}: {}", count_of(std::exchange(untold.refused, 0), "connection"), why);
 }
 
 // A peer that is gone or full loses the message: heartbeats, resent requests and repeated tails make up for it.

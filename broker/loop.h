@@ -28,6 +28,13 @@ class BrokerLoop {
   void answer_handshakes();
   void count_strangers();
 
+  // Strangers may knock without end; the log has a line about them every ten seconds at most.
+  struct Untold {
+    int64_t refused = 0;
+    std::optional<MonoTime> told{};
+  };
+  void refused(int64_t handshakes, Untold& untold, const char* why);
+
   const store::Database& db_;
   SystemClock clock_;
   ClockSetFd clock_set_;
@@ -41,6 +48,8 @@ class BrokerLoop {
   Entrance workers_;
   ReadThread reads_;
   Broker broker_;
+  Untold untold_keys_;
+  Untold untold_strangers_;
 };
 
 }  // namespace pipekit

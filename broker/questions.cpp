@@ -88,7 +88,7 @@ Result<const Worker*> Questions::place(const Turn& turn, const Needs& needs) con
                                        [&](const auto& vacancy) { return has_tags(vacancy.tags, needs.tags); });
   if (any) wanted += fmt::format(" with the drivers {}", fmt::join(needs.drivers, ", "));
   for (const auto& [name, worker] : workers_.all()) {
-    if (!worker.drained || worker.peer.empty() || !has_tags(worker.tags, needs.tags)) continue;
+    if (!worker.drained || worker.peer.empty() || !suits({name, 0, worker.tags, worker.drivers}, needs)) continue;
     return Error{ErrorCode::kUnavailable, fmt::format("no worker{} takes questions now: {} is drained", wanted, name),
                  fmt::format("pipekit-ctl workers resume {}", name)};
   }

@@ -1,5 +1,6 @@
-// Counts who was turned away from an encrypted socket without having shown a key: whoever speaks without encryption, or
-// something that is not this protocol at all. Keys that are shown and not allowed are zap.h's. On the broker's thread.
+// Counts who left an encrypted socket without having shown a key: whoever speaks without encryption, has a wrong key of
+// this broker, breaks off, or is something that is not this protocol at all. Keys that are shown and not allowed are
+// zap.h's. On the broker's thread.
 #pragma once
 
 #include <map>
@@ -13,7 +14,7 @@ class Strangers {
  public:
   Strangers(zmq::context_t& context, zmq::socket_t& watched);
 
-  // Those since the last call; rather one too few than one who was none. A connection that merely broke off is none.
+  // Those since the last call; rather one too few than one who was none.
   int take();
   zmq::socket_t& socket() { return monitor_.socket(); }
 

@@ -11,7 +11,7 @@
 namespace pipekit {
 namespace {
 
-constexpr size_t kMostNamed = 5;  // runs in one sentence
+constexpr size_t kMostNamed = 5;  // in one sentence
 constexpr auto kStartOne = "start one: pipekit-worker --name NAME";
 
 std::string span(MonoTime::duration time) {
@@ -21,13 +21,18 @@ std::string span(MonoTime::duration time) {
   return seconds < 172'800 ? fmt::format("{} h", seconds / 3600) : fmt::format("{} days", seconds / 86'400);
 }
 
+std::string shortened(const std::vector<std::string>& names) {
+  const auto shown = std::min(names.size(), kMostNamed);
+  const auto some = std::vector(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown));
+  const auto rest = names.size() - shown;
+  return fmt::format("{}{}", fmt::join(some, ", "), rest == 0 ? "" : fmt::format(" and {} more", rest));
+}
+
 std::string named(const std::vector<int64_t>& runs) {
   if (runs.empty()) return {};
-  const auto some =
-      std::vector(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(std::min(runs.size(), kMostNamed)));
-  const auto rest = runs.size() - some.size();
-  return fmt::format(" ({} {}{})", runs.size() == 1 ? "run" : "runs", fmt::join(some, ", "),
-                     rest == 0 ? "" : fmt::format(" and {} more", rest));
+  std::vector<std::string> ids;
+  for (const auto run : runs) ids.push_back(std::to_string(run));
+  return fmt::format(" ({} {})", runs.size() == 1 ? "run" : "runs", shortened(ids));
 }
 
 }  // namespace
@@ -66,7 +71,7 @@ Result<Json> Why::of_module(const Json& ref) {
   if (!module) return module.error();
   const auto& name = module->definition->name;
   if (!module->enabled) {
-    add("disabled", fmt::format("module {} is disabled: nothing runs it", name),
+    add("disabled", fmt::format("module {} is disabled: nothing new runs it", name),
         fmt::format("pipekit-ctl module enable {}", name));
   }
   if (const auto live = runs_.live_runs_of(module->id, std::nullopt); !live.empty()) {
@@ -76,9 +81,9 @@ Result<Json> Why::of_module(const Json& ref) {
   const auto last = store::runs::last_of(db_, module->id);
   const auto status = last ? store::runs::status_of(db_, *last).value_or("") : "";
   const bool failed = status == "error" || status == "cancelled";
-  if (module->enabled) add_group_under_way(module->id);
+  add_group_under_way(module->id);
   if (failed) add_ended(*last);
-  if (module->enabled) add_skipped(module->id);
+  if (module->enabled) add_skipped(*module, last);
   if (module->enabled) add_schedules(*module);
   if (last && !failed) add_ended(*last);
   if (!last) {
@@ -97,38 +102,46 @@ void Why::add_ended(RunId run) {
 }
 
 void Why::add_group_under_way(ModuleId module) {
+  // By the index of live group runs; sorted by id itself it would read all of them.
   auto rows = db_.query(
-      "SELECT g.id, g.group_name, (SELECT group_concat(o.module_name, ', ') FROM group_run_member o"
+      "SELECT g.id, g.group_name, g.cancel_requested, (SELECT f.module_name FROM group_run_member f"
+      " WHERE f.group_run_id = g.id AND f.status IN ('error', 'cancelled') AND g.stop_on_failure ORDER BY f.position),"
+      " (SELECT json_group_array(o.module_name) FROM group_run_member o"
       " WHERE o.group_run_id = g.id AND o.run_id IS NOT NULL AND o.status IS NULL)"
       " FROM group_run g CROSS JOIN group_run_member m ON m.group_run_id = g.id"
-      " WHERE g.status IN ('queued', 'running') AND m.module_id = ? AND m.run_id IS NULL AND m.status IS NULL ORDER BY "
-      "g.id",
+      " WHERE g.status IN ('queued', 'running') AND m.module_id = ? AND m.run_id IS NULL AND m.status IS NULL"
+      " ORDER BY +g.id",
       module);
   while (rows.next()) {
     const auto id = rows.get<int64_t>(0);
     const auto group = rows.get<std::string>(1);
-    add("group_under_way",
-        fmt::format("its group {} is under way (group run {}), and its turn comes after {}", group, id,
-                    rows.get<std::string>(2)),
+    const auto failed = rows.get<std::optional<std::string>>(3);
+    const auto now_at = shortened(Json::parse(rows.get<std::string>(4)).get<std::vector<std::string>>());
+    auto rest = fmt::format("and is now at {}: its turn comes later", now_at);
+    if (rows.get<int64_t>(2) != 0) rest = "and being cancelled: its turn does not come";
+    if (failed) rest = fmt::format("but {} has failed: its turn does not come", *failed);
+    add("group_under_way", fmt::format("its group {} is under way (group run {}), {}", group, id, rest),
         fmt::format("pipekit-ctl group-runs show {}", id), {{"group", group}, {"group_run_id", id}});
   }
 }
 
-void Why::add_skipped(ModuleId module) {
+void Why::add_skipped(const Module& module, std::optional<RunId> last) {
+  // What it has run since is no reason any more.
+  const auto ran = last ? db_.value<int64_t>("SELECT queued_at FROM run_log WHERE id = ?", *last).value_or(0) : 0;
   auto rows = db_.query(
       "SELECT g.name, s.id, f.nominal_at, f.until_at, f.count, f.outcome, f.reason FROM group_member m"
-      " JOIN grp g ON g.id = m.group_id JOIN schedule s ON s.group_id = g.id AND s.enabled"
+      " CROSS JOIN grp g ON g.id = m.group_id CROSS JOIN schedule s ON s.group_id = g.id AND s.enabled"
       " JOIN schedule_fire f ON f.schedule_id = s.id"
       " AND f.nominal_at = (SELECT max(nominal_at) FROM schedule_fire WHERE schedule_id = s.id)"
-      " WHERE m.module_id = ? AND f.outcome <> 'fired' ORDER BY f.nominal_at DESC, s.id",
-      module);
+      " WHERE m.module_id = ? AND f.outcome <> 'fired' AND f.until_at > ? ORDER BY f.nominal_at DESC, s.id",
+      module.id, ran);
   while (rows.next()) {
     const auto group = rows.get<std::string>(0);
     const auto at = to_iso(from_ms(rows.get<int64_t>(2)));
     const auto count = rows.get<int64_t>(4);
     const auto reason = rows.get<std::string>(6);
     const auto times =
-        count == 1 ? at : fmt::format("{} times from {} to {}", count, at, to_iso(from_ms(rows.get<int64_t>(3))));
+        count == 1 ? at : fmt::format("{} times, {} to {}", count, at, to_iso(from_ms(rows.get<int64_t>(3))));
     add("skipped",
         fmt::format("its group {} was not run at {}: {}{}{}", group, times, rows.get<std::string>(5),
                     reason.empty() ? "" : ", ", reason),
@@ -306,6 +319,10 @@ void Why::add_schedule_of(const Json& group) {
   if (schedules.empty()) {
     return add("not_scheduled", fmt::format("its group {} has no schedule", name),
                fmt::format("pipekit-ctl schedule add {} --cron-expr '0 2 * * *'", name), {{"group", name}});
+  }
+  if (std::ranges::any_of(schedules, [](const Json& one) { return one.value("enabled", false); })) {
+    return add("not_scheduled", fmt::format("its group {} has no schedule that this host can read", name),
+               fmt::format("pipekit-ctl schedule list --group {}", name), {{"group", name}});
   }
   const bool one = schedules.size() == 1;
   add("paused",

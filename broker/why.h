@@ -30,8 +30,8 @@ class Why {
   void add_ended(RunId run);
   // A run of its group is under way and has not come to it.
   void add_group_under_way(ModuleId module);
-  // The newest nominal time of each of its schedules, where nothing was run.
-  void add_skipped(ModuleId module);
+  // The newest nominal time of each of its schedules, where nothing was run, then or since.
+  void add_skipped(const Module& module, std::optional<RunId> last);
   void add_schedules(const Module& module);
   void add_schedule_of(const Json& group);
 

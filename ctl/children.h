@@ -31,6 +31,7 @@ class Child {
 
   [[nodiscard]] int fd() const { return pidfd_.get(); }  // readable when it has ended
   [[nodiscard]] const std::string& label() const { return label_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] bool alive() const { return !ending_; }
   [[nodiscard]] bool clean() const { return clean_; }  // it exited with 0
 

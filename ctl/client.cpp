@@ -19,7 +19,6 @@ namespace pipekit::ctl {
 namespace {
 
 constexpr std::chrono::seconds kSlowAnswer{120};
-constexpr std::chrono::seconds kTellAfter{2};
 constexpr Millis kPause{1000};
 constexpr Millis kLeastPause{50};
 constexpr Millis kMostPause{5000};
@@ -88,10 +87,8 @@ class Exchange {
 
   void tell_if_due(MonoTime now) {
     if (!tell_ || now < tell_at()) return;
-    const auto left = std::chrono::ceil<std::chrono::seconds>(give_up_at() - now).count();
-    std::exchange(tell_,
-                  nullptr)(fmt::format("waiting for {} at {}, {} s more at most",
-                                       sent_once_ ? "the answer of the broker" : "a broker", link_.endpoint(), left));
+    const auto what = sent_once_ ? "the answer of the broker" : "a broker";
+    std::exchange(tell_, nullptr)(waiting_for(what, link_, give_up_at() - now));
   }
 
   void start_over() {
@@ -157,15 +154,21 @@ std::optional<Millis> overload(const Reply& reply) {
 
 Error to_error(const WireError& error) { return {error_code_from(error.code), error.message, error.hint}; }
 
+std::string waiting_for(std::string_view what, const Link& link, MonoTime::duration left) {
+  return fmt::format("waiting for {} at {}, {} s more at most", what, link.endpoint(),
+                     std::chrono::ceil<std::chrono::seconds>(left).count());
+}
+
 Error no_answer(const Link& link, std::chrono::seconds waited, bool sent) {
   const auto& endpoint = link.endpoint();
   auto message = fmt::format("no answer from the broker at {} within {} s", endpoint, waited.count());
   if (sent) message += "; the request was sent, and may have been executed";
-  if (link.handshakes_break_off()) {
+  if (link.hung_up_on()) {
     message += "; who listens there hangs up in the handshake";
-    return {ErrorCode::kUnavailable, std::move(message),
-            "where keys are used: --key-file FILE --broker-key KEY, and KEY is the public key of this broker "
-            "(there: pipekit-ctl keys show FILE); or something else listens there"};
+    return {
+        ErrorCode::kUnavailable, std::move(message),
+        "is it a broker, or a forwarded port without one behind it? Where keys are used: --key-file FILE --broker-key "
+        "KEY, the public key of this broker (there: pipekit-ctl keys show FILE)"};
   }
   std::string hint = "is it running? systemctl status pipekit-broker, or pipekit-ctl up --data-dir DIR";
   if (endpoint.starts_with(kIpc) && endpoint.ends_with("/control.sock")) {

@@ -14,6 +14,9 @@
 
 namespace pipekit::ctl {
 
+// Who has waited for so long is told what for.
+inline constexpr std::chrono::seconds kTellAfter{2};
+
 struct Patience {
   std::chrono::seconds to_connect{10};  // --timeout: from the call until the broker takes the request
   std::chrono::seconds to_answer{10};   // from the call until its answer
@@ -24,7 +27,7 @@ class Client {
  public:
   Client(Link& link, Patience patience);
 
-  // Told once a request when it has taken two seconds: what is waited for, and for how long at most.
+  // Told once a request after kTellAfter: what is waited for, and for how long at most.
   using Waiting = std::function<void(const std::string&)>;
   void on_waiting(Waiting tell) { waiting_ = std::move(tell); }
 
@@ -55,6 +58,8 @@ class Client {
 Error to_error(const WireError& error);
 // How long to wait when the broker says that this client asks for too much at once; nullopt: it says something else.
 std::optional<Millis> overload(const Reply& reply);
+// "waiting for WHAT at the endpoint, N s more at most".
+std::string waiting_for(std::string_view what, const Link& link, MonoTime::duration left);
 // No answer at all: what is probably wrong and what to do. `sent`: the request may have been executed.
 Error no_answer(const Link& link, std::chrono::seconds waited, bool sent);
 

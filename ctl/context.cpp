@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <iostream>
 
+#include "shared/say.h"
+
 namespace pipekit::ctl {
 namespace {
 
@@ -65,7 +67,7 @@ void Context::print_object(const std::vector<std::string>& order, const Json& ob
 }
 
 void Context::notice(std::string_view text) const {
-  if (!config.quiet) fmt::print(stderr, "{}\n", text);
+  if (!config.quiet) say(fmt::format("{}\n", text));
 }
 
 Result<int> list(Context& context, const std::string& verb, Json args, const Listing& listing) {

@@ -57,6 +57,7 @@ Result<int> follow(Context& context, TailWish wish, Observer& observer) {
   const WaitsFor waits((*client)->link(), interrupt.fd(), context.out.watched_fd());
   const bool once = !wish.follow;
   const bool ticks = context.out.is_terminal() && context.for_people();
+  wish.tells_waiting = context.for_people();
   Tail tail((*client)->link(), std::move(wish), context.config.timeout, [&](std::string_view text) {
     observer.make_room();
     context.notice(text);

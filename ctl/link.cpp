@@ -17,6 +17,11 @@ long timeout_until(std::optional<MonoTime> deadline, const Clock& clock) {
   return static_cast<long>(std::clamp<int64_t>(left, 0, 3'600'000));
 }
 
+// CLOSED: nobody listens.
+constexpr int kEndsOfAttempts = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_CLOSED;
+
+bool is_end_of_attempt(int event) { return (event & kEndsOfAttempts) != 0; }
+
 }  // namespace
 
 Link::Link(std::string endpoint, const Clock& clock, std::optional<ClientKeys> keys)
@@ -30,20 +35,15 @@ void Link::reconnect() {
   monitor_.reset();
   socket_.reset();
   socket_.emplace(context_, endpoint_, false, keys_);
-  monitor_.emplace(
-      context_, socket_->socket(),
-      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED | kRefusals);
+  monitor_.emplace(context_, socket_->socket(), kEndsOfAttempts | ZMQ_EVENT_DISCONNECTED | kRefusals);
   stood_ = false;
 }
 
 bool Link::replaced_after_disconnect() {
   bool disconnected = false;
   while (const auto event = monitor_->next()) {
-    if (*event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) ++broken_handshakes_;
-    if (*event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-      stood_ = true;
-      broken_handshakes_ = 0;
-    }
+    stood_ = stood_ || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    if (is_end_of_attempt(*event)) hung_up_on_ = *event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     // Nothing was sent on one that never stood; ZeroMQ tries again by itself, and not without a pause.
     disconnected = disconnected || (stood_ && *event == ZMQ_EVENT_DISCONNECTED);
     refused_ = refused_ || is_refusal(*event);

@@ -33,9 +33,9 @@ class Link {
   bool replaced_after_disconnect();
   // The broker's end refused the handshake: it asks for a key, or does not allow this one.
   [[nodiscard]] std::optional<Error> refused() const;
-  // Somebody listens, but again and again the handshake broke off: that may be a broker that wants a key, or a
-  // different one, and hung up before it could say so; or it is none.
-  [[nodiscard]] bool handshakes_break_off() const { return broken_handshakes_ >= 2; }
+  // Somebody listens, but the last handshake broke off: that may be a broker that wants a key, or a different one, and
+  // hung up before it could say so; or it is none.
+  [[nodiscard]] bool hung_up_on() const { return hung_up_on_; }
 
   // These end a wait too; -1: nothing of the kind.
   void also_wait_for(int interrupt_fd, int output_fd);
@@ -55,8 +55,8 @@ class Link {
   std::optional<ClientKeys> keys_;
   bool stood_ = false;  // the connection, on this socket
   bool refused_ = false;
-  int broken_handshakes_ = 0;  // since one succeeded
-  MonoTime send_from_{};       // so that a peer that accepts and hangs up is not asked a thousand times a second
+  bool hung_up_on_ = false;
+  MonoTime send_from_{};  // so that a peer that accepts and hangs up is not asked a thousand times a second
   int interrupt_fd_ = -1;
   int output_fd_ = -1;
 };

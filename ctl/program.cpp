@@ -14,6 +14,7 @@
 #include "ctl/context.h"
 #include "ctl/verbs_completion.h"
 #include "ctl/width.h"
+#include "shared/say.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -32,12 +33,12 @@ void tell(const Error& error, bool json) {
   if (json) {
     Json body = {{"code", to_string(error.code)}, {"message", error.message}};
     if (!error.hint.empty()) body["hint"] = error.hint;
-    fmt::print(stderr, "{}", render_json_line({{"error", std::move(body)}}));
+    say(render_json_line({{"error", std::move(body)}}));
     return;
   }
   // A message may have several lines, one a problem.
-  fmt::print(stderr, "error: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
+  say(fmt::format("error: {}\n", error.message));
+  if (!error.hint.empty()) say(fmt::format("hint: {}\n", error.hint));
 }
 
 Result<void> open_log(const Config& config) {

@@ -78,7 +78,14 @@ std::optional<MonoTime> Tail::deadline(std::optional<MonoTime> wake) const {
   consider(give_up_at());
   if (asked_) consider(silent_at_);
   if (!asked_ && ask_from_ > link_.clock().now()) consider(ask_from_);
+  if (wish_.tells_waiting) consider(began_ + kTellAfter);
   return first;
+}
+
+void Tail::tell_if_due(MonoTime now) {
+  if (!wish_.tells_waiting || now < began_ + kTellAfter) return;
+  wish_.tells_waiting = false;
+  notice_(waiting_for("a broker", link_, began_ + to_connect_ - now));
 }
 
 void Tail::lose(std::string_view reason) {
@@ -89,7 +96,7 @@ void Tail::lose(std::string_view reason) {
 
 void Tail::hear(MonoTime now) {
   if (lost_ && heard_once_) notice_("the broker is back");
-  lost_ = asked_ = false;
+  lost_ = asked_ = wish_.tells_waiting = false;
   heard_once_ = true;
   began_ = now;
 }
@@ -135,6 +142,7 @@ Result<Tail::Step> Tail::next(std::optional<MonoTime> wake) {
     }
     if (wake && now >= *wake) return Step{};
     ask_if_due(now);
+    tell_if_due(now);
     const auto woke = link_.wait(!asked_ && now >= ask_from_, deadline(wake));
     if (woke == Link::Woke::interrupted) return Step{{}, false, End::interrupted};
     if (woke == Link::Woke::output_closed) return Step{{}, false, End::output_closed};

@@ -33,6 +33,7 @@ struct TailWish {
   EventFilter filter;
   int64_t after = 0;
   bool follow = true;
+  bool tells_waiting = false;  // a notice when no broker has been heard for kTellAfter
 };
 
 class Tail {
@@ -57,6 +58,7 @@ class Tail {
   [[nodiscard]] std::optional<MonoTime> give_up_at() const;
   void ask_if_due(MonoTime now);
   void lose(std::string_view reason);
+  void tell_if_due(MonoTime now);
   void hear(MonoTime now);
   Result<std::optional<Step>> drain();
   [[nodiscard]] std::optional<MonoTime> deadline(std::optional<MonoTime> wake) const;

@@ -40,8 +40,10 @@ class System {
     for (const auto until = context.clock.now() + kStartLimit; context.clock.now() < until;) {
       if (auto lost = first_lost()) return *lost;
       if (interrupt_.exit_code()) return {};
-      const auto reply = (*client)->exchange("settings.list", Json::object(), patience);
-      if (reply) return {};
+      const auto reply = (*client)->exchange("status", Json::object(), patience);
+      if (!reply) continue;
+      if (reply->body.value("/broker/pid"_json_pointer, int64_t{0}) == children_.front().pid()) return {};
+      wait_for_news();  // another broker has the store, and ours is about to say so
     }
     return no_answer((*client)->link(), kStartLimit, false);
   }

@@ -55,7 +55,7 @@ struct Parcel {
   std::string bytes;
   std::shared_ptr<std::atomic<int64_t>> held;
 
-  static void let_go(void*, void* parcel) {
+  static void let_go_after_send(void*, void* parcel) {
     const std::unique_ptr<Parcel> own(static_cast<Parcel*>(parcel));
     *own->held -= static_cast<int64_t>(own->bytes.size());
   }
@@ -64,8 +64,8 @@ struct Parcel {
 zmq::message_t parcel_of(std::string bytes, std::shared_ptr<std::atomic<int64_t>> held) {
   auto parcel = std::make_unique<Parcel>(Parcel{std::move(bytes), std::move(held)});
   auto& text = parcel->bytes;
-  zmq::message_t message(text.data(), text.size(), Parcel::let_go, parcel.get());
-  static_cast<void>(parcel.release());  // let_go owns it
+  zmq::message_t message(text.data(), text.size(), Parcel::let_go_after_send, parcel.get());
+  static_cast<void>(parcel.release());  // let_go_after_send owns it
   return message;
 }
 

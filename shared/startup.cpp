@@ -11,6 +11,7 @@
 #include <cstdio>
 
 #include "shared/config.h"
+#include "shared/say.h"
 
 namespace pipekit {
 namespace {
@@ -33,9 +34,8 @@ Result<void> give(CLI::Option& option, const std::string& file, const std::strin
 }  // namespace
 
 int report(const Error& error) {
-  fmt::print(stderr, "error: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
-  std::fflush(stderr);
+  say(fmt::format("error: {}\n", error.message));
+  if (!error.hint.empty()) say(fmt::format("hint: {}\n", error.hint));
   return exit_code(error.code);
 }
 

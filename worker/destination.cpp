@@ -235,7 +235,7 @@ Step<std::monostate> Destination::inspect() {
   columns_ = writable(*columns);
   if (assignment_->module.merge_strategy != "incremental") return std::monostate{};
   auto key = resolve_key(assignment_->module.merge_key, columns_);
-  if (!key) return StepError{"invalid", "merge_key: " + key.error().message, key.error().hint, false};
+  if (!key) return StepError{"invalid", key.error().message, key.error().hint, false};
   merge_key_ = std::move(*key);
   return std::monostate{};
 }

@@ -9,6 +9,7 @@
 #include "shared/client_keys.h"
 #include "shared/endpoint.h"
 #include "shared/open_files.h"
+#include "shared/say.h"
 #include "shared/startup.h"
 #include "worker/jrunner_program.h"
 #include "worker/state_dir.h"
@@ -154,8 +155,7 @@ int main(int argc, char** argv) {
   try {
     return pipekit::worker::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    std::fflush(stderr);
+    pipekit::say(fmt::format("error: {}\n", error.what()));
     std::_Exit(1);  // threads may run: the supervisors end their children
   }
 }

@@ -26,7 +26,8 @@ void Worker::connect() {
   monitor_.reset();
   socket_.reset();  // what it had queued is worth nothing: facts are in the outbox
   socket_ = std::make_unique<DealerSocket>(context_, config_.broker, true, config_.keys);
-  monitor_ = std::make_unique<SocketMonitor>(context_, socket_->socket(), kRefusals | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+  monitor_ = std::make_unique<SocketMonitor>(
+      context_, socket_->socket(), kRefusals | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
 
 int Worker::run() {
@@ -84,6 +85,7 @@ void Worker::on_connection() {
   while (const auto event = monitor_->next()) {
     refused = refused || is_refusal(*event);
     stands = stands || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    hung_up_on_ = *event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
   }
   if (stands) carry_out(session_.reconnected(clock_.now()));
   if (!refused) return;
@@ -114,7 +116,10 @@ void Worker::carry_out(Actions actions) {
   if (actions.fatal) fatal_ = std::move(actions.fatal);
   if (actions.not_yet) spdlog::warn("waiting: {}; {}", actions.not_yet->message, actions.not_yet->hint);
   if (actions.replace_socket) {
-    if (!searching_) spdlog::info("no word from the broker at {}: connecting anew until it answers", config_.broker);
+    if (!searching_) {
+      spdlog::info("no word from the broker at {}{}: connecting anew until it answers", config_.broker,
+                   hung_up_on_ ? ", which hangs up in the handshake (is --broker-key its key?)" : "");
+    }
     searching_ = true;
     connect();
   }

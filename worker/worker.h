@@ -70,7 +70,8 @@ class Worker {
   std::optional<Error> fatal_;
   std::optional<Error> unfit_;  // drains, and then ends with this
   bool draining_ = false;
-  bool searching_ = false;  // for the log: said once
+  bool hung_up_on_ = false;  // the last handshake broke off
+  bool searching_ = false;   // for the log: said once
   std::optional<MonoTime> drain_until_;
 };
 

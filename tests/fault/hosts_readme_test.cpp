@@ -205,7 +205,7 @@ TEST_F(TwoHosts, TurnStrangersAwayAndTheLogSaysSo) {
       EXPECT_GT(refused(), before) << said << " at " << port;
     }
   }
-  broker_->wait_for_err("without a key, or not of this protocol");
+  broker_->wait_for_err("without a key, with a wrong one of this broker");
   EXPECT_THAT(at_broker("pipekit-ctl workers list").out, AllOf(HasSubstr("plant2"), HasSubstr("connected")));
 }
 

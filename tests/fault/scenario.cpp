@@ -16,6 +16,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "tests/support/process_file.h"
+
 namespace pipekit::test {
 namespace {
 
@@ -74,12 +76,7 @@ class PostgresDatabase final : public Database {
 };
 
 std::string command_line(const std::filesystem::path& process) {
-  std::string text;
-  try {
-    text = read_file(process / "cmdline");
-  } catch (const std::exception&) {
-    return "";  // it has ended meanwhile
-  }
+  auto text = read_process_file(process / "cmdline");
   std::ranges::replace(text, '\0', ' ');
   return text;
 }

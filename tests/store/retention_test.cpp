@@ -211,8 +211,9 @@ TEST_F(Retention, workers_that_left_are_forgotten) {
   FakeWorker other{*this, "w2"};
   other.join();
   other.say(Goodbye{});
+  EXPECT_EQ(count("SELECT count(*) FROM worker WHERE name = 'w2'"), 1);
   pass_days(31);
-  EXPECT_EQ(count("SELECT count(*) FROM worker"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM worker WHERE name = 'w2'"), 0);
 }
 
 TEST_F(Retention, a_wall_clock_that_ran_ahead_costs_nothing) {

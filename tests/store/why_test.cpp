@@ -17,7 +17,9 @@ const Json kGroups = Json::parse(R"([
   {"name": "nightly", "members": ["orders"], "schedules": [{"cron_expr": "0 5 * * *"}]},
   {"name": "paused", "members": ["orders", "off"], "schedules": [{"cron_expr": "0 5 * * *", "enabled": false}]},
   {"name": "bare", "members": ["off", "customers"]},
-  {"name": "staged", "members": [{"module": "early", "run_order": 1}, {"module": "late", "run_order": 2}]}])");
+  {"name": "staged", "members": [{"module": "early", "run_order": 1}, {"module": "late", "run_order": 2}]},
+  {"name": "strict", "stop_on_failure": true,
+   "members": [{"module": "early", "run_order": 1}, {"module": "slow", "run_order": 1}, {"module": "late", "run_order": 2}]}])");
 
 class WhyTest : public testing::Test, protected test::Dialogue {
  protected:
@@ -27,6 +29,7 @@ class WhyTest : public testing::Test, protected test::Dialogue {
                                     {{"name", "off"}, {"enabled", false}},
                                     {{"name", "alone"}},
                                     {{"name", "early"}},
+                                    {{"name", "slow"}},
                                     {{"name", "late"}}},
                                    kGroups)) {}
   Json reasons(const Json& args) { return done("why", args)["reasons"]; }
@@ -69,9 +72,30 @@ TEST_F(WhyTest, of_a_member_that_waits_for_its_turn_tells_which_comes_first) {
   const auto key = w1.take();
   const auto reason = first("late");
   EXPECT_EQ(reason["code"], "group_under_way");
-  EXPECT_EQ(text(reason), "its group staged is under way (group run 1), and its turn comes after early");
+  EXPECT_EQ(text(reason), "its group staged is under way (group run 1), and is now at early: its turn comes later");
+  done("module.update", {{"name", "late"}, {"set", {{"enabled", false}}}});
+  EXPECT_THAT(codes("late"), ElementsAre("disabled", "group_under_way", "never_run"))
+      << "it has the module from before";
   w1.finish(key, "success", "merged");
-  EXPECT_EQ(first("late")["code"], "running");
+  EXPECT_EQ(reasons({{"module", "late"}}).at(1)["code"], "running");
+}
+
+TEST_F(WhyTest, of_a_member_whose_turn_does_not_come_tells_why) {
+  w1.slots = 1;
+  w1.join();
+  done("run_group", {{"group", "strict"}});
+  const auto failing = w1.take();
+  w1.begin(failing);
+  w1.finish(failing, "error", "none", "broken");
+  const auto key = w1.take();
+  EXPECT_EQ(text(first("late")),
+            "its group strict is under way (group run 1), but early has failed: its turn does not come");
+  w1.begin(key);
+  w1.finish(key, "success", "merged");
+  done("run_group", {{"group", "staged"}});
+  w1.begin(w1.take());
+  done("cancel", {{"group", "staged"}});
+  EXPECT_THAT(text(first("late")), HasSubstr("(group run 2), and being cancelled: its turn does not come"));
 }
 
 TEST_F(WhyTest, of_a_module_whose_schedule_could_not_run_it_tells_when_and_why) {
@@ -127,6 +151,10 @@ TEST_F(WhyTest, of_a_run_on_a_silent_worker_tells_when_its_lease_ends) {
   w1.beat();
   EXPECT_EQ(first("orders")["code"], "running");
   EXPECT_EQ(done("workers.list", Json::object()).at(0)["state"], "connected");
+  wait(minutes{2});
+  const auto lost = done("workers.list", Json::object()).at(0);
+  EXPECT_EQ(lost["state"], "lost");
+  EXPECT_EQ(lost["seen_at"], "2026-03-01T02:00:40.000Z") << "when it was last heard of, not when it was given up";
 }
 
 TEST_F(WhyTest, after_a_restart_of_the_broker_a_worker_that_is_not_back_is_named) {

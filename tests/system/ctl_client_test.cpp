@@ -244,6 +244,20 @@ TEST_F(CtlClient, who_waits_for_long_is_told_what_for_and_programs_are_not) {
   }
 }
 
+TEST_F(CtlClient, what_cannot_be_said_on_stderr_does_not_change_the_end) {
+  FakeBroker broker(dir_);
+  const auto pipekit = "PIPEKIT_DATA_DIR='" + dir_.path().string() + "' '" + test::program_path("pipekit-ctl") + "' ";
+  RunningProgram closed("/bin/sh", {"-c", pipekit + "run orders 2>&-"});
+  broker.expect_request("run");
+  const auto again = broker.expect_request("run");  // after two seconds: it has been told what it waits for
+  broker.answer(again.number, {{"run_id", 7}, {"seq", 1}});
+  const auto result = closed.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "7\n");
+  const auto full = test::run_program("/bin/sh", {"-c", pipekit + "--data-dir /nowhere status 2>/dev/full"});
+  EXPECT_EQ(full.exit_code, 5);
+}
+
 TEST_F(CtlClient, a_request_that_was_sent_and_not_answered_may_have_been_executed) {
   FakeBroker broker(dir_);
   const auto result = run({"--timeout", "1", "run", "orders"});

@@ -74,6 +74,13 @@ TEST_F(CtlUp, names_the_child_that_ended_by_itself_and_ends_the_others) {
   expect_all_gone();
 }
 
+TEST_F(CtlUp, is_not_ready_where_another_broker_has_the_store) {
+  const auto second = test::run_program(test::program_path("pipekit-ctl"), {"up", "--data-dir", dir_.file("data")});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("another broker has the store"));
+  EXPECT_THAT(second.out, Not(HasSubstr("ready")));
+}
+
 TEST_F(CtlUp, leaves_nothing_running_when_it_is_killed) {
   ASSERT_EQ(children_.size(), 2U);
   up_.signal(SIGKILL);

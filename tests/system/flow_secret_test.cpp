@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/process_file.h"
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {
@@ -16,8 +17,7 @@ constexpr auto kPassword = "s3cret pass";
 std::vector<std::string> command_lines_with(const std::string& text, const std::string& directory) {
   std::vector<std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    std::string line((std::istreambuf_iterator<char>(file)), {});
+    auto line = read_process_file(entry.path() / "cmdline");
     const bool ours = line.find(directory) != std::string::npos;
     if (ours && line.find(text) != std::string::npos) found.push_back(std::move(line));
   }

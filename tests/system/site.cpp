@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/process_file.h"
+
 namespace pipekit::test {
 namespace {
 
@@ -24,16 +26,14 @@ groups:
 
 // "PPID command line" of a process; empty when it is gone.
 std::string process_line(const std::filesystem::path& proc) {
-  std::ifstream status(proc / "stat");
-  std::string stat((std::istreambuf_iterator<char>(status)), {});
+  const auto stat = read_process_file(proc / "stat");
   const auto name_end = stat.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream rest(stat.substr(name_end + 1));
   std::string state;
   std::string parent;
   rest >> state >> parent;
-  std::ifstream cmdline(proc / "cmdline");
-  std::string words((std::istreambuf_iterator<char>(cmdline)), {});
+  auto words = read_process_file(proc / "cmdline");
   std::ranges::replace(words, '\0', ' ');
   return parent + " " + words;
 }
