@@ -100,7 +100,8 @@ void BrokerLoop::answer_handshakes() {
 
 void BrokerLoop::count_strangers() {
   const auto handshakes = control_.take_strangers() + workers_.take_strangers();
-  refused(handshakes, untold_strangers_, "without a key, with a wrong one of this broker, or not of this protocol");
+  refused(handshakes, untold_strangers_,
+          "without a key, with a wrong one of this broker, not of this protocol, or broken off");
 }
 
 void BrokerLoop::refused(int64_t handshakes, Untold& untold, const char* why) {

@@ -42,6 +42,7 @@ class System {
       if (interrupt_.exit_code()) return {};
       const auto reply = (*client)->exchange("status", Json::object(), patience);
       if (!reply) continue;
+      if (reply->error) return to_error(*reply->error);
       if (reply->body.value("/broker/pid"_json_pointer, int64_t{0}) == children_.front().pid()) return {};
       wait_for_news();  // another broker has the store, and ours is about to say so
     }

@@ -35,8 +35,7 @@ void keep_no_memory_statistics() {
 std::string StoreError::hint() const {
   if (code_ == SQLITE_READONLY_DBMOVED)
     return "put the file back with its -wal beside it; or a backup in its place, after its -wal and -shm are gone: "
-           "they are of"
-           " the lost file, and would be written into the other one";
+           "they are of the lost file, and would be written into the other one";
   switch (code_ & 0xff) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
