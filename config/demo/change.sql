@@ -1,4 +1,4 @@
--- What happens in the source between the two runs: three packages are upgraded, one is installed.
+-- Changes to the source between the two runs: three packages are upgraded, one is installed.
 BEGIN;
 UPDATE package SET version = version || '+upgraded', revision = (SELECT max(revision) + 1 FROM package)
   WHERE name IN ('bash', 'coreutils', 'tar');

@@ -1,4 +1,4 @@
-# The source of script/demo: machine.db in the directory $1, from what dpkg knows. Sourced.
+# Creates the source of script/demo: machine.db in the directory $1, from dpkg's data. Sourced.
 make_machine_database() (
   cd "$1"
   dpkg-query -W -f '${db:Status-Status}\t${Package}\t${Architecture}\t${Version}\t${Section}\t${Priority}\t${Installed-Size}\t${Maintainer}\t${db-fsys:Last-Modified}\n' |

@@ -1,6 +1,6 @@
-# The destination of script/demo --postgres: a PostgreSQL server of its own in a temporary directory, on a free port of
-# the loopback interface. Sourced; $dir and $top are the demo's.
-destination_name='a PostgreSQL server of its own'
+# The destination of script/demo --postgres: a separate PostgreSQL server in a temporary directory, on a free port of the
+# loopback interface. Sourced; $dir and $top come from the demo.
+destination_name='a temporary PostgreSQL server'
 postgres_dir='' postgres_port='' as_postgres=()
 
 free_port() {
@@ -11,7 +11,7 @@ free_port() {
   done
 }
 
-# Another program may take the port before the server does: then another one.
+# Another program may take the port before the server does; then try the next one.
 start_postgres() {
   local attempt
   for attempt in 1 2 3 4 5; do
@@ -31,7 +31,7 @@ destination_start() {
   DEMO_PG_PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
   export DEMO_PG_PASSWORD
   (umask 077; printf '%s\n' "$DEMO_PG_PASSWORD" >"$postgres_dir/password")
-  if [ "$(id -u)" = 0 ]; then    # which PostgreSQL refuses to run as
+  if [ "$(id -u)" = 0 ]; then    # PostgreSQL refuses to run as root
     as_postgres=(setpriv --reuid=postgres --regid=postgres --clear-groups env)
     chown -R postgres:postgres "$postgres_dir"
   fi

@@ -1,8 +1,8 @@
--- The source: this machine's own package database, from the tab-separated files that script/demo has written.
+-- The source: this machine's package database, from the tab-separated files that script/demo wrote.
 CREATE TABLE package (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, architecture TEXT NOT NULL, version TEXT NOT NULL, section TEXT,
   priority TEXT, installed_kb INTEGER, maintainer TEXT, installed_at TEXT,
-  revision INTEGER NOT NULL,  -- raised by whoever changes the row
+  revision INTEGER NOT NULL,  -- increased with each change of the row
   UNIQUE (name, architecture));
 CREATE INDEX package_revision ON package (revision);
 CREATE TABLE dependency (

@@ -1,4 +1,4 @@
-# The destination of script/demo: another SQLite file. Sourced; $dir and $top are the demo's.
+# The destination of script/demo: another SQLite file. Sourced; $dir and $top come from the demo.
 destination_name='another SQLite database'
 destination_start() { sqlite3 -batch "$dir/inventory.db" <"$top/config/demo/destination.sql"; }
 destination_stop() { :; }
