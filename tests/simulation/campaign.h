@@ -1,4 +1,4 @@
-// Many seeds one after the other, on a terminal: progress, a summary, and how to see a failure again.
+// Many seeds, one after another, on a terminal: progress, a summary, and how to replay a failure.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct Campaign {
   std::string fault;  // planted
   bool trace = false;
 
-  // 0: no promise was broken; 1: one was, and the campaign ends with it.
+  // 0: no promise was broken; 1: one was broken, which ends the campaign.
   [[nodiscard]] int run() const;
 };
 

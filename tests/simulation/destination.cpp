@@ -125,7 +125,7 @@ int Session::execute() {
   return SQLITE_OK;
 }
 
-// Values of the simulation need no quotes.
+// Values in the simulation need no quotes.
 void Session::collect(sqlite3_stmt* statement, bool first) {
   const int columns = sqlite3_column_count(statement);
   if (first) {

@@ -1,6 +1,6 @@
-// A database server of the simulation: real SQL on a real engine, in simulated time. A session takes a script and works
-// through it, statement by statement, as a server does: it goes on when nobody listens any more, waits for locks, may
-// begin long after its client has died, and the answer of a commit may be lost.
+// A simulated database server: real SQL on a real engine, in simulated time. A session takes a script and executes it
+// statement by statement, as a server does: it continues after its client has gone, waits for locks, may begin long
+// after its client has died, and the answer to a commit may be lost.
 #pragma once
 
 #include <sqlite3.h>
@@ -19,7 +19,7 @@ namespace pipekit::simulation {
 
 class Session;
 
-// Told of each commit while the session still has its view of the data.
+// Called for each commit, while the session still has its view of the data.
 class CommitWatch {
  public:
   virtual ~CommitWatch() = default;
@@ -33,13 +33,13 @@ class Destination {
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
-  // `attempt`: whose; zero for a question. The session lives until it has ended, whoever holds it.
+  // `attempt`: the owner; zero for a task. The session lives until it has ended, whoever holds it.
   std::shared_ptr<Session> begin(RunKey attempt, std::string script);
-  // Told of each session that begins.
+  // Called for each session that begins.
   void on_begin(std::function<void(RunKey, bool merges)> callback) { on_begin_ = std::move(callback); }
   // Every session ends with an error; open transactions are rolled back.
   void restart();
-  void run(const std::string& sql);  // at once, by nobody
+  void run(const std::string& sql);  // immediately, without a session
   std::vector<std::vector<std::string>> rows(const std::string& sql) const;
 
   struct Moods {
@@ -47,8 +47,8 @@ class Destination {
     int64_t late = 0;     // a session begins many seconds after it was sent
     int64_t breaks = 0;   // a statement fails, and the session with it
     int64_t lost = 0;     // the answer of a session that worked is lost
-    int64_t runs_on = 0;  // goes on after its client has died
-    int64_t holds = 0;    // a table cannot be dropped: somebody reads it
+    int64_t runs_on = 0;  // it continues after its client has died
+    int64_t holds = 0;    // a table cannot be dropped, because somebody reads it
     int64_t pace = 1;     // not a chance: how many times longer everything takes
   };
   Moods moods;
@@ -62,7 +62,7 @@ class Destination {
   std::string name_;
   std::string uri_;
   CommitWatch& watch_;
-  sqlite3* keeper_ = nullptr;  // the database lives as long as somebody has it open
+  sqlite3* keeper_ = nullptr;  // the database exists as long as it is open
   std::function<void(RunKey, bool)> on_begin_;
   int64_t begun_ = 0;
   std::map<int64_t, std::shared_ptr<Session>> live_;
@@ -75,7 +75,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // The client: whom to tell when the answer is there. It may die, and then hears nothing.
+  // The client, which gets the answer. It may die before that.
   void on_answer(std::function<void()> callback) { on_answer_ = std::move(callback); }
   void client_dies();
 

@@ -14,7 +14,7 @@ Disk::Disk(Random& random) : random_(random) { mount(this); }
 Disk::~Disk() { mount(nullptr); }
 
 std::shared_ptr<Disk::File> Disk::open(const std::string& path) {
-  if (path.empty()) return std::make_shared<File>();  // a temporary one
+  if (path.empty()) return std::make_shared<File>();  // a temporary file
   auto& file = files_[path];
   if (file == nullptr) file = std::make_shared<File>();
   return file;
@@ -66,7 +66,7 @@ void Disk::undo(File& file) {
   }
 }
 
-// A disk writes in any order, and what it was writing when the power went it may have written in part.
+// A disk writes in any order, and may have written a part of what it was writing when the power failed.
 void Disk::redo_some(File& file) {
   for (const auto& write : file.unsynced) {
     if (!random_.chance(500)) continue;

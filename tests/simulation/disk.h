@@ -1,6 +1,6 @@
-// The broker's disk, as a VFS of SQLite's: files in memory, where only what was synced is certain to be there after the
-// power went out. Mounted, it is the file system of every Database that this process opens; one at a time. Locks say
-// yes to everybody: one broker has one connection.
+// The broker's disk, as an SQLite VFS: files in memory, of which only synced data is certain to survive a power
+// failure. While it is mounted, every Database that this process opens is on it; one disk at a time. Every lock is
+// granted: one broker has one connection.
 #pragma once
 
 #include <map>
@@ -20,13 +20,13 @@ class Disk {
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
-  // Every file that is open belongs to a process that is dead now: it can do nothing any more.
+  // Every open file belongs to a process that is now dead and can no longer use it.
   void process_dies() { ++boot_; }
-  // The same for the whole host: of what was not synced each write may be lost, or torn. Call after process_dies().
+  // The same for the whole host: each write that was not synced may be lost, or torn. Call after process_dies().
   void power_goes();
 
   void set_full(bool full) { full_ = full; }
-  // The next sync says that it failed.
+  // The next sync reports failure.
   void fail_next_sync() { failing_syncs_ = 1; }
   // The process dies in its n-th write from now.
   void die_at_write(int64_t n) { writes_left_ = n; }
@@ -36,7 +36,7 @@ class Disk {
 
   struct Write {
     size_t at = 0;
-    std::string before;  // what stood there; shorter where the file ended
+    std::string before;  // the previous content; shorter if the file ended there
     std::string after;
     size_t size_before = 0;
     bool truncates = false;
@@ -47,7 +47,7 @@ class Disk {
     std::vector<std::unique_ptr<char[]>> shared_memory;
   };
 
-  // What the VFS calls: SQLite's result codes.
+  // Called by the VFS; they return SQLite's result codes.
   std::shared_ptr<File> open(const std::string& path);
   bool exists(const std::string& path) const { return files_.contains(path); }
   void remove(const std::string& path) { files_.erase(path); }

@@ -1,4 +1,4 @@
-// The simulated disk keeps what was synced, and nothing else for certain.
+// The simulated disk keeps what was synced, and guarantees nothing else.
 #include "tests/simulation/disk.h"
 
 #include <gtest/gtest.h>

@@ -20,7 +20,7 @@ struct Handle {
 };
 
 Handle& handle_of(sqlite3_file* file) { return *reinterpret_cast<Handle*>(file); }
-// The process that had opened it is dead.
+// The process that opened it is dead.
 bool is_dead(const Handle& handle) { return mounted == nullptr || handle.boot != mounted->boot(); }
 
 int close(sqlite3_file* file) {
@@ -70,7 +70,7 @@ int reserved(sqlite3_file*, int* held) {
 }
 int control(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
 int sector_size(sqlite3_file*) { return 512; }
-// As SQLite's own VFS promises for a disk: a write that is cut off damages nothing beside it.
+// As SQLite's own VFS promises for a disk: an interrupted write damages no neighbouring data.
 int characteristics(sqlite3_file*) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE; }
 
 int map_shared(sqlite3_file* file, int region, int size, int extend, void volatile** memory) {
@@ -118,7 +118,7 @@ int full_path(sqlite3_vfs*, const char* name, int size, char* out) {
   sqlite3_snprintf(size, out, "%s", name);
   return SQLITE_OK;
 }
-// Of no consequence but for temporary names and the salts of the WAL; always the same, so that a seed replays.
+// Used only for temporary names and the salts of the WAL; always the same, so that a seed replays.
 int randomness(sqlite3_vfs*, int size, char* out) {
   for (int i = 0; i < size; ++i) out[i] = static_cast<char>(i * 37 + 11);
   return size;
@@ -159,7 +159,7 @@ void mount(Disk* disk) {
   static sqlite3_vfs simulated = vfs();
   if (disk != nullptr) sqlite3_vfs_register(&simulated, 1);
   mounted = disk;
-  sqlite3_randomness(0, nullptr);  // begins anew
+  sqlite3_randomness(0, nullptr);  // restart SQLite's random generator
 }
 
 }  // namespace pipekit::simulation

@@ -24,7 +24,7 @@ void Executing::wake() {
 
 void Executing::resume() {
   waking_ = false;
-  if (!host_.runs()) return;  // woken when the process goes on
+  if (!host_.runs()) return;  // woken when the process continues
   auto* before = std::exchange(running, this);
   fiber_.resume();
   running = before;

@@ -1,6 +1,6 @@
-// An attempt as it is executed on a simulated worker: the shipped Executor (or the answer to a Task) on a fiber. The
-// program is linked with its own worker/link.cpp and worker/runner.cpp (simulated_link.cpp, simulated_runner.cpp),
-// which find the one that runs by current().
+// An attempt on a simulated worker: the real Executor (or a Task) on a fiber. The program is linked with its own
+// worker/link.cpp and worker/runner.cpp (simulated_link.cpp, simulated_runner.cpp), which find the running attempt
+// through current().
 #pragma once
 
 #include <deque>
@@ -21,7 +21,7 @@ using Destinations = std::map<std::string, std::unique_ptr<Destination>>;
 
 class Executing : public std::enable_shared_from_this<Executing> {
  public:
-  // What it hears from its worker's loop.
+  // Messages from its worker's loop.
   struct Note {
     enum class Kind { go, stop, acknowledged, cancel, kill };
     Kind kind;
@@ -31,23 +31,23 @@ class Executing : public std::enable_shared_from_this<Executing> {
     World& world;
     Destinations& destinations;
     std::function<void(worker::FromExecutor)> to_loop;
-    std::function<bool()> runs;  // false while the process is stopped
+    std::function<bool()> runs;  // false while the process is suspended
   };
 
   Executing(const Host& host, std::string id, RunKey key, std::function<void()> body);
 
   void start() { wake(); }
   void hear(Note note);
-  // Something it may wait for has happened: looks, as soon as its process runs.
+  // Something that it may be waiting for has happened: it checks as soon as its process runs.
   void wake();
-  // With its process; what it had asked of a destination may go on there.
+  // It dies with its process; its statements at a destination may continue.
   void die();
   [[nodiscard]] bool done() const { return fiber_.done(); }
 
   // --- for the code on the fiber
   static Executing& current();
   std::optional<Note> next_note();
-  // Until something happens, or that time.
+  // Waits until something happens, or until that time.
   void wait(std::optional<MonoTime> until = std::nullopt);
   void send(worker::FromExecutor message);
   std::shared_ptr<Session> ask(const std::string& connection, const std::string& script);

@@ -9,7 +9,7 @@ void Faults::begin(int64_t badness, MonoTime until) {
   until_ = until;
   if (badness == 0) return;
   auto& random = world_.random;
-  // Worlds differ: in most a thing goes wrong seldom or not at all, in some all the time.
+  // Worlds differ: in most of them a given fault is rare or absent, in some it happens all the time.
   const auto up_to = [&](int64_t most) {
     const auto how = random.between(0, 99);
     if (how < 40) return int64_t{0};
@@ -38,7 +38,7 @@ void Faults::begin(int64_t badness, MonoTime until) {
 }
 
 void Faults::next() {
-  // A thousand: one every five seconds or so.
+  // 1000 means about one every five seconds.
   world_.after(world_.random.millis(1, 10'000 * 1000 / badness_), [this] {
     if (healed_ || world_.now() >= until_) return;
     strike();
@@ -75,7 +75,7 @@ void Faults::strike_broker() {
       if (!broker_.alive()) broker_.start();
     });
   };
-  if (random.chance(200)) set_clock(broker_.clock());  // a host that boots with a wrong one
+  if (random.chance(200)) set_clock(broker_.clock());  // a host that boots with a wrong clock
   switch (random.between(0, 7)) {
     case 0:
       world_.count("broker killed");
@@ -131,7 +131,7 @@ void Faults::strike_worker(SimulatedWorker& worker) {
     default:
       world_.count("worker drained");
       worker.drain();
-      // It leaves when it has nothing left to do; the service manager does not wait for ever.
+      // It leaves when it has nothing left to do, but the service manager does not wait for ever.
       return later(random.millis(30'000, 120'000), [this, &worker, back] {
         worker.kill();
         back(world_.random.millis(100, 5000));
@@ -150,7 +150,7 @@ void Faults::strike_attempt(RunKey key) {
   });
 }
 
-// Stopped for about as long as the lease of what it would read next.
+// Suspended for about the lease of the assignment that it would read next.
 void Faults::strike_assigned(SimulatedWorker& worker) {
   world_.count("worker stopped");
   worker.stop();

@@ -1,5 +1,5 @@
-// What goes wrong in a world, drawn as time goes by: processes die, stop and come back; the network is cut and heals;
-// clocks are set; disks fill; servers are slow, end sessions, and lose answers.
+// The faults of a world, drawn as time passes: processes die, are suspended and come back; the network is cut and
+// healed; clocks are set; disks fill up; servers are slow, end sessions and lose answers.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,7 @@ class Faults {
         destinations_(destinations),
         tails_(tails) {}
 
-  // `badness`: in a thousand; 0 is a perfect world.
+  // `badness`: in a thousand; 0 means no faults.
   void begin(int64_t badness, MonoTime until);
   void heal();
 
@@ -32,7 +32,7 @@ class Faults {
   void strike();
   void strike_broker();
   void strike_worker(SimulatedWorker& worker);
-  // Where it hurts most: just after this attempt has asked its destination for something.
+  // At the worst moment: just after this attempt has sent a statement to its destination.
   void strike_attempt(RunKey key);
   void strike_assigned(SimulatedWorker& worker);
   void strike_wire(Wire& wire);

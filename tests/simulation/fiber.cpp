@@ -13,7 +13,7 @@
 namespace pipekit::simulation {
 namespace {
 
-constexpr size_t kStackBytes = size_t{512} * 1024;  // pages that are not touched cost nothing
+constexpr size_t kStackBytes = size_t{512} * 1024;  // untouched pages cost nothing
 
 Fiber* running = nullptr;
 
@@ -39,7 +39,7 @@ void end_context([[maybe_unused]] void* context) {
 #endif
 }
 
-// Inlined, because the thread sanitizer notes calls and returns by context: it would see a return without its call.
+// Inlined, because ThreadSanitizer records calls and returns by context: it would see a return without its call.
 [[gnu::always_inline]] inline void leave([[maybe_unused]] void** fake, [[maybe_unused]] const void* stack,
                                          [[maybe_unused]] size_t size, [[maybe_unused]] void* context) {
 #ifdef __SANITIZE_ADDRESS__
@@ -89,14 +89,14 @@ void Fiber::enter() {
   arrive(nullptr, &self->caller_stack_, &self->caller_size_);
   self->run();
   leave(nullptr, self->caller_stack_, self->caller_size_, self->caller_context_);
-  ::swapcontext(&self->here_, &self->caller_);  // never comes back
+  ::swapcontext(&self->here_, &self->caller_);  // never returns
 }
 
 void Fiber::run() {
   try {
     body_();
   } catch (const Dead&) {
-    // Its process was killed: nobody hears of it.
+    // Its process was killed: nobody receives the result.
   } catch (...) {
     error_ = std::current_exception();
   }

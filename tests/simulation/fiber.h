@@ -1,5 +1,5 @@
-// A thread of the simulated programs: code that blocks, run in turns with everything else on one real thread. Where it
-// would block it calls suspend(); whoever has what it waits for calls resume().
+// A thread of a simulated program: blocking code that takes turns with everything else on one real thread. Where it
+// would block, it calls suspend(); the code that has what it is waiting for calls resume().
 #pragma once
 
 #include <ucontext.h>
@@ -12,7 +12,7 @@ namespace pipekit::simulation {
 
 class Fiber {
  public:
-  // Thrown by suspend() when the process of the fiber is dead: unwinds it. No std::exception, so nobody catches it.
+  // Thrown by suspend() if the fiber's process is dead, to unwind it. Not a std::exception, so nothing catches it.
   struct Dead {};
 
   explicit Fiber(std::function<void()> body);
@@ -20,7 +20,7 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // Until it suspends or ends. Rethrows what it ended with.
+  // Runs until it suspends or ends. Rethrows the exception it ended with.
   void resume();
   void kill();
   [[nodiscard]] bool done() const { return done_; }

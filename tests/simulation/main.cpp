@@ -1,6 +1,6 @@
-// simulation_tests                      the suites, as any other test program
-// simulation_tests --seed N [--trace]   one history; the trace tells it
-// simulation_tests --seeds N [--first F] [--minutes M]   many, with a summary: script/simulate
+// simulation_tests                      run the suites, like any other test program
+// simulation_tests --seed N [--trace]   play one history, optionally with its trace
+// simulation_tests --seeds N [--first F] [--minutes M]   play many, with a summary: script/simulate
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 

@@ -130,7 +130,7 @@ bool Wire::send(const Frames& frames) {
 void Wire::cut(bool to_broker, bool to_peer) {
   cut_to_broker_ = to_broker;
   cut_to_peer_ = to_peer;
-  const auto connection = connection_;  // what it delivers may replace it
+  const auto connection = connection_;  // a delivered frame may replace it
   if (connection == nullptr) return;
   network_.flow(connection, true);
   network_.flow(connection, false);

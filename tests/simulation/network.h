@@ -1,6 +1,7 @@
-// What ZeroMQ gives the programs, simulated: a ROUTER at the broker for each side, DEALERs at the others. Within a
-// connection frames keep their order and come once; a connection that breaks loses what is on its way, in both
-// directions, and its successor is another peer to the router. A direction that is cut holds its frames until it heals.
+// ZeroMQ as the programs see it, simulated: a ROUTER at the broker for each side, DEALERs at the others. Within a
+// connection, frames keep their order and arrive once. A connection that breaks loses what is in transit, in both
+// directions, and its successor is a different peer to the router. A direction that is cut holds its frames until it
+// heals.
 #pragma once
 
 #include <deque>
@@ -28,7 +29,7 @@ struct Lane {
 };
 
 struct Connection {
-  std::string peer;  // the routing id that the broker's socket gave it
+  std::string peer;  // the routing ID that the broker's socket assigned
   Side side = Side::workers;
   Wire* wire = nullptr;  // null: broken
   Lane to_broker;
@@ -42,21 +43,20 @@ class Network {
   explicit Network(World& world) : world_(world) {}
   void on_receive(Deliver deliver) { deliver_ = std::move(deliver); }
 
-  // The broker's process lives, or has died with all its connections.
+  // The broker's process is alive, or has died with all its connections.
   void listen(bool up);
   [[nodiscard]] bool listening() const { return listening_; }
-  // From the broker. A peer that is gone loses the message.
+  // From the broker. If the peer is gone, the message is lost.
   void send(Side side, const std::string& peer, Frames frames);
 
-  // How bad it is: the chance, in a thousand, that a frame is delayed by seconds, comes twice, or breaks its
-  // connection.
+  // The chance, in a thousand, that a frame is delayed by seconds, arrives twice, or breaks its connection.
   struct Weather {
     int64_t slow = 0;
     int64_t twice = 0;
     int64_t breaks = 0;
   };
   Weather weather;
-  // What is late arrives now.
+  // Delayed frames arrive now.
   void settle();
 
  private:
@@ -73,27 +73,27 @@ class Network {
   std::map<std::string, std::shared_ptr<Connection>> by_peer_;
 };
 
-// A DEALER socket. It connects by itself, again and again, as long as it is open.
+// A DEALER socket. It reconnects by itself as long as it is open.
 class Wire {
  public:
-  // `queues`: what is sent without a connection waits for one; else send() says false.
+  // `queues`: messages sent without a connection wait for one; otherwise send() returns false.
   Wire(World& world, Network& network, Side side, std::function<void(Frames)> receive, bool queues);
   ~Wire() { close(); }
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 
   void open();
-  void close();  // and all that is in it is gone
+  void close();  // drops everything in it
   void replace() {
     close();
     open();
   }
   bool send(const Frames& frames);
   void on_connected(std::function<void()> callback) { on_connected_ = std::move(callback); }
-  // The public key that its handshakes prove; without one it is local.
+  // The public key that its handshakes prove; empty for a local peer.
   void bear(std::string key) { key_ = std::move(key); }
 
-  // Of the network, not of the program.
+  // For the network, not for the program.
   void cut(bool to_broker, bool to_peer);
   void heal() { cut(false, false); }
   void break_connection();
@@ -111,7 +111,7 @@ class Wire {
   bool queues_;
   std::string key_;
   bool open_ = false;
-  int64_t socket_ = 0;  // counts the sockets that this wire has had
+  int64_t socket_ = 0;  // how many sockets this wire has had
   bool cut_to_broker_ = false;
   bool cut_to_peer_ = false;
   std::deque<Frames> waiting_;

@@ -113,7 +113,7 @@ Plan make_plan(Random& random) {
   for (int64_t i = 1; i <= size.workers; ++i) {
     plan.workers.push_back({fmt::format("w{}", i), random.between(1, 4), {}});
   }
-  // Leases, a question that nobody answers, the backoffs, claims that wait; and the queue before it.
+  // Leases, a task that nobody answers, backoffs, waiting claims, and the queue before them.
   plan.bound = 4 * plan.lease + seconds{600} + seconds{60 * size.modules};
   return plan;
 }

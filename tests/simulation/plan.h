@@ -1,4 +1,4 @@
-// What a seed's world is made of, drawn once at its beginning.
+// The parts of a seed's world, drawn once at the beginning.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace pipekit::simulation {
 struct Plan {
   Millis lease{60'000};
   MonoTime::duration duration{};  // of the faults
-  MonoTime::duration bound{};     // after the healing: everything must have ended
+  MonoTime::duration bound{};     // after everything is healed: all runs must have ended
   int64_t badness = 0;            // of the faults, in a thousand
   int64_t pause_ms = 1000;        // at most, between two commands
   std::vector<std::string> servers;
@@ -22,7 +22,7 @@ struct Plan {
   std::vector<SimulatedWorker::Config> workers;
   Json document;  // the definitions, for apply
 
-  // A command that somebody gives; `number`: of it, and nobody else's.
+  // A client's command; `number` is unique to it.
   std::pair<std::string, Json> any_command(Random& random, int64_t number) const;
 };
 

@@ -1,5 +1,5 @@
-// That the simulation can see: each guard, broken on purpose (shared/planted_fault.h), is found within some seeds, and
-// for the reason for which the guard is there.
+// The simulation notices faults: each guard is broken on purpose (shared/planted_fault.h), and must be found within a
+// number of seeds, for the reason for which the guard exists.
 #include "shared/planted_fault.h"
 
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 constexpr uint64_t kSeeds = 400;
 
-// Which promise broke; "nothing" within kSeeds.
+// The promise that was broken; "nothing" if none was within kSeeds.
 std::string broken_by(const char* fault) {
   const PlantedFault planted(fault);
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {

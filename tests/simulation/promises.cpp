@@ -63,7 +63,7 @@ void Promises::merged(Session& session, const SimulatedModule& module) {
 
 void Promises::accepted(const Request& request, const Json& body) { accepted_.push_back({request, body}); }
 
-// Too late to be recognised is the one refusal of what may have been executed.
+// "Too late to be recognised" is the only refusal of a command that may have been executed.
 void Promises::refused(const Request& request, const WireError& error) {
   if (error.code != "stale_request") refused_.push_back(request);
 }
@@ -93,7 +93,7 @@ void Promises::shown(const std::string& who, int64_t after, const TailReply& rep
 
 void Promises::before_turn(const std::vector<Received>& from_workers) {
   renewed_.clear();
-  std::map<std::string, std::string> incarnations;  // of those that say hello
+  std::map<std::string, std::string> incarnations;  // of the workers that say hello
   std::vector<RunKey> listed;
   for (const auto& received : from_workers) {
     const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
@@ -108,13 +108,13 @@ void Promises::before_turn(const std::vector<Received>& from_workers) {
   for (const auto key : listed) {
     const auto row = store::attempts::find(broker_.db(), key.epoch);
     if (!row || !is_live(row->state)) continue;
-    // What a new process says of its predecessor's attempts counts more.
+    // A new process's report about its predecessor's attempts takes precedence.
     const auto hello = incarnations.find(row->worker);
     if (hello == incarnations.end() || hello->second == row->incarnation) renewed_.push_back(key);
   }
 }
 
-// Nobody is late whose heartbeat had arrived and was not read yet.
+// A worker is not late if its heartbeat had arrived but had not been read.
 void Promises::check_renewed() {
   for (const auto key : renewed_) {
     const auto state = broker_.db().value<std::string>("SELECT state FROM attempt WHERE id = ?", key.epoch);
@@ -172,7 +172,7 @@ void Promises::look_at(const LogChunk& chunk) {
   if (finished_.contains(chunk.run_id)) world_.broken(fmt::format("run {} has a log line after its end", chunk.run_id));
 }
 
-// A worker's lease ends before the broker gives its run to somebody else, or to nobody.
+// A worker's lease ends before the broker assigns its run to another worker, or ends it.
 void Promises::check_leases() {
   for (const auto& worker : workers_) {
     for (const auto key : worker->believes()) {
@@ -255,7 +255,7 @@ void Promises::check_requests() {
     if (kept == 0) continue;
     world_.broken(fmt::format("{} {} of {} was refused, and executed", request.verb, request.number, request.client));
   }
-  // Each of these says something that no other says.
+  // Each of these reports something that no other event reports.
   auto edits =
       db.query("SELECT args_json, count(*) FROM audit WHERE verb = 'connection.update' GROUP BY 1 HAVING count(*) > 1");
   while (edits.next()) world_.broken("executed twice: connection.update " + edits.get<std::string>(0));
@@ -292,7 +292,7 @@ void Promises::check_runs() {
   }
 }
 
-// What stands in the tables is what was merged.
+// The tables contain exactly what was merged.
 void Promises::check_rows(const Destinations& destinations) {
   for (const auto& module : modules_) {
     std::map<std::string, int64_t> expected;

@@ -1,5 +1,5 @@
-// What was promised in a world, and whether it holds: the invariants (docs/SIMULATION.md). Clients tell what they were
-// told; destinations tell what was committed; the store is asked after each turn.
+// What was promised in a world, and whether it is kept: the invariants (docs/SIMULATION.md). Clients report the answers
+// they got, destinations report commits, and the store is queried after each turn.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@
 namespace pipekit::simulation {
 
 struct SimulatedModule {
-  std::string name;  // of its table, too
+  std::string name;  // also that of its table
   std::string strategy;
   std::string connection;
   bool fenced = true;
@@ -26,20 +26,20 @@ class Promises final : public CommitWatch {
   Promises(World& world, SimulatedBroker& broker, std::vector<std::unique_ptr<SimulatedWorker>>& workers,
            std::vector<SimulatedModule> modules, std::map<std::string, int64_t> sessions_of);
 
-  // --- what is told
+  // --- reports
   void committed(Session& session, const std::set<std::string>& tables) override;
   void accepted(const Request& request, const Json& body);
   void refused(const Request& request, const WireError& error);
-  // What a tail has shown; `next` as in TailReply.
+  // The events that a tail has shown; `next` as in TailReply.
   void shown(const std::string& who, int64_t after, const TailReply& reply);
 
-  // --- what is looked at
+  // --- checks
   void before_turn(const std::vector<Received>& from_workers);
   void after_turn();
-  // Everything is healed and must have ended.
+  // Everything is healed, and all runs must have ended.
   void at_end(const Destinations& destinations);
   [[nodiscard]] bool all_final();
-  // For people: the runs and group runs that have not ended.
+  // For messages: the runs and group runs that have not ended.
   [[nodiscard]] std::string what_lives();
 
  private:
@@ -80,10 +80,10 @@ class Promises final : public CommitWatch {
   std::vector<Accepted> accepted_;
   std::vector<Request> refused_;
   std::vector<RunKey> renewed_;   // live attempts that a heartbeat of the turn lists
-  std::vector<std::string> log_;  // the event log in words; the first has the number 1
-  std::set<int64_t> finished_;    // runs that have had their run.finished
+  std::vector<std::string> log_;  // the event log as text; the first event has the number 1
+  std::set<int64_t> finished_;    // runs with their run.finished
   std::set<std::string> lines_;   // of the runs' logs
-  std::set<std::string> fired_;   // schedules with their nominal times
+  std::set<std::string> fired_;   // schedules with their scheduled times
 };
 
 }  // namespace pipekit::simulation

@@ -1,5 +1,5 @@
-// The one source of chance of a simulated world: its seed is the world. With distributions of its own, so that a seed
-// replays on any standard library.
+// The only source of randomness in a simulated world: the seed determines the world. It has its own distributions, so
+// that a seed replays with any standard library.
 #pragma once
 
 #include <cstdint>

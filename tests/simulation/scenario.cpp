@@ -58,7 +58,7 @@ class Scenario final : public CommitWatch {
     }
   }
 
-  // False when it has not come to pass within `limit`.
+  // False if it has not happened within `limit`.
   template <class Condition>
   bool run_until(Condition condition, MonoTime::duration limit) {
     const auto until = world_.now() + limit;
@@ -123,7 +123,7 @@ class Scenario final : public CommitWatch {
   }
 
   void expect_all_final() {
-    // The schedules would go on for ever.
+    // The schedules would continue for ever.
     for (const auto& group : plan_.groups) ask("group.remove", {{"name", group}}, minutes{10});
     const auto told = [this] {
       return std::ranges::all_of(commands_, [](const auto& command) { return command->over(); });
@@ -136,9 +136,9 @@ class Scenario final : public CommitWatch {
                               std::chrono::floor<seconds>(plan_.bound).count(), promises_->what_lives()));
   }
 
-  // That a lock is free shows in a run that succeeds.
+  // A run that succeeds shows that a lock is free.
   void expect_all_run_again() {
-    run_for(2 * plan_.lease);  // dead workers' leases, which could be given a run until then
+    run_for(2 * plan_.lease);  // the leases of dead workers, which could be assigned a run until then
     for (const auto& module : plan_.modules) {
       if (world_.failure()) return;
       ask("module.enable", {{"name", module.name}}, minutes{1});

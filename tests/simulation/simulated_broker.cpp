@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kMaxFramesPerTurn = 512;
 
-// True when nothing was left.
+// True if nothing was left.
 bool drain(std::deque<Received>& socket, std::vector<Received>& into) {
   for (int i = 0; i < kMaxFramesPerTurn && !socket.empty(); ++i) {
     into.push_back(std::move(socket.front()));
@@ -42,7 +42,7 @@ void SimulatedBroker::start() {
   try {
     db_ = std::make_unique<store::Database>(dir_.file("pipekit.db"), store::Database::Mode::read_write);
     if (const auto made = store::migrate(*db_); !made) throw std::runtime_error(made.error().message);
-    // The only thing that the store draws by lot.
+    // The only random value in the store.
     if (!std::exchange(has_id_, true)) db_->run("UPDATE meta SET value = 'simulated' WHERE key = 'store_id'");
     broker_ =
         std::make_unique<Broker>(*db_, BrokerConfig{lease_, "simulated", "simulated"}, clock_.now(), clock_.wall());
@@ -75,7 +75,7 @@ void SimulatedBroker::crash(End how) {
 }
 
 void SimulatedBroker::fails(const std::string& why) {
-  // The directory's name is of this process only.
+  // The directory's name is used by this process only.
   const auto store = why.find(dir_.path().string());
   world_.note("broker: ends: {}", store == std::string::npos ? why : why.substr(why.find(": ", store) + 2));
   world_.count("broker ended by its store");
@@ -138,7 +138,7 @@ void SimulatedBroker::wake_at(MonoTime when) {
   });
 }
 
-// Each part of a pass may be where the process is stopped, or dies.
+// The process may be suspended or die at each part of a pass.
 void SimulatedBroker::gather() {
   busy_ = true;
   const auto woken = clock_.now();
@@ -200,7 +200,7 @@ void SimulatedBroker::send(const Outgoing& outgoing) {
              outgoing);
 }
 
-// The read thread's part: some time after the commit, from the same store.
+// What the read thread does: some time after the commit, from the same store.
 void SimulatedBroker::answer(const ReadJob& job) {
   later(std::chrono::microseconds{world_.random.between(100, 5000)},
         [this, job] { network_.send(Side::clients, job.peer, encode(queries::answer(*db_, job))); });

@@ -1,6 +1,6 @@
-// The broker's process: the shipped Broker on the shipped store, with what broker/loop.cpp does around them, over
-// simulated sockets, clock and disk. It can be killed, lose its power, be stopped for a while, and have a disk that is
-// full or lies; what ends it is followed by a restart, as by a service manager.
+// The broker's process: the real Broker with the real store, and the work of broker/loop.cpp, on simulated sockets,
+// clock and disk. It can be killed, lose power, be suspended for a while, and have a disk that is full or lies. When it
+// ends, it is restarted, as by a service manager.
 #pragma once
 
 #include <deque>
@@ -18,7 +18,7 @@ namespace pipekit::simulation {
 
 class SimulatedBroker {
  public:
-  // Before each turn, with what it will read; after each one that was committed, before anything of it is sent; and
+  // Called before each turn, with the frames it will read; after each committed turn, before its answers are sent; and
   // after each start.
   struct Watch {
     std::function<void(const std::vector<Received>& from_workers)> before_turn;
@@ -34,18 +34,18 @@ class SimulatedBroker {
   void start();
   enum class End { killed, power_lost };
   void crash(End how);
-  // The chance, in a thousand, that it stands still between waking up and reading: a host that sleeps or swaps.
+  // The chance, in a thousand, that it stalls between waking up and reading: a host that sleeps or swaps.
   void stand_still(int64_t chance) { standstills_ = chance; }
-  // Once it has committed something that somebody is to be told.
+  // Once it has committed something and has answers to send.
   void crash_before_sending(std::optional<End> how) { before_sending_ = how; }
   void stop();  // SIGSTOP
   void go_on();
 
   [[nodiscard]] bool alive() const { return broker_ != nullptr; }
-  // Alive, and everything that has arrived is dealt with.
+  // Alive, and everything that has arrived has been handled.
   [[nodiscard]] bool idle() const { return alive() && !busy_ && from_workers_.empty() && from_clients_.empty(); }
   [[nodiscard]] Millis lease() const { return lease_; }
-  // Of the live process.
+  // Of the current process.
   [[nodiscard]] store::Database& db() { return *db_; }
   [[nodiscard]] Disk& disk() { return disk_; }
   [[nodiscard]] HostClock& clock() { return clock_; }
@@ -61,7 +61,7 @@ class SimulatedBroker {
   void answer(const ReadJob& job);
   void fails(const std::string& why);
   void restart_later();
-  // Runs what belongs to this process, unless it is dead by then; waits while it is stopped.
+  // Runs work of this process, unless the process is dead by then; waits while it is suspended.
   void later(MonoTime::duration delay, std::function<void()> what);
 
   World& world_;
@@ -79,10 +79,10 @@ class SimulatedBroker {
   bool has_id_ = false;
   bool stopped_ = false;
   bool busy_ = false;                       // between waking up and waiting again
-  std::deque<std::function<void()>> held_;  // what falls due while it is stopped
+  std::deque<std::function<void()>> held_;  // work that falls due while it is suspended
   std::deque<Received> from_workers_;
   std::deque<Received> from_clients_;
-  std::optional<MonoTime> wake_;      // what the last turn asked for, by the broker's clock
+  std::optional<MonoTime> wake_;      // the last turn's next wake-up, by the broker's clock
   std::optional<MonoTime> woken_at_;  // when it will be woken
   MonoTime::duration late_{};
 };

@@ -1,5 +1,5 @@
-// Clients of the simulation, as pipekit-ctl is one: a command is sent again on a new socket until it is answered or
-// patience ends; a tail asks on from the last event it has.
+// Simulated clients that behave like pipekit-ctl: a command is sent again on a new socket until it is answered or the
+// client gives up; a tail continues from the last event it has.
 #pragma once
 
 #include <functional>
@@ -11,12 +11,12 @@
 
 namespace pipekit::simulation {
 
-// One process of ctl with one command.
+// A ctl process with one command.
 class Command {
  public:
   using Done = std::function<void(const Reply* reply)>;  // nullptr: no answer in time
 
-  // `key`: its public key; empty: it is local.
+  // `key`: its public key; empty for a local client.
   Command(World& world, Network& network, Request request, const std::string& key, Millis patience, Done done);
   [[nodiscard]] bool over() const { return over_; }
   [[nodiscard]] Wire& wire() { return wire_; }
@@ -37,7 +37,7 @@ class Command {
   std::shared_ptr<Command*> self_ = std::make_shared<Command*>(this);
 };
 
-// One process of `ctl events tail`.
+// A process of `ctl events tail`.
 class Tail {
  public:
   Tail(World& world, Network& network, Promises& promises, std::string name);

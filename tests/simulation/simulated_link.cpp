@@ -1,4 +1,4 @@
-// worker/link.h for executors on fibers: the same conversation, without sockets. Linked in place of worker/link.cpp.
+// worker/link.h for executors on fibers: the same messages without sockets. Linked instead of worker/link.cpp.
 #include <zmq.hpp>
 
 #include "tests/simulation/executing.h"

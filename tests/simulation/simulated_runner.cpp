@@ -1,5 +1,5 @@
-// worker/runner.h for executors on fibers: a call is a client of a simulated server instead of a child process. It ends
-// for the same reasons. Linked in place of worker/runner.cpp.
+// worker/runner.h for executors on fibers: a call is a client of a simulated server instead of a child process, and
+// ends for the same reasons. Linked instead of worker/runner.cpp.
 #include <fmt/format.h>
 
 #include "tests/simulation/executing.h"
@@ -14,7 +14,7 @@ constexpr std::string_view kScheme = "jdbc:sqlite:/";
 
 std::string server_of(const ConnectionSnapshot& connection) { return connection.jdbc_url.substr(kScheme.size()); }
 
-// The rows of a source are nobody's but this attempt's: what stands in a destination tells who merged it.
+// The rows of a source are unique to this attempt, so a destination's rows show who merged them.
 std::string load_script(const std::string& table, RunKey key, int64_t rows) {
   auto script = fmt::format("BEGIN IMMEDIATE;\nINSERT INTO {} (id, v) VALUES ", table);
   for (int64_t i = 0; i < rows; ++i) {
@@ -46,7 +46,8 @@ void Runner::set_limits(Call& call) const {
 
 namespace {
 
-// A child that is told to end does so at once, or after the grace period by force: here at once.
+// A real child that is asked to stop does so immediately, or is killed after the grace period; this one stops
+// immediately.
 Interruption interruption(const Link& link, bool heeds_cancel, std::optional<MonoTime> limit, MonoTime now) {
   if (link.killed()) return Interruption::killed;
   if (heeds_cancel && link.cancelled()) return Interruption::cancelled;

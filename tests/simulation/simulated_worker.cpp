@@ -11,7 +11,7 @@ namespace {
 
 std::string id_of(RunKey key) { return fmt::format("{}/{}", key.run.value, key.epoch.value); }
 
-// Executors ask for one; nothing is sent through it.
+// Executors need one; nothing is sent through it.
 zmq::context_t& no_context() {
   static zmq::context_t context;
   return context;
@@ -124,7 +124,7 @@ void SimulatedWorker::wake_at(MonoTime when) {
   woken_at_ = when;
   world_.at(when, [this, when] {
     if (woken_at_ != when) return;
-    woken_at_.reset();  // also of a stopped process: it may go on in this very moment
+    woken_at_.reset();  // also for a suspended process: it may continue at this very moment
     if (!stopped_ && alive()) loop();
   });
 }
@@ -145,7 +145,7 @@ void SimulatedWorker::loop() {
     leaving_ = true;
     world_.note("{}: leaves, drained", config_.name);
     wire_.send(encode(WorkerToBroker{Goodbye{}}));
-    // What is sent last still arrives: the socket lingers.
+    // The last messages still arrive: the socket lingers.
     world_.after(Millis{50}, [this, process = incarnations_] {
       if (process == incarnations_) end_process();
     });

@@ -1,5 +1,5 @@
-// A worker of the simulation: the shipped Session, Outbox and Executor, with what worker/worker.cpp does around them,
-// over simulated wires and fibers. Its process can be killed, stopped for a while, and drained.
+// A simulated worker: the real Session, Outbox and Executor, and the work of worker/worker.cpp, on simulated wires and
+// fibers. Its process can be killed, suspended for a while, and drained.
 #pragma once
 
 #include <deque>
@@ -28,15 +28,15 @@ class SimulatedWorker {
   SimulatedWorker(const SimulatedWorker&) = delete;
   SimulatedWorker& operator=(const SimulatedWorker&) = delete;
 
-  // A new process. `same_state`: on the state directory of the one before, whose children are dead then.
+  // A new process. `same_state`: it uses the state directory of the previous process, whose children are then dead.
   void start(bool same_state);
   void kill();
   void stop();  // SIGSTOP, or the host sleeps
   void go_on();
   void drain();  // SIGTERM
-  // Told when an assignment has arrived and is not read yet.
+  // Called when an assignment has arrived but has not been read.
   void on_assignment(std::function<void()> callback) { on_assignment_ = std::move(callback); }
-  // Told when it refuses an assignment: the one thing that it says once and does not keep.
+  // Called when it refuses an assignment, which is the only message that it sends once and does not keep.
   void on_refusal(std::function<void()> callback) { on_refusal_ = std::move(callback); }
 
   [[nodiscard]] bool alive() const { return session_.has_value(); }
@@ -46,7 +46,7 @@ class SimulatedWorker {
   [[nodiscard]] int64_t slots() const { return config_.slots; }
   [[nodiscard]] Wire& wire() { return wire_; }
   [[nodiscard]] HostClock& clock() { return clock_; }
-  // The attempts that it believes to have the right to go on with, by its own clock.
+  // The attempts that it believes it may continue, by its own clock.
   [[nodiscard]] std::vector<RunKey> believes() const;
   [[nodiscard]] bool executes(RunKey key) const;
 
@@ -75,10 +75,10 @@ class SimulatedWorker {
   std::function<void()> on_assignment_;
   std::function<void()> on_refusal_;
   bool stopped_ = false;
-  bool reconnected_ = false;  // and the process has not noticed
+  bool reconnected_ = false;  // the process has not noticed yet
   bool draining_ = false;
   bool leaving_ = false;              // has said goodbye
-  std::optional<MonoTime> woken_at_;  // the next pass of the loop that is planned
+  std::optional<MonoTime> woken_at_;  // the next planned pass of the loop
   std::optional<worker::Session> session_;
   worker::Outbox outbox_;
   std::deque<Frames> from_broker_;

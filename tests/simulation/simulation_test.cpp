@@ -1,4 +1,4 @@
-// Hundreds of histories, each from its seed; script/simulate plays as many as wanted.
+// Hundreds of histories, each from its seed; script/simulate plays as many as you like.
 #include <gtest/gtest.h>
 
 #include "tests/simulation/scenario.h"
@@ -6,7 +6,7 @@
 namespace pipekit::simulation {
 namespace {
 
-// What a failure shows: the end of the history, the promise, and how to see it again.
+// Printed for a failure: the end of the history, the promise, and how to replay it.
 std::string story(const History& history) {
   std::string text;
   for (const auto& line : history.trace) text += line + "\n";
@@ -21,7 +21,7 @@ TEST(Simulation, keeps_every_promise_in_any_history) {
     ASSERT_FALSE(history.broken) << story(history);
     for (const auto& [what, count] : history.counts) counts[what] += count;
   }
-  // That it was no fine weather.
+  // Enough went wrong.
   for (const auto* what : {"broker killed",
                            "broker lost its power",
                            "broker stopped",

@@ -1,6 +1,6 @@
-// Simulated time: events in the order of their times, and of their making where those are equal. Nothing sleeps; the
-// clock jumps from event to event. Also what every part of a world shares: its randomness, its trace, its counters, and
-// the first broken promise. One world at a time, one thread.
+// Simulated time: events in the order of their times; events with equal times in the order of their creation. Nothing
+// sleeps; the clock jumps from event to event. Also the parts that everything in a world shares: randomness, trace,
+// counters, and the first broken promise. One world at a time, one thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -21,15 +21,15 @@ namespace pipekit::simulation {
 
 class World {
  public:
-  // `tell`: print the trace as it grows, instead of keeping its end.
+  // `tell`: print the trace as it grows instead of keeping its end.
   World(uint64_t seed, bool tell) : random(seed), tell_(tell) {}
 
   [[nodiscard]] MonoTime now() const { return now_; }
-  // UTC where no clock is wrong.
+  // UTC, as a correct clock shows it.
   [[nodiscard]] WallTime wall() const { return kBegin + std::chrono::floor<Millis>(now_ - MonoTime{}); }
   void at(MonoTime when, std::function<void()> what) { events_.push({std::max(when, now_), ++made_, std::move(what)}); }
   void after(MonoTime::duration delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
-  // The next event; false when there is none, or it lies behind `until`.
+  // Runs the next event; false if there is none, or if it is after `until`.
   bool step(MonoTime until);
 
   template <class... Args>
@@ -37,7 +37,7 @@ class World {
     write(fmt::format(text, std::forward<Args>(args)...));
   }
   void count(const char* what) { ++counts_[what]; }
-  // A promise is broken. The first one stands; the simulation ends with it.
+  // A promise is broken. Only the first one is kept; it ends the simulation.
   void broken(std::string promise);
 
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
@@ -54,7 +54,7 @@ class World {
     MonoTime when;
     int64_t order = 0;
     std::function<void()> what;
-    bool operator<(const Event& other) const {  // the queue has the greatest on top
+    bool operator<(const Event& other) const {  // the queue's top is the greatest
       return when != other.when ? when > other.when : order > other.order;
     }
   };
@@ -70,7 +70,7 @@ class World {
   std::optional<std::string> failure_;
 };
 
-// A host's clocks: the monotonic one has a beginning of its own, the wall clock may be set.
+// A host's clocks: the monotonic one has its own start, the wall clock may be set.
 class HostClock final : public Clock {
  public:
   HostClock(const World& world, MonoTime::duration offset) : world_(world), offset_(offset) {}
