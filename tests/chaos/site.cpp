@@ -11,7 +11,7 @@
 namespace pipekit::test {
 namespace {
 
-constexpr int kEach = 4;  // modules of a strategy and an engine
+constexpr int kEach = 4;  // modules per strategy and database
 constexpr int kWorkers = 4;
 
 BrokerOptions short_lease(int port) {
@@ -21,7 +21,7 @@ BrokerOptions short_lease(int port) {
   return options;
 }
 
-// The time in which a kill meets a merge that the server goes on executing.
+// The time in which a kill can hit a merge that the server continues to execute.
 constexpr auto kSlowInsert =
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
     " $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$";
@@ -197,7 +197,7 @@ void ChaosSite::heal() {
   stopped_.clear();
   for (const auto& cut : cut_) link_of(cut.worker).flow();
   cut_.clear();
-  // One that was stopped past its lease, or refused meanwhile, may have ended: all begin anew.
+  // A worker that was suspended past its lease, or refused in the meantime, may have exited: restart them all.
   for (int i = 1; i <= kWorkers; ++i) {
     const auto name = fmt::format("w{}", i);
     system_.kill_worker(name);

@@ -1,6 +1,6 @@
-// The system under chaos: a broker, four workers, SQLite and PostgreSQL destinations, modules of each strategy over one
-// source that changes. It can be hurt in every way that a host, a network or a database hurts, and be healed; at the
-// end it says whether each destination holds what its runs say.
+// The system under chaos: a broker, four workers, SQLite and PostgreSQL destinations, and modules of each strategy with
+// a changing source. It can be damaged in every way that a host, a network or a database can fail, and be healed; at
+// the end it says whether each destination contains what its runs reported.
 #pragma once
 
 #include <map>
@@ -23,23 +23,23 @@ struct ChaosModule {
 
 class ChaosSite {
  public:
-  // `plant`: a guard that the workers have broken (shared/planted_fault.h); empty: none.
+  // `plant`: a guard that is broken in the workers (shared/planted_fault.h); empty for none.
   ChaosSite(uint32_t seed, std::string plant);
 
-  // Something is asked for: most often a run, sometimes that one is cancelled, sometimes the source changes.
+  // Does some work: usually starts a run, sometimes cancels one, sometimes changes the source.
   void work();
-  // Something goes wrong. Answers what, for the trace.
+  // Makes something fail. Returns what, for the trace.
   std::string hurt();
-  // Everything that stands still goes on, everything that was killed is there again.
+  // Everything suspended continues, everything killed is restarted.
   void heal();
 
-  // After heal(): waits until every run has ended, runs each module once more, and compares. What is wrong, a line
-  // each.
+  // After heal(): waits until every run has ended, runs each module once more, and compares. Returns one line per
+  // mistake.
   std::vector<std::string> verdict();
   [[nodiscard]] size_t runs() const { return runs_.size(); }
 
  private:
-  // What ends by itself: a worker that was stopped goes on, a link that was cut is healed.
+  // Faults that end by themselves: a suspended worker continues, a cut link is healed.
   struct Lasting {
     std::string worker;
     MonoTime until;
@@ -60,9 +60,9 @@ class ChaosSite {
   std::mt19937 random_;
   std::string plant_;
   SystemClock clock_;
-  int port_;  // the broker's, for workers
+  int port_;  // the broker's worker port
   LocalSystem system_;
-  std::map<std::string, std::unique_ptr<TcpProxy>> links_;  // each worker's own
+  std::map<std::string, std::unique_ptr<TcpProxy>> links_;  // one for each worker
   std::unique_ptr<Database> source_;
   std::unique_ptr<Database> sqlite_;
   std::unique_ptr<Database> postgres_;
@@ -75,7 +75,7 @@ class ChaosSite {
     size_t module;
   };
   std::vector<Run> runs_;
-  std::map<std::string, int64_t> merged_rows_;  // of append modules, by what their runs say
+  std::map<std::string, int64_t> merged_rows_;  // of append modules, as reported by their runs
 };
 
 }  // namespace pipekit::test

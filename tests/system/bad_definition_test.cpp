@@ -1,5 +1,5 @@
-// Definitions, names and files that are wrong: each is refused by a message that says what, where and what to do, and
-// the store is as before.
+// Wrong definitions, names and files: each is rejected with a message that says what, where and what to do, and the
+// store is unchanged.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -26,7 +26,7 @@ std::string name_of(const ::testing::TestParamInfo<BadInput>& info) { return inf
 
 const Words kApply = {"apply", "-f", "@bad.yaml"};
 
-// A module after the two connections: its first line is line 5.
+// A module after the two connections; its first line is line 5.
 std::string module(const std::string& more) {
   return "modules:\n  - name: bad\n    source_connection: src\n    dest_connection: dst\n    dest_table: orders\n"
          "    merge_strategy: full\n" +
@@ -212,7 +212,7 @@ BadInput file_of(const std::string& name, const std::string& text, const Words& 
   return {name, {"apply", "-f", "@raw.yaml"}, "", 3, says, {}, [text](Site& site) { site.write("raw.yaml", text); }};
 }
 
-// Each module is possible, all of them are more than one request may be.
+// Each module is valid, but together they are larger than a request may be.
 void write_20_mb(Site& site) {
   std::string text = "modules:\n";
   for (int i = 0; i < 20; ++i)
@@ -220,7 +220,7 @@ void write_20_mb(Site& site) {
   site.write("raw.yaml", text);
 }
 
-// Blank lines, so that nothing but its size is wrong with it.
+// Blank lines, so that only its size is wrong.
 void write_100_mb(Site& site) {
   std::ofstream out(site.file("raw.yaml"), std::ios::binary);
   const std::string block(1U << 20U, '\n');

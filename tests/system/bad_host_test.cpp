@@ -1,4 +1,5 @@
-// What a host may do to a worker: take its state directory away, fill its disk, or allow it few open files.
+// What can happen to a worker on its host: its state directory is removed, the disk is full, few open files are
+// allowed.
 #include <sys/resource.h>
 
 #include <filesystem>
@@ -14,10 +15,10 @@ using ::testing::HasSubstr;
 
 namespace fs = std::filesystem;
 
-// Without it every run would fail there, one after the other.
+// Without it every run would fail there, one after another.
 class StateDirectory : public ::testing::Test {
  protected:
-  // The run is given back and made by w2.
+  // The run is returned to the queue and executed by w2.
   void expect_left(const std::string& words) {
     const auto run = site_.system().client().run("good");
     const auto ended = site_.system().worker("w1").wait();
@@ -54,7 +55,7 @@ TEST_F(StateDirectory, whose_disk_is_full_ends_its_worker) {
   expect_left("No space left on device");
 }
 
-// For as long as it lives, and for the programs that are started meanwhile.
+// For its lifetime, including programs that are started in the meantime.
 class SoftLimit {
  public:
   explicit SoftLimit(rlim_t files) {

@@ -1,4 +1,4 @@
-// Peers that a broker could do without: it goes on as if nothing had been.
+// Misbehaving peers: the broker continues as if nothing had happened.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// The suite's own system: what is done to it must not be felt.
+// The suite's own system, which must not be affected.
 class Peer : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -68,7 +68,7 @@ std::vector<std::vector<std::string>> garbage() {
           {good.head, good.body, "more"},
           std::vector<std::string>(200, "part"),
           {good.head, std::string(1'000'000, '\x91')},  // an array in an array in an array
-          {good.head, std::string(17U << 20U, 'x')}};   // above the largest frame: the connection is closed
+          {good.head, std::string(17U << 20U, 'x')}};   // larger than the largest frame: the connection is closed
 }
 
 void send_parts(zmq::socket_t& socket, const std::vector<std::string>& parts) {
@@ -77,7 +77,7 @@ void send_parts(zmq::socket_t& socket, const std::vector<std::string>& parts) {
   }
 }
 
-// Bytes that are not even ZeroMQ's.
+// Bytes that are not even ZeroMQ.
 void knock(const std::string& path, const std::string& bytes) {
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
@@ -103,7 +103,7 @@ TEST_F(Peer, that_sends_garbage_on_every_socket_is_not_felt) {
         send_parts(socket, parts);
       }
     }
-    zmq::socket_t named(context, zmq::socket_type::dealer);  // a routing id of its own choice
+    zmq::socket_t named(context, zmq::socket_type::dealer);  // chooses its own routing ID
     named.set(zmq::sockopt::linger, 1000);
     named.set(zmq::sockopt::routing_id, "w1");
     named.connect("ipc://" + path);

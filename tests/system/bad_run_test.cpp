@@ -1,4 +1,5 @@
-// Runs that cannot succeed: each ends in an error that says why, the destination is as before, and nothing is left.
+// Runs that cannot succeed: each fails with an error that says why, the destination is unchanged, and nothing is left
+// over.
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// What a runner does instead of its work, by a word in the module's name; without MIGRATION it is a query.
+// What the runner does instead of its work, by a word in the module's name; without MIGRATION it is a query.
 constexpr auto kActs = R"(
 script="${arguments[@]: -3:1}"
 word=$(grep -oh 'ACT_[A-Z_]*[A-Z]' "$script" 2> /dev/null | head -n 1)
@@ -38,7 +39,7 @@ ACT_QUERY_OTHER_COLUMNS) printf 'a,b\n1,2\n';;
 *) real;;
 esac)";
 
-// A port that refuses connections: bound, and nobody listens.
+// A port that refuses connections: bound, but not listening.
 class ClosedPort {
  public:
   ClosedPort() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -115,7 +116,7 @@ std::string definition(const std::string& name, const BadModule& module) {
          ", merge_strategy: full, source_query: \"" + module.query + "\"" + module.more + "}\n";
 }
 
-// `connections`: made when the test runs, because what they name is.
+// `connections`: created when the test runs, because the databases they name are.
 BadInput run_of(
     const std::string& name, const BadModule& module, const Words& says, const Words& never = {},
     const std::function<std::string()>& connections = [] { return std::string(); }) {
@@ -219,7 +220,7 @@ std::string odd_source() {
   return "  - {name: odd, driver: sqlite, jdbc_url: \"jdbc:sqlite:SRC\", required_tags: [odd]}\n";
 }
 
-// By w2, because of the tag.
+// On w2, because of the tag.
 BadInput runner_that(const std::string& name, const Words& says, const std::string& more = {}) {
   return {name, {"run", "ACT_" + name, "--watch"}, "", 4, says, {}, [=](Site& site) {
             auto odd = odd_source();
@@ -273,7 +274,7 @@ INSTANTIATE_TEST_SUITE_P(Runner_missing, BadRun,
                              }}),
                          name_of);
 
-// A run goes on with the definition that it began with, and its module's lock goes with it.
+// A run continues with the definition that it started with, and its module's lock remains until it ends.
 TEST_F(BadRun, a_module_that_is_removed_or_edited_while_it_runs_disturbs_nothing) {
   for (const auto& change : {Words{"module", "remove", "ACT_GATED", "--yes"},
                              Words{"module", "update", "ACT_GATED", "--source-query", "SELECT 'edited'"},

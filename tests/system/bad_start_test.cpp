@@ -1,5 +1,5 @@
-// Programs that are not to start: command lines, configuration files, data directories and stores that are wrong. Each
-// says so and ends with its exit code.
+// Programs that must not start, because the command line, configuration file, data directory or store is wrong. Each
+// one says so and exits with its exit code.
 #include "tests/system/site.h"
 
 namespace pipekit::test {
@@ -7,7 +7,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A program that is not to start. "@NAME" in its arguments is a path in the test's directory.
+// A program that must not start. "@NAME" in its arguments is a path in the test's directory.
 struct BadStart {
   std::string name;
   std::string program;

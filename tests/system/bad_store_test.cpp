@@ -1,4 +1,4 @@
-// Stores and disks that are not as they should be: the broker ends with the reason, and what it had accepted stands.
+// Damaged stores and disks: the broker exits with the reason, and everything it had accepted is kept.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -40,7 +40,7 @@ TEST(MovedStore, ends_the_broker_before_it_promises_anything) {
   Site site;
   site.start_worker();
   auto& client = site.system().client();
-  client.ask("settings.list");  // connected: a new client would find no socket
+  client.ask("settings.list");  // connected, because a new client would find no socket
   const auto data = site.system().data_dir();
   fs::rename(data + "/pipekit.db", data + "/aside.db");
   client.send(client.next_number(), "run", {{"module", "good"}});
@@ -49,7 +49,7 @@ TEST(MovedStore, ends_the_broker_before_it_promises_anything) {
   EXPECT_THAT(ended.err, AllOf(HasSubstr("pipekit.db was removed or replaced"), HasSubstr("hint: put the file back")));
 }
 
-// Put somewhere that cannot be written: by root either, where the test may mount.
+// In a place that not even root can write, where the test is allowed to mount.
 TEST(ReadOnly, data_and_state_directories_are_refused_by_name) {
   const SmallDisk disk;
   const TempDir plain;
@@ -71,11 +71,11 @@ TEST(ReadOnly, data_and_state_directories_are_refused_by_name) {
 TEST(FullDisk, under_the_store_ends_the_broker_and_what_it_has_accepted_stands) {
   const SmallDisk disk;
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
-  Site site(disk.path() / "d", 3);  // after a few seconds the worker sees that the broker is another
+  Site site(disk.path() / "d", 3);  // after a few seconds the worker notices that the broker is a different one
   site.start_worker({.state_dir = site.file("state")});
   disk.fill();
   const auto before = site.export_all();
-  std::string large = "modules:\n";  // more than the store's log can take in before it is reused
+  std::string large = "modules:\n";  // more than the store's WAL can take before it is reused
   for (int i = 0; i < 4; ++i) {
     large += fmt::format(
         "  - {{name: large{}, source_connection: src, dest_connection: dst, dest_table: t, merge_strategy: full, "

@@ -1,5 +1,5 @@
-// Other people's programs as oracles: croniter on random expressions, systemd on dates and over the changes of the
-// clocks. Where they differ from CONTRACT.md, the class of difference is named where it is let through.
+// Other programs as oracles: croniter for random expressions, systemd for dates and daylight-saving changes. Where they
+// differ from CONTRACT.md, the class of difference is named where the test accepts it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,7 +38,7 @@ std::vector<FireTime> times_of(const std::string& said) {
   return times;
 }
 
-// croniter steps from the 21st of February to a 31st of February and lands on the 3rd of March: it leaves out matching
+// croniter steps from the 21st of February to a 31st of February and arrives at the 3rd of March: it skips matching
 // days at the beginning of a month that follows a shorter one.
 bool may_be_overshot(FireTime time) {
   const auto today = std::chrono::floor<std::chrono::days>(time);
@@ -60,14 +60,14 @@ TEST(CronOracle, croniter_finds_the_same_times_of_5000_random_expressions) {
     const auto text = line.substr(0, line.find('\t'));
     const auto said = line.substr(line.find('\t') + 1);
     const auto schedule = Schedule::cron(text, "UTC");
-    // croniter finds out by searching; here it is refused.
+    // croniter finds out by searching; Pipekit rejects it.
     ASSERT_EQ(schedule.ok(), said != "never") << line << (schedule.ok() ? "" : schedule.error().message);
     if (said == "never") {
       ++never;
       continue;
     }
-    // croniter takes a range of all days (1-31, 0-7) for `*`, which makes both day fields count. cron(5) looks at the
-    // first character only, and so does the contract.
+    // croniter treats a range of all days (1-31, 0-7) like `*`, so both day fields must match. cron(5) looks only at
+    // the first character, and so does the contract.
     if (said == "day-range") {
       ++day_ranges;
       continue;
@@ -86,7 +86,7 @@ TEST(CronOracle, croniter_finds_the_same_times_of_5000_random_expressions) {
   EXPECT_GT(never, 0);
 }
 
-// For each expression the times that systemd names.
+// The times that systemd names, for each expression.
 std::vector<std::vector<std::string>> systemd_times(const std::vector<std::string>& expressions, FireTime base,
                                                     size_t count) {
   std::vector<std::string> arguments{"calendar", "--iterations=" + std::to_string(count),
@@ -108,7 +108,7 @@ std::vector<std::vector<std::string>> systemd_times(const std::vector<std::strin
 
 bool has_systemd() { return std::filesystem::exists(kSystemd); }
 
-// One meaning in both languages. systemd asks for the weekday and the date, as cron does when one day field is `*`.
+// The same meaning in both languages. systemd requires weekday and date to match, as cron does if one day field is `*`.
 struct Translated {
   std::string cron;
   std::string systemd;
@@ -162,12 +162,13 @@ TEST(CronOracle, systemd_finds_the_same_times_in_zones_without_dst) {
   }
 }
 
-// systemd leaves out a time that the clocks skip; the contract has it fire at the change. In the repeated hour both
+// systemd leaves out a time that the clocks skip; by the contract it fires at the change. In the repeated hour both
 // fire fixed times once, the first time. Nothing else may differ.
 TEST(CronOracle, systemd_finds_the_same_times_over_all_changes_of_the_clocks_from_2020_to_2040) {
   if (!has_systemd()) GTEST_SKIP() << "needs systemd-analyze";
   const auto base = utc("2020-01-01T00:00"), end = utc("2040-12-31T00:00");
-  // New_York stands for Chicago, Denver and Los Angeles, Berlin for Paris, Madrid, Rome: one rule on another offset.
+  // New_York also represents Chicago, Denver and Los Angeles, Berlin Paris, Madrid and Rome: the same rule with another
+  // offset.
   struct Case {
     std::string name;
     std::string months;

@@ -1,5 +1,4 @@
-// pipekit-ctl as a program against a broker that the test plays: what is sent, sent again, dropped and printed, and
-// the exit codes.
+// pipekit-ctl with a broker that the test plays: what is sent, sent again, dropped and printed, and the exit codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -30,8 +29,8 @@ class FakeBroker {
   explicit FakeBroker(const TempDir& dir) : endpoint_("ipc://" + dir.file("control.sock")) { start(); }
 
   void start() { socket_.emplace(context_.emplace(1), endpoint_, 1000); }
-  // Until nothing of it is left, as after a process has ended: a socket that closes later would remove the file of the
-  // next one.
+  // Waits until nothing of it is left, as after a process has ended: a socket that closes later would remove the next
+  // socket's file.
   void stop() {
     socket_.reset();
     context_.reset();
@@ -249,7 +248,7 @@ TEST_F(CtlClient, what_cannot_be_said_on_stderr_does_not_change_the_end) {
   const auto pipekit = "PIPEKIT_DATA_DIR='" + dir_.path().string() + "' '" + test::program_path("pipekit-ctl") + "' ";
   RunningProgram closed("/bin/sh", {"-c", pipekit + "run orders 2>&-"});
   broker.expect_request("run");
-  const auto again = broker.expect_request("run");  // after two seconds: it has been told what it waits for
+  const auto again = broker.expect_request("run");  // after two seconds, when it has said what it is waiting for
   broker.answer(again.number, {{"run_id", 7}, {"seq", 1}});
   const auto result = closed.wait();
   EXPECT_EQ(result.exit_code, 0);
@@ -479,7 +478,7 @@ TEST_F(CtlClient, a_silent_broker_is_asked_again_on_a_new_socket) {
   EXPECT_NE(broker.peer(), silent_peer);
   EXPECT_EQ(again.after, unanswered.after);
   EXPECT_GT(again.number, unanswered.number);
-  broker.answer(tail_reply(unanswered, {event(7, "run.assigned")}));  // too late: the new one will be answered
+  broker.answer(tail_reply(unanswered, {event(7, "run.assigned")}));  // too late: the new request will be answered
   broker.answer(tail_reply(again, {event(7, "run.assigned")}));
   broker.expect_tail();
   ctl.signal(SIGINT);
@@ -500,7 +499,7 @@ TEST_F(CtlClient, without_follow_it_ends_at_what_is_committed) {
   broker.answer(reply);
   const auto second = broker.expect_tail();
   EXPECT_EQ(second.after, 1);
-  TailReply rest;  // a range in which nothing matched
+  TailReply rest;  // a range without matches
   rest.number = second.number;
   rest.next = 5;
   rest.last = 9;

@@ -1,4 +1,4 @@
-// pipekit-ctl against a system that runs: exit codes, streams, and the shapes of its output.
+// pipekit-ctl with a running system: exit codes, streams, and the form of its output.
 #include <csignal>
 #include <sstream>
 

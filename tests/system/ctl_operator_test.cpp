@@ -1,5 +1,5 @@
-// What an operator sees: completion in a real bash, why, what a watched run waits for, timing by step, messages of
-// runs that failed.
+// What an operator sees: completion in a real bash, why, what a watched run is waiting for, timing by step, messages of
+// failed runs.
 #include <csignal>
 #include <fstream>
 
@@ -22,7 +22,7 @@ class Operator : public FlowTest {
     src_->execute(kThreeOrders);
   }
 
-  // What bash offers when the tab key is pressed at the end of this line.
+  // What bash offers if the Tab key is pressed at the end of this line.
   std::string completed(const std::string& line) {
     const auto script = file("complete.bash");
     std::ofstream(script) << ctl({"completion", "bash"}).out << R"(

@@ -1,4 +1,4 @@
-// `pipekit-ctl up`: a whole system in the foreground, and nothing of it left afterwards.
+// `pipekit-ctl up`: a whole system in the foreground, of which nothing is left afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-// A destination table in a database of the test's own, and what a run does to it, one call a step of the engine flow.
+// A destination table in the test's own database, and the steps of a run on it, one call for each step.
 #pragma once
 
 #include <gtest/gtest.h>

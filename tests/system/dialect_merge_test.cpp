@@ -1,4 +1,4 @@
-// Staging, preflight and merges of both dialects at real databases: what reaches the destination, and what does not.
+// Staging, preflight and merges of both dialects on real databases: what reaches the destination, and what does not.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

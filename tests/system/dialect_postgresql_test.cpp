@@ -1,4 +1,4 @@
-// What only PostgreSQL has: limits of waiting, sessions that can be ended, roles, settings that a role may come with.
+// Features that only PostgreSQL has: limits for waiting, sessions that can be ended, roles, and settings of a role.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-// A document as a test sees it: files that it has the reader write, and what it shows of a terminal.
+// A document as a test reads it: files that the reader creates, and commands with their output.
 //
 // A fenced block that names a file after its language (```yaml orders.yaml) is that file. A line "$ command" in a
-// ```console block or an indented one is run by bash; the lines below it, up to the next command or the block's end,
-// are what it prints. A line "…" stands for any lines, and "# exit 4" after a command for its exit code.
+// ```console block or an indented block is run by bash; the lines below it, up to the next command or the end of the
+// block, are its output. A line "…" matches any lines, and "# exit 4" after a command is its exit code.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct DocumentFile {
 };
 
 struct DocumentCommand {
-  int line = 0;  // of the document, from 1
+  int line = 0;  // in the document, from 1
   std::string command;
   int exit_code = 0;
   std::vector<std::string> output;
@@ -27,10 +27,10 @@ using DocumentStep = std::variant<DocumentFile, DocumentCommand>;
 
 std::vector<DocumentStep> read_document(const std::string& text);
 
-// Without what differs from one run to the next: times, durations, widths of columns.
+// Without the parts that differ between runs: times, durations, widths of columns.
 std::vector<std::string> comparable_lines(const std::string& text);
 
-// Whether the lines are those that the document shows.
+// Whether the lines match the document.
 bool is_as_shown(const std::vector<std::string>& shown, const std::vector<std::string>& printed);
 
 }  // namespace pipekit::test

@@ -1,5 +1,5 @@
-// What the documents show of a terminal is what a reader gets. Each is worked through from its beginning on a system of
-// its own; "/tmp/" in it is a directory of the test.
+// The commands that the documents show print what the documents show. Each document is executed from its beginning on a
+// separate system; "/tmp/" in it is a directory of the test.
 #include "tests/system/document.h"
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
-// What stands on the terminal in the end: a line that was written over does not.
+// What the terminal shows at the end, without lines that were overwritten.
 std::string on_screen(const std::string& text) {
   std::string screen;
   std::string line;

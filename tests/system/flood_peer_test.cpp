@@ -1,5 +1,5 @@
-// One process that asks for more than its share, in each of the ways that there are: the others are answered, and the
-// worker's runs end. The floods come from this process, what must not suffer are processes of their own.
+// One process that exceeds its limits, in every possible way: the others are answered, and the worker's runs end. The
+// floods come from this process; everything that must not suffer is a separate process.
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -26,7 +26,7 @@ Request request(int64_t number, const std::string& verb) {
   return request;
 }
 
-// A thread that sends these messages in turn, as fast as they are taken, and never reads.
+// A thread that sends these messages in turn, as fast as they are accepted, and never reads.
 class Sender {
  public:
   Sender(const std::string& endpoint, std::vector<std::vector<std::string>> messages)
@@ -50,7 +50,7 @@ class Sender {
   static void send(zmq::socket_t& socket, const std::vector<std::string>& parts) {
     for (size_t i = 0; i < parts.size(); ++i) {
       const auto more = i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-      if (!socket.send(zmq::buffer(parts[i]), more)) return;  // full: the first part was not taken
+      if (!socket.send(zmq::buffer(parts[i]), more)) return;  // full: the first part was not accepted
     }
   }
 
@@ -70,7 +70,7 @@ class Flood : public ::testing::Test {
     EXPECT_EQ(site_.json({"module", "show", "good"}).at("name"), "good");
     EXPECT_EQ(site_.json({"workers", "list"}).at(0).at("state"), "connected");
   }
-  // The flood has come so far.
+  // How far the flood has come.
   template <class Predicate>
   void await(Predicate seen) {
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);

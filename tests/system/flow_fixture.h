@@ -1,5 +1,5 @@
-// A whole Pipekit in a directory of the test's own: broker, workers and the databases they serve, driven by pipekit-ctl
-// as a person or a script would. Nothing here waits for time to pass: ends and steps of runs are awaited as events.
+// A whole Pipekit in the test's own directory: broker, workers and their databases, driven by pipekit-ctl as by a
+// person or a script. Nothing waits for time to pass: the ends and steps of runs are awaited as events.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -16,16 +16,16 @@ namespace pipekit::test {
 
 using Words = std::vector<std::string>;
 
-// A user's database, of either engine.
+// A user's database, SQLite or PostgreSQL.
 class UserDatabase {
  public:
   virtual ~UserDatabase() = default;
   // An item of `connections:` in a definition file; `more`: further fields, as ", max_sessions: 2".
   [[nodiscard]] virtual std::string definition(const std::string& name, const std::string& more = {}) const = 0;
   virtual void execute(const std::string& sql) = 0;
-  // "1|a|NULL" a line.
+  // Lines like "1|a|NULL".
   virtual std::string rows(const std::string& sql) = 0;
-  // Names of the staging tables of attempts that stand.
+  // Names of the existing staging tables.
   virtual std::string staging_tables() = 0;
 };
 
@@ -33,13 +33,13 @@ std::unique_ptr<UserDatabase> new_sqlite(const std::string& file);
 // With the password in $TEST_PG_PASSWORD.
 std::unique_ptr<UserDatabase> new_postgres();
 
-// Writes an executable shell script that stands in for the runner. Sourced by it: MIGRATION is set when it is called in
-// migration mode, and `real` calls the bundled runner ($JRUNNER) with the same arguments.
+// Writes an executable shell script that replaces the runner. It can use: MIGRATION, which is set if it is called in
+// migration mode, and `real`, which calls the bundled runner ($JRUNNER) with the same arguments.
 std::string stand_in_runner(const LocalSystem& system, const std::string& body);
 
 class FlowTest : public ::testing::Test {
  protected:
-  // Leases are long, so that a slow machine loses none.
+  // Leases are long, so that none ends on a slow machine.
   FlowTest() : FlowTest(BrokerOptions{.lease_s = 60}) {}
   explicit FlowTest(const BrokerOptions& options);
 
@@ -48,7 +48,7 @@ class FlowTest : public ::testing::Test {
 
   [[nodiscard]] Words ctl_args(const Words& args) const;
   ProgramResult ctl(const Words& args) const;
-  // What -o json printed; the command has to succeed.
+  // The output of -o json; the command must succeed.
   Json json(Words args) const;
   // `modules`: the text of a definition file after its connections src and dst.
   void apply(const std::string& modules, const std::string& more_connections = {});
@@ -56,7 +56,7 @@ class FlowTest : public ::testing::Test {
   int64_t submit(const std::string& module, const Json& more = Json::object()) {
     return system_.client().run(module, more);
   }
-  // To its end; answers `runs show`.
+  // Waits for its end; returns `runs show`.
   Json run(const std::string& module, const Json& more = Json::object()) { return wait(submit(module, more)); }
   Json wait(int64_t run) { return system_.finished(run); }
   Json cancel(int64_t run) { return system_.client().ask("cancel", {{"run_id", run}}); }
@@ -72,10 +72,10 @@ class FlowTest : public ::testing::Test {
   std::unique_ptr<UserDatabase> dst_;
 };
 
-// orders(id, customer, total) in both; rows 1, 2, 3 in the source. A module of that shape.
+// orders(id, customer, total) in both databases; rows 1, 2, 3 in the source; and a module for it.
 inline constexpr auto kOrders = "CREATE TABLE orders (id integer PRIMARY KEY, customer text, total numeric)";
 inline constexpr auto kThreeOrders = "INSERT INTO orders VALUES (1, 'ann', 10), (2, 'bob', 20), (3, NULL, 30)";
-// `more`: further fields of the module, each on a line of its own.
+// `more`: further fields of the module, one per line.
 std::string orders_module(const std::string& strategy, const Words& more = {}, const std::string& name = "orders");
 
 MATCHER_P(Ended, status, "") {

@@ -1,4 +1,4 @@
-// What ends a run before the destination is touched.
+// Guards that stop a run before the destination is changed.
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {
@@ -17,7 +17,7 @@ class FlowGuard : public FlowTest {
     dst_->execute("INSERT INTO orders VALUES (1, 'old', 1), (2, 'old', 2), (7, 'old', 7), (8, 'old', 8)");
   }
 
-  // The run ended in this error, and nothing of it is left.
+  // The run failed with this error, and nothing of it is left.
   void expect_refused(const Json& ended, const std::string& code, const std::string& words) {
     EXPECT_THAT(ended, Ended("error"));
     EXPECT_EQ(ended["error_code"], code);

@@ -1,4 +1,4 @@
-// Hooks: which run, in which order, what is kept of them, and that the merge stays whatever they do.
+// Hooks: which ones run, in which order, what is recorded, and that the merge remains whatever they do.
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {

@@ -1,5 +1,5 @@
-// Runners that behave as runners should not, and the ends that a person or a limit puts to them. A stand-in script does
-// what a word in the source query tells it to.
+// Runners that misbehave, and runs that a person or a limit ends. A script replaces the runner; a word in the source
+// query tells it what to do.
 #include <sys/stat.h>
 
 #include <csignal>
@@ -11,7 +11,7 @@
 namespace pipekit::test {
 namespace {
 
-// Shadow memory is not the program's, nor is what the sanitizer keeps of freed memory.
+// Shadow memory, and freed memory that the sanitizer keeps, do not belong to the program.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr long kMostRssKib = 1500L * 1024;
 #else
@@ -58,7 +58,7 @@ class FlowRunner : public FlowTest {
     ::mkfifo(file(name).c_str(), 0600);
     return file(name);
   }
-  // The last number of the run's log line that begins with `word`.
+  // The last number in the line of the run's log that begins with `word`.
   pid_t pid_in(int64_t run, const std::string& word) {
     wait_for_line(run, word + " ");
     for (const auto& event : events().of_run(run, "run.log")) {

@@ -1,4 +1,4 @@
-// A password is known to the worker's environment, to the runner's, and to nobody and nothing else.
+// A password is in the worker's environment and the runner's, and nowhere else.
 #include <filesystem>
 #include <fstream>
 

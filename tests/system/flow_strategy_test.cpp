@@ -1,4 +1,4 @@
-// What each merge strategy does to the destination, over both engines.
+// What each merge strategy does to the destination, for both databases.
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {

@@ -1,4 +1,4 @@
-// Group runs: order, what a failure or a lock of a member does to the others, and cancel.
+// Group runs: order, the effect of a failed or locked member on the others, and cancel.
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {

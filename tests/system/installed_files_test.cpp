@@ -1,4 +1,4 @@
-// The files that are installed beside the programs: unit files, configuration, manual pages.
+// The files that are installed with the programs: unit files, configuration, manual pages.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ std::string text_of(const fs::path& file) {
   return text.str();
 }
 
-// As installed, but with the programs where they were built: systemd wants to see them.
+// As installed, but with the programs where they were built, because systemd checks that they exist.
 std::string unit_text(const std::string& name) {
   const auto text = text_of(kSource / "systemd" / (name + ".in"));
   return std::regex_replace(text, std::regex("@CMAKE_INSTALL_FULL_BINDIR@"), PIPEKIT_BIN_DIR);
@@ -33,7 +33,7 @@ std::string unit_text(const std::string& name) {
 
 class UnitFile : public testing::TestWithParam<const char*> {};
 
-// systemd-analyze exits 0 on keys that it does not know, and names them on stderr.
+// systemd-analyze exits with 0 for unknown keys, and names them on stderr.
 TEST_P(UnitFile, is_without_complaints) {
   if (!fs::exists("/usr/bin/systemd-analyze")) GTEST_SKIP() << "systemd is not installed";
   const TempDir dir;
@@ -54,7 +54,7 @@ TEST_P(UnitFile, a_key_that_systemd_does_not_know_is_noticed) {
 
 INSTANTIATE_TEST_SUITE_P(Installed, UnitFile, testing::Values("pipekit-broker.service", "pipekit-worker@.service"));
 
-// The examples name only keys that the programs know. An unusable endpoint ends them before they serve.
+// The examples contain only keys that the programs know. An unusable endpoint ends the programs before they serve.
 TEST(Configuration, the_brokers_example_is_read) {
   const auto file = (kSource / "config/broker.yaml").string();
   const auto result = run_program(program_path("pipekit-broker"), {"--config", file, "--worker-endpoint", "tcp://*:1"});
@@ -70,7 +70,7 @@ TEST(Configuration, the_workers_example_is_read) {
   EXPECT_THAT(result.err, HasSubstr("there is no runner /nowhere"));
 }
 
-// Every flag of --help stands in the manual page, and no other.
+// The manual page has exactly the flags of --help.
 std::vector<std::string> flags_in(const std::string& text) {
   const std::regex flag("--[a-z][a-z-]+");
   std::vector<std::string> flags;

@@ -1,4 +1,4 @@
-// What the tests of pipekit-jrunner share: a directory, SQLite and PostgreSQL databases, and short ways to run the
+// Shared by the tests of pipekit-jrunner: a directory, SQLite and PostgreSQL databases, and short ways to run the
 // program in its two modes.
 #pragma once
 
@@ -16,14 +16,14 @@
 
 namespace pipekit::test {
 
-// Shadow memory is not the program's.
+// Shadow memory does not belong to the program.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr long kMostRssKib = 1024L * 1024;
 #else
 inline constexpr long kMostRssKib = 48L * 1024;
 #endif
 
-// SQLite's own view of a file, apart from the program under test. Errors throw.
+// A file as SQLite itself sees it, independent of the program under test. Errors throw.
 class SqliteFile {
  public:
   explicit SqliteFile(const std::string& path);
@@ -39,7 +39,7 @@ class SqliteFile {
   sqlite3* handle_ = nullptr;
 };
 
-// One database as the program is given it.
+// A database as the program gets it.
 struct Endpoint {
   std::string url;
   bool login = false;
@@ -48,7 +48,7 @@ struct Endpoint {
 class JrunnerTest : public ::testing::Test {
  protected:
   std::string sqlite_path(const std::string& name) const { return dir_.file(name); }
-  // Creates the file, with these statements run in it.
+  // Creates the file and runs these statements in it.
   Endpoint sqlite(const std::string& name, const std::string& sql = "VACUUM") const;
   Endpoint postgres();
   PostgresSession& postgres_session();

@@ -320,7 +320,7 @@ TEST_F(JrunnerMigration, a_loader_whose_session_is_ended_loads_nothing) {
   RunningProgram loader(program(), migration_args(sqlite("a.db"), "VALUES (0), (1)", db, "x"),
                         {.env = {"TEST_PG_PASSWORD=s3cret pass", "PIPEKIT_FAILPOINT=jrunner.load.before_commit=stop"}});
   loader.wait_until_stopped();
-  loader.signal(SIGCONT);  // goes on into the lock on key 1
+  loader.signal(SIGCONT);  // continues into the lock on key 1
   PostgresSession other(PostgresCluster::shared().conninfo());
   other.wait_for_lock_waiter("pipekit-jrunner");
   other.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pipekit-jrunner'");

@@ -30,7 +30,7 @@ TEST_F(JrunnerScript, prints_the_last_result_set_of_a_postgres_script_only) {
   EXPECT_EQ(result.out, "i,e,q,b\n1,\"\",\"a,\"\"b\",\\x01\n,\"\",\"a,\"\"b\",\\x01\n");
 }
 
-// The library, with all that it brings along, would take most of the time of a short call.
+// The library and its dependencies would take most of the time of a short call.
 TEST_F(JrunnerScript, loads_the_client_library_of_postgres_only_for_postgres) {
   auto with_loader = options();
   with_loader.env.emplace_back("LD_DEBUG=libs");

@@ -1,4 +1,4 @@
-// Two parties that know each other by their keys only, as on two hosts: the README's commands, and everybody who is to
+// Two parties that know each other only by their keys, as on two hosts: the README's commands, and everybody who must
 // be refused.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -34,12 +34,12 @@ class Keys : public ::testing::Test {
   }
 
   ProgramResult ctl(Words args) { return run_program(program_path("pipekit-ctl"), std::move(args)); }
-  // On the broker's own host, by its socket.
+  // On the broker's host, through its socket.
   ProgramResult local(Words args) {
     args.insert(args.begin(), {"--data-dir", dir_.file("data")});
     return ctl(std::move(args));
   }
-  // Somewhere else, by a key; "": without.
+  // On another host, with a key; "" for none.
   ProgramResult remote(const std::string& key, Words args) {
     args.insert(args.begin(), {"--broker", control_, "--timeout", "5"});
     if (!key.empty()) args.insert(args.begin(), {"--key-file", file(key), "--broker-key", broker_key_});

@@ -1,5 +1,5 @@
-// Operating a whole system: many runs at once, workers that come and go, brokers that are restarted, definitions that
-// change meanwhile, and programs that must not be started.
+// Operating a whole system: many runs at once, workers that come and go, broker restarts, definitions that change in
+// the meantime, and programs that must not start.
 #include <poll.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -29,7 +29,7 @@ class Operation : public FlowTest {
     ::mkfifo(file("gate").c_str(), 0600);
   }
 
-  // Transfers tell that they wait, and wait until the gate is opened; then they are made.
+  // Transfers report that they are waiting, and wait until the gate is opened.
   WorkerOptions gated(int slots = 4) const {
     return {.jrunner = runner("if [ \"$MIGRATION\" ]; then echo self $$; read < " + file("gate") + "; fi; real"),
             .slots = slots,
@@ -201,7 +201,7 @@ TEST_F(Operation, a_second_signal_ends_a_worker_at_once_with_its_children) {
   system_.worker("w1").wait_for_err("draining");
   system_.worker("w1").signal(SIGTERM);
   EXPECT_EQ(system_.worker_end("w1"), 1);
-  start_worker();  // it has the lock of the state directory, so all of the other are dead
+  start_worker();  // it has the lock of the state directory, so all children of the previous worker are dead
   EXPECT_EQ(::kill(pid, 0), -1);
   const auto ended = wait(id);
   EXPECT_EQ(ended["error_code"], "worker_lost");

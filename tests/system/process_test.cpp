@@ -38,7 +38,7 @@ struct Output {
   std::string err;
 };
 
-// Reads what is there; false at EOF.
+// Reads the available data; false at EOF.
 bool read_some(int fd, std::string& into) {
   std::array<char, 65536> block;
   const auto size = ::read(fd, block.data(), block.size());
@@ -51,7 +51,7 @@ void wait_for(int fd) {
   ASSERT_EQ(::poll(&waited, 1, 60'000), 1);
 }
 
-// Both pipes to EOF: had any descendant survived with one of them, this would not return.
+// Reads both pipes to EOF: if any descendant survived with one of them, this would not return.
 ExitStatus drain(Process& process, Output& output) {
   std::array<pollfd, 2> pipes{{{process.stdout_fd(), POLLIN, 0}, {process.stderr_fd(), POLLIN, 0}}};
   while (pipes[0].fd >= 0 || pipes[1].fd >= 0) {
@@ -83,7 +83,7 @@ class ProcessTest : public ::testing::Test {
     if (!process) throw std::runtime_error(process.error().message);
     return std::move(*process);
   }
-  // The first line, as numbers: pids mostly.
+  // The first line, as numbers: usually pids.
   static std::vector<pid_t> first_line(Process& process) {
     std::string text;
     while (text.find('\n') == std::string::npos) {
@@ -164,7 +164,7 @@ TEST_F(ProcessTest, the_child_gets_its_environment_directory_and_an_empty_stdin)
 }
 
 TEST_F(ProcessTest, the_child_inherits_no_signals_and_no_files) {
-  const UniqueFd careless(::open("/dev/null", O_RDONLY));  // not close-on-exec, as a library may have left it
+  const UniqueFd careless(::open("/dev/null", O_RDONLY));  // not close-on-exec, as a library may leave it
   const UniqueFd lock(::open((dir_ / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   sigset_t blocked;
   sigemptyset(&blocked);
@@ -204,7 +204,7 @@ TEST_F(ProcessTest, terminate_lets_the_child_end_in_its_own_way) {
   Output output;
   EXPECT_EQ(drain(process, output), (ExitStatus{Kind::kExited, 7}));
   process.terminate();
-  process.kill();  // harmless now
+  process.kill();  // has no effect now
 }
 
 TEST_F(ProcessTest, terminate_reaches_a_stopped_child) {
@@ -227,7 +227,7 @@ TEST_F(ProcessTest, kill_ends_a_group_that_ignores_sigterm) {
   EXPECT_EQ(drain(process, output), (ExitStatus{Kind::kSignalled, SIGKILL}));
 }
 
-// Leaves, in a session of its own, a process that holds the output open; prints its pid.
+// Leaves a process in a separate session that keeps the output open; prints its pid.
 constexpr auto kDaemon =
     R"(setsid sh -c 'sh -c "echo \$\$ > $FIFO; exec sleep 1000" & exit' & read pid < $FIFO; echo $pid; )";
 
@@ -274,7 +274,7 @@ TEST_F(ProcessTest, the_end_of_a_process_object_is_the_end_of_its_processes) {
     child = moved.pid();
   }
   EXPECT_TRUE(is_gone(child));
-  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // no zombie is left either
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // nor is there a zombie
 }
 
 TEST_F(ProcessTest, kill_reaches_through_a_stopped_supervisor) {
@@ -347,7 +347,7 @@ TEST_F(ProcessTest, a_hundred_megabytes_of_output_take_bounded_memory) {
 
 class WorkerDeathTest : public ProcessTest {
  protected:
-  // A worker that holds the state directory, has started the script, and waits for its death. Returns its pid when the
+  // A worker that holds the state directory, has started the script, and waits to be killed. Returns its pid once the
   // script has written its line to the fifo.
   pid_t start_worker(const std::string& script, std::vector<pid_t>& script_pids) {
     const pid_t worker = ::fork();
@@ -385,8 +385,8 @@ TEST_F(WorkerDeathTest, a_child_that_outlives_its_supervisor_keeps_the_lock) {
   std::vector<pid_t> pids;
   const auto worker = start_worker("setsid sleep 1000 & echo $PPID $! > $FIFO; wait", pids);
   ASSERT_EQ(pids.size(), 2U);
-  ::kill(worker, SIGSTOP);   // or it would see what happens next
-  ::kill(pids[0], SIGKILL);  // takes the shell with it, not what left the session
+  ::kill(worker, SIGSTOP);   // otherwise it would see what happens next
+  ::kill(pids[0], SIGKILL);  // kills the shell too, but not processes that left the session
   ::kill(worker, SIGKILL);
   ::waitpid(worker, nullptr, 0);
   const auto refused = StateDir::open(dir_ / "state", 1ms);

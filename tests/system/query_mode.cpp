@@ -63,7 +63,7 @@ class SqliteQueryMode final : public QueryMode {
     return cells;
   }
 
-  // Tries again once, after the test has acted; without an act, and the second time, the lock stays.
+  // Tries again once, after the test has acted; otherwise, and the second time, the lock remains.
   int wait() {
     const bool first = !std::exchange(waited_, true);
     if (first) blocked();
@@ -74,7 +74,7 @@ class SqliteQueryMode final : public QueryMode {
   bool waited_ = false;
 };
 
-// With these the server says in a message to the client that it waits, once it does.
+// With these settings the server tells the client in a message when it waits.
 constexpr auto kSayWhenWaiting = "-c log_lock_waits=on -c deadlock_timeout=1ms -c client_min_messages=log ";
 
 class PostgresQueryMode final : public QueryMode {

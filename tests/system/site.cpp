@@ -24,7 +24,7 @@ groups:
   - {name: nightly, members: [good], schedules: [{cron_expr: "0 2 * * *", timezone: Europe/Berlin, enabled: false}]}
 )";
 
-// "PPID command line" of a process; empty when it is gone.
+// "PPID command line" of a process; empty if it is gone.
 std::string process_line(const std::filesystem::path& proc) {
   const auto stat = read_process_file(proc / "stat");
   const auto name_end = stat.rfind(')');
