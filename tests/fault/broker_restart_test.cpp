@@ -1,5 +1,5 @@
-// Brokers that die and come back: no acknowledged command is lost or done twice, no transfer is disturbed within the
-// lease, and the log goes on where it was.
+// Brokers that die and come back: no acknowledged command is lost or executed twice, no transfer is disturbed within
+// the lease, and the log continues where it was.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -19,8 +19,8 @@ ModuleOptions append(int retries) {
 
 class LostReply : public ::testing::Test {
  protected:
-  // Sends it to a broker that dies in its turn number `pass`, which a worker's heartbeats bring about, and sends it
-  // again to the next one.
+  // Sends it to a broker that dies in turn number `pass`, which a worker's heartbeats cause, and sends it again to the
+  // next broker.
   Json ask_across_kill(const std::string& verb, const Json& args, int pass) {
     auto& system = scenario_.system();
     system.kill_broker();
@@ -112,7 +112,7 @@ TEST(BrokerRestarted, WithinTheLeaseDisturbsNoTransfer) {
     scenario.system().kill_broker();
     scenario.system().start_broker();
   }
-  EXPECT_EQ(scenario.runner_pids().size(), 0U);  // it stands at the gate, as the script
+  EXPECT_EQ(scenario.runner_pids().size(), 0U);  // it waits at the gate, as the script
   runner.open();
   runner.wait_gone(pid);
   const auto shown = scenario.expect_truthful_end(run, "orders", before);
@@ -186,7 +186,7 @@ TEST(EventTail, ResumesFromAnyNumberAcrossAKilledBroker) {
     ASSERT_GE(tail.catch_up(), last);
     EXPECT_EQ(tail.seen().at(0), seen.at(static_cast<size_t>(after)));
   }
-  // A tail that waits for the next number hears of it from the new broker.
+  // A tail that waits for the next number gets it from the new broker.
   EventLog waiting(scenario.system().control_endpoint(), scenario.system().events().catch_up());
   const auto run = scenario.submit("orders");
   waiting.wait_for_finish(run);

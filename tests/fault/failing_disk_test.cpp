@@ -1,5 +1,5 @@
-// Errors of the disk under the broker's store: nothing is promised that was not committed, the broker ends with the
-// reason, and the next one goes on from what was.
+// Disk errors under the broker's store: nothing is promised that was not committed, the broker exits with the reason,
+// and the next one continues from the committed state.
 #include "tests/support/failing_disk.h"
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ void PrintTo(const Failure& failure, std::ostream* out) { *out << failure.name; 
 
 class StoreOnFailingDisk : public ::testing::TestWithParam<Failure> {
  protected:
-  // The lease is long enough for a broker to end and another to begin in it.
+  // The lease is long enough for one broker to end and another to start.
   StoreOnFailingDisk() : scenario_(Engine::sqlite, {.lease_s = 6, .env = disk_.env()}) {
     ModuleOptions options;
     options.hook = false;

@@ -1,4 +1,4 @@
-// Chatty runners, slow readers and full disks: memory stays bounded, every run ends, the log stays sound.
+// Runners with large output, slow readers and full disks: memory stays bounded, every run ends, the log stays correct.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ constexpr int64_t kMostRssKib = 1500L * 1024;
 constexpr int64_t kMostRssKib = 150L * 1024;
 #endif
 
-// The most memory that the process has ever had.
+// The process's peak memory.
 int64_t peak_rss_kib(pid_t pid) {
   std::ifstream status(fmt::format("/proc/{}/status", pid));
   for (std::string word; status >> word;) {
@@ -30,7 +30,7 @@ int64_t peak_rss_kib(pid_t pid) {
 
 class ChattyRunner : public ::testing::Test {
  protected:
-  // Runs a transfer whose runner does this first; it ends in success.
+  // Runs a transfer whose runner does this first; the run succeeds.
   int64_t run_after(const std::string& shell) {
     scenario_.add_module("orders");
     WorkerOptions options;
@@ -111,7 +111,8 @@ TEST(FullDisk, EndsTheBrokerAndEveryRunOnceThereIsRoomAgain) {
   scenario.start_worker("w1", worker);
   disk.fill();
   {
-    TestClient flood(system.control_endpoint());  // gone, with what it has not sent, before the next broker comes
+    TestClient flood(
+        system.control_endpoint());  // gone, with everything it has not sent, before the next broker starts
     for (int round = 0; round < 50; ++round) {
       for (int i = 0; i < 20; ++i) flood.send(flood.next_number(), "run", {{"module", fmt::format("orders{}", i)}});
     }

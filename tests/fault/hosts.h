@@ -1,5 +1,5 @@
-// A broker and up to three workers, each on a host of its own, which know each other by keys, and a module "orders" for
-// them to carry. The cables between broker and workers can be cut; the databases are files that all hosts see.
+// A broker and up to three workers, each on a separate host, which know each other by keys, and a module "orders" to
+// run. The cables between broker and workers can be cut; the databases are files that all hosts see.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,10 +13,10 @@ class WorkerHost {
  public:
   explicit WorkerHost(const NetworkNamespace& broker) : cable_(broker, net_) {}
 
-  // The broker's worker endpoint as seen from here.
+  // The broker's worker endpoint as seen from this host.
   [[nodiscard]] std::string broker() const { return "tcp://" + cable_.left() + ":7602"; }
   [[nodiscard]] const NetworkNamespace& net() const { return net_; }
-  // Its left end is the broker's.
+  // Its left end is at the broker.
   VirtualCable& cable() { return cable_; }
 
  private:
@@ -26,22 +26,22 @@ class WorkerHost {
 
 class Hosts : public ::testing::Test {
  protected:
-  // Skips the test where there can be no network namespaces.
+  // Skips the test if network namespaces are not available.
   void SetUp() override;
   // The broker, which allows the keys "b", "c" and "d".
   void start(double lease_s, int retries = 2);
 
   void allow(const std::string& key);
-  // Options of a worker on that host.
+  // Options for a worker on that host.
   [[nodiscard]] WorkerOptions on(const WorkerHost& host, const std::string& key, WorkerOptions options = {}) const;
 
   WorkerHost& b() { return network_->b; }
   WorkerHost& c() { return network_->c; }
   WorkerHost& d() { return network_->d; }
-  // A host dies: nothing that its kernel says in its last moment is heard.
+  // A host dies: nothing that its kernel still sends arrives.
   static void lose(WorkerHost& host, RunningProgram& worker);
   void lose_broker_host();
-  // It is there again, with the same files.
+  // The host is back, with the same files.
   void recover_broker_host();
 
   Scenario& scenario() { return *scenario_; }

@@ -1,4 +1,4 @@
-// Cables cut in the middle of a run, and healed: within the lease nothing is lost but time, after it another attempt
+// Cables that are cut in the middle of a run, and healed: within the lease only time is lost; after it another attempt
 // does the work, and the destination has it once. Three at once: cut in both directions, and in each of them.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -22,7 +22,7 @@ struct CutRun {
 
 class CutCable : public Hosts {
  protected:
-  // A run of each module stands at the runner's gate, each on a worker of its own.
+  // A run of each module waits at the runner's gate, each on a different worker.
   void begin(double lease_s, const std::string& gate) {
     start(lease_s);
     runs_.push_back({"cut_in_both", &b(), "b", &VirtualCable::cut});
@@ -67,7 +67,7 @@ class CutCable : public Hosts {
   std::vector<CutRun> runs_;
 };
 
-// What the workers say meanwhile is said again.
+// The workers send their messages again.
 TEST_F(CutCable, HealedWithinTheLeaseDisturbsNoRun) {
   begin(9, "load");  // room for three workers that notice at different times, and for TCP to try once more
   cut();
@@ -81,7 +81,7 @@ TEST_F(CutCable, HealedWithinTheLeaseDisturbsNoRun) {
 TEST_F(CutCable, HealedAfterTheLeaseFindsTheRunGivenUpAndTriesAgain) {
   begin(1, "load");
   cut();
-  wait_until_runners_are_gone();  // ended by their workers, which have had no answer
+  wait_until_runners_are_gone();  // stopped by their workers, which got no answer
   wait_until_all_are_lost();
   heal();
   expect_success();
@@ -91,7 +91,7 @@ TEST_F(CutCable, HealedAfterTheLeaseFindsTheRunGivenUpAndTriesAgain) {
   }
 }
 
-// The destination has it, and nobody can tell the broker for as long as the lease lasts.
+// The destination has it, and nobody can report that to the broker until the lease has ended.
 TEST_F(CutCable, AMergeThatWasCommittedBehindItIsNotRepeated) {
   begin(2, "merge");
   cut();

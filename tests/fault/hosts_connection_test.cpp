@@ -1,5 +1,5 @@
-// Connections that are reset, stand still or are slow: what TCP makes of a bad network. Runs and commands go through
-// once all the same.
+// Connections that are reset, stalled or slow, as TCP behaves on a bad network. Runs and commands are still executed
+// exactly once.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ class BadNetwork : public ::testing::Test {
     args.insert(args.begin(), keys.begin(), keys.end());
     return std::make_unique<RunningProgram>(program_path("pipekit-ctl"), args);
   }
-  // A runner that prints so many lines before it does its work.
+  // A runner that prints this many lines before it does its work.
   WorkerOptions chatty(int lines) {
     WorkerOptions options;
     options.jrunner = system().write_script(
@@ -123,7 +123,7 @@ TEST_F(BadNetwork, ThatStandsStillWithinTheLeaseDisturbsNoRun) {
   expect_once(run, before);
 }
 
-// What was under way arrives when nobody waits for it any more.
+// Frames in transit arrive when nobody is waiting for them any more.
 TEST_F(BadNetwork, ThatStandsStillForLongerDeliversOldWordsThatDoNoHarm) {
   start(1);
   GatedRunner runner(system(), "load");

@@ -1,4 +1,4 @@
-// Hosts that are gone without a word, for ever or for a while, and two of them that claim to be the same.
+// Hosts that disappear without notice, for ever or for a while, and two hosts that claim to be the same.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -50,7 +50,7 @@ TEST_F(LostWorkerHost, WithoutRetriesEndsItsRunWithTheReason) {
   scenario().expect_runs_again("orders");
 }
 
-// Its old connection stands at the broker for hours: nothing ever came to end it.
+// The broker keeps its old connection for hours, because nothing ends it.
 TEST_F(LostWorkerHost, IsTheSameWorkerWhenItIsBack) {
   start(kLease);
   GatedRunner runner(system(), "load");
@@ -80,7 +80,7 @@ TEST_F(LostBrokerHost, ForEverLeavesNothingRunningOnAWorker) {
   EXPECT_EQ(scenario().rows("orders"), before);
   worker.signal(SIGTERM);
   worker.wait_for_err("draining");
-  worker.signal(SIGTERM);  // it has something to tell, and would wait until it can
+  worker.signal(SIGTERM);  // it has something to report, and would wait until it can
   EXPECT_EQ(system().worker_end("w1"), 1);
   EXPECT_THAT(scenario().runner_pids(), ElementsAre());
 }
@@ -120,7 +120,7 @@ TEST_F(LostBrokerHost, BackAfterTheLeaseTriesItsRunsAgain) {
 
 class OneName : public Hosts {
  protected:
-  // A run on w1 of host b, which stands still in the middle.
+  // A run on w1 of host b, which is suspended in the middle.
   void begin(double lease_s) {
     start(lease_s);
     runner_ = std::make_unique<GatedRunner>(system(), "load");
@@ -129,7 +129,7 @@ class OneName : public Hosts {
     run_ = scenario().submit("orders");
     runner_->wait_reached();
   }
-  // Who else calls itself w1, on host c.
+  // Another worker that calls itself w1, on host c.
   std::unique_ptr<RunningProgram> another(const std::string& key, const std::string& state_dir) {
     ProgramOptions options;
     options.within = c().net().enter();
@@ -166,13 +166,13 @@ TEST_F(OneName, WithTheSameKeyWaitsUntilTheOtherIsGone) {
   lose(b(), system().worker("w1"));
   const auto lost = wait_for_worker("worker.lost", "w1");
   waiting.reset();
-  waiting = another("b", system().file("elsewhere"));  // it would have asked again by itself, some seconds later
+  waiting = another("b", system().file("elsewhere"));  // it would have asked again by itself a few seconds later
   wait_for_worker("worker.joined", "w1", lost);
   scenario().expect_runs_again("orders");
   scenario().expect_sound_log();
 }
 
-// A state directory proves that the children of its last worker are dead, but only where it is the same directory.
+// A state directory proves that the children of its last worker are dead, but only if it is the same directory.
 TEST_F(OneName, WithACopyOfTheStateDirectoryWaitsUntilTheOtherIsGone) {
   begin(2);
   const auto copy = system().file("copy");

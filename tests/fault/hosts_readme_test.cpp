@@ -1,4 +1,4 @@
-// Two hosts that are set up by the README's commands and nothing else, and everybody who is to be refused there.
+// Two hosts that are set up with the README's commands and nothing else, and everybody who must be refused there.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ struct Typed {
   std::string command;
 };
 
-// What the README shows behind the names of hosts, in its order.
+// The commands after host names in the README, in order.
 std::vector<Typed> typed_in_readme() {
   std::vector<Typed> all;
   std::istringstream lines(read_file(PIPEKIT_SOURCE_DIR "/README.md"));
@@ -69,13 +69,13 @@ class TwoHosts : public ::testing::Test {
     set_up_broker();
   }
 
-  // The first two of the commands; the broker has the second socket that the README tells of.
+  // The first two commands; the broker also has the second socket that the README mentions.
   void set_up_broker() {
     new_key(typed_[0]);
     broker_ = start(typed_[1], " --control-endpoint tcp://0.0.0.0:7601");
     broker_->wait_for_err(" serves ");
   }
-  // The other three; answers the worker, which is there.
+  // The next three commands; returns the connected worker.
   std::unique_ptr<RunningProgram> set_up_worker() {
     new_key(typed_[2]);
     expect_done(type(typed_[3]));
@@ -84,7 +84,7 @@ class TwoHosts : public ::testing::Test {
     return worker;
   }
 
-  // As a person would read it.
+  // With the placeholders replaced, as a person would do.
   std::string filled_in(std::string command) {
     for (const auto& [file, key] : public_keys_) command = replaced(command, "PUBLIC KEY OF " + file, key);
     return replaced(replaced(command, "/tmp/tour", tour()), "BROKER_HOST", cable_->left());
@@ -108,13 +108,13 @@ class TwoHosts : public ::testing::Test {
     public_keys_[file] = first_line(made.out);
     EXPECT_EQ(public_keys_[file].size(), 40U) << made.out;
   }
-  // A key of a person or worker on the worker's host.
+  // Allows a key of a person or worker on the worker's host.
   void let_in(const std::string& name, const std::string& role) {
     new_key({false, fmt::format("pipekit-ctl keys new {}.key", name)});
     expect_done(at_broker(
         fmt::format("pipekit-ctl keys allow {0} --role {1} --public-key 'PUBLIC KEY OF {0}.key'", name, role)));
   }
-  // The worker's command of the README with another key, or none; else it is another worker.
+  // The README's worker command with another key, or none, for another worker.
   Typed worker_with(const std::string& key) {
     auto command = replaced(typed_[4].command, "plant2.key", key);
     command = replaced(replaced(command, "--name plant2", "--name other"), "/.pipekit-plant2", "/.pipekit-other");
@@ -189,7 +189,7 @@ TEST_F(TwoHosts, WithoutAKeyOrWithAViewersAreApart) {
   EXPECT_THAT(at_broker("pipekit-ctl workers list").out, HasSubstr("plant2"));
 }
 
-// What speaks the protocol without encryption, and what no program would say.
+// Peers that use the protocol without encryption, and bytes that no program would send.
 TEST_F(TwoHosts, TurnStrangersAwayAndTheLogSaysSo) {
   const auto worker = set_up_worker();
   std::string noise(20'000, '\0');
@@ -200,7 +200,7 @@ TEST_F(TwoHosts, TurnStrangersAwayAndTheLogSaysSo) {
   for (const auto* port : {"7601", "7602"}) {
     for (const auto* said : {"noise", "unencrypted"}) {
       const auto before = refused();
-      // Until the broker hangs up.
+      // Runs until the broker closes the connection.
       type({false, fmt::format("bash -c 'exec 3<>/dev/tcp/BROKER_HOST/{}; cat {} >&3; cat <&3 >answer'", port, said)});
       EXPECT_GT(refused(), before) << said << " at " << port;
     }

@@ -1,6 +1,6 @@
-// kill -9 at every named point of the broker, the worker and the runner: each run ends and says the truth about the
-// destination, which is as before or as after; the module is free; the log is sound. The dead process comes back the
-// way a service manager brings it back.
+// kill -9 at every named point of the broker, the worker and the runner: each run ends and reports the truth about the
+// destination, which is as before or as after; the module is not locked; the log is correct. The dead process is
+// restarted as by a service manager.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ struct KillPoint {
   std::vector<Variant> variants = kAppend;
   int from = 1;  // the passes at which it kills
   int to = 1;
-  std::string merge_dies{};  // where the runner of the merge is killed first, so that the worker closes the fence
+  std::string merge_dies{};  // where the merge's runner is killed first, so that the worker closes the fence
 };
 
 std::string name_of(const ::testing::TestParamInfo<KillPoint>& info) {
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(AfterTheMerge, WorkerKilled,
                                            KillPoint{"worker.drop.before"}, KillPoint{"worker.drop.after"},
                                            KillPoint{"worker.finished.before"}),
                          name_of);
-// The first child of a worker is the question for the runner's version.
+// The first child of a worker asks for the runner's version.
 INSTANTIATE_TEST_SUITE_P(AtEachChild, WorkerKilled,
                          ::testing::Values(KillPoint{"worker.spawn.before", Engine::sqlite, {{"append", 2}}, 2, 9},
                                            KillPoint{"worker.spawn.after", Engine::sqlite, {{"append", 2}}, 2, 9},
@@ -143,7 +143,7 @@ TEST_P(BrokerKilled, EveryRunEndsTruthfully) {
     ASSERT_FALSE(reply.error) << reply.error->message;
     const auto run = reply.body.at("run_id").get<int64_t>();
     const auto shown = scenario.expect_truthful_end(run, "append0", before);
-    EXPECT_EQ(shown.at("status"), "success") << shown.dump();  // a broker that comes back disturbs nothing
+    EXPECT_EQ(shown.at("status"), "success") << shown.dump();  // a broker restart disturbs nothing
     EXPECT_EQ(shown.at("attempt"), 1);
   }
   scenario.expect_runs_again("append0");

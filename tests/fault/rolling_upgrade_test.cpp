@@ -1,5 +1,5 @@
-// Programs of two versions of the protocol side by side, as in a rolling upgrade: brokers first or workers first, with
-// a run under way. The older ones are this source with an older spoken_versions(), or those of a directory that
+// Programs with two versions of the protocol together, as in a rolling upgrade: brokers first or workers first, with a
+// run in progress. The older programs are this source with an older spoken_versions(), or those in the directory that
 // PIPEKIT_OLDER_BIN names: a build of an earlier commit.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -38,7 +38,7 @@ class RollingUpgrade : public ::testing::Test {
     options.program = program;
     scenario_.start_worker(name, options);
   }
-  // Stands at its load when this returns.
+  // It has stopped at its load when this returns.
   int64_t begin_run(const std::string& module) {
     before_ = scenario_.rows(module);
     const auto run = scenario_.submit(module);
@@ -86,7 +86,7 @@ TEST_F(RollingUpgrade, WorkersFirstDisturbsNoRun) {
   start_worker("w1", older("pipekit-worker"), gate_.options());
   const auto run = begin_run("orders");
   start_worker("w2", program_path("pipekit-worker"));
-  system().worker("w1").signal(SIGTERM);  // drains: its run goes on
+  system().worker("w1").signal(SIGTERM);  // drains: its run continues
   scenario_.expect_runs_again("customers");
   gate_.open();
   expect_success(run, "orders");

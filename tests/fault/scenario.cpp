@@ -261,7 +261,7 @@ GatedRunner::GatedRunner(const LocalSystem& system, const std::string& kind, con
   for (const auto& fifo : {at, go}) {
     if (::mkfifo(fifo.c_str(), 0600) != 0) throw std::runtime_error("mkfifo " + fifo);
   }
-  // Open on both sides, so that neither the test nor the script waits for the other to come.
+  // Open on both sides, so that neither the test nor the script waits for the other.
   at_ = UniqueFd(::open(at.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   go_ = UniqueFd(::open(go.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   const auto pass = failpoint.empty() ? fmt::format("echo $$ > {}; read ignored < {}", at, go)

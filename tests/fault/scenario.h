@@ -1,5 +1,5 @@
-// What the fault tests share: one source and one destination database, modules of each strategy over them, what a
-// destination has to hold before and after, and the invariants that hold whatever was killed.
+// Shared by the fault tests: a source and a destination database, modules of each strategy, what a destination must
+// contain before and after, and the invariants that hold whatever was killed.
 #pragma once
 
 #include <memory>
@@ -13,10 +13,10 @@ namespace pipekit::test {
 
 enum class Engine { sqlite, postgresql };
 
-// Sorted rows, "id|v" each: equal vectors are equal multisets.
+// Sorted rows like "id|v": equal vectors are equal multisets.
 using Rows = std::vector<std::string>;
 
-// The test's own view of a database, apart from the programs under test. Errors throw.
+// The test's own connection to a database, independent of the programs under test. Errors throw.
 class Database {
  public:
   virtual ~Database() = default;
@@ -47,26 +47,26 @@ class Scenario {
   [[nodiscard]] Engine engine() const { return engine_; }
   [[nodiscard]] std::string database() const { return database_; }
 
-  // A table with three old rows, and a module of that name which reads the source into it.
+  // A table with three old rows, and a module with that name that copies the source into it.
   void add_module(const std::string& name, const ModuleOptions& options = {});
-  // fence: none on the destination.
+  // With `fence: none` on the destination.
   void unfence() { fence_ = "none"; }
   Rows rows(const std::string& module);
-  // What one more run of the module makes of `before`.
+  // The rows after one more run of the module, given those before.
   Rows after(const std::string& module, const Rows& before);
 
   RunningProgram& start_worker(const std::string& name = "w1", WorkerOptions options = {});
   int64_t submit(const std::string& module) { return system_.client().run(module); }
 
-  // Waits for the run's end and holds the destination against what the run says of itself. Answers the run.
+  // Waits for the run's end and compares the destination with what the run reports. Returns the run.
   Json expect_truthful_end(int64_t run, const std::string& module, const Rows& before);
-  // The module is free, runs to success, and leaves no staging behind.
+  // The module is not locked, runs successfully, and leaves no staging table behind.
   void expect_runs_again(const std::string& module);
-  // The log from its first number: no gap, no duplicate, what was shown once is still there, one end a run and nothing
-  // of a run after its end.
+  // The log from its first number: no gap, no duplicate, everything shown before is still there, one end per run and
+  // nothing of a run after its end.
   void expect_sound_log();
   std::vector<std::string> staging_tables(const std::string& module);
-  // The runners of this test that are alive, by the files in their arguments.
+  // The live runners of this test, recognised by the files in their arguments.
   std::vector<pid_t> runner_pids();
 
  private:
@@ -86,18 +86,18 @@ class Scenario {
   std::string fence_ = "auto";
 };
 
-// A runner that stops at the first call of a kind (claim, load, merge, close) until the test lets it go on, or arms a
-// failpoint in it. It is pipekit-jrunner behind a script.
+// A runner that stops at the first call of a kind (claim, load, merge, close) until the test lets it continue, or that
+// has a failpoint there. It is pipekit-jrunner behind a script.
 class GatedRunner {
  public:
   GatedRunner(const LocalSystem& system, const std::string& kind, const std::string& failpoint = "");
 
-  // For a worker that is to use it.
+  // Options for a worker that uses it.
   [[nodiscard]] WorkerOptions options() const;
-  // Returns its process id once it stands at the gate. Only without a failpoint.
+  // Returns its process id once it has stopped at the gate. Only without a failpoint.
   pid_t wait_reached();
   void open();
-  // Until that process has ended.
+  // Waits until that process has ended.
   void wait_gone(pid_t pid) const;
 
  private:

@@ -1,5 +1,5 @@
-// A broker that dies at the turn which fires: the nominal time, its group run and the runs in the queue are all there
-// or none is, and no time is lost or comes twice (P6).
+// A broker that dies in the turn that fires: the scheduled time, its group run and the queued runs are all there or
+// none is, and no time is lost or fires twice (P6).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +29,8 @@ class FiringBroker : public ::testing::TestWithParam<const char*> {
     system().client().ask("schedule.add", {{"group", "often"}, {"kind", "interval"}, {"every_s", 1}});
   }
 
-  // A nominal time passes while no broker is there, so the first turn of the next one fires: it dies in that.
+  // A scheduled time passes while no broker is running, so the first turn of the next broker fires, and it dies in that
+  // turn.
   void die_in_firing_turn() {
     system().kill_broker();
     const SystemClock clock;
@@ -41,7 +42,7 @@ class FiringBroker : public ::testing::TestWithParam<const char*> {
     system().start_broker();
   }
 
-  // No more fires, and what was fired has ended.
+  // Nothing fires any more, and everything that fired has ended.
   Json ended_group_runs() {
     system().client().ask("schedule.disable", {{"id", 1}});
     auto list = system().client().ask("group_runs.list", {{"limit", 1000}});
@@ -55,7 +56,7 @@ class FiringBroker : public ::testing::TestWithParam<const char*> {
     return list;
   }
 
-  // In the ledger as it stands in the store: each row begins a second after the one before ended.
+  // The ledger in the store: each row begins a second after the previous one ended.
   Rows out_of_step() {
     return open_sqlite(system().data_dir() + "/pipekit.db")
         ->rows(

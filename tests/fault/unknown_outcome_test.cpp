@@ -1,5 +1,5 @@
-// A merge call whose answer nobody has heard: the server goes on with it, or has done it, or never will. The run says
-// what the destination says, and nothing is written twice.
+// A merge call whose answer was lost: the server is still executing it, or has executed it, or never will. The run
+// reports what the destination says, and nothing is written twice.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ ModuleOptions append(int retries) {
   return options;
 }
 
-// PostgreSQL, where a statement goes on when its client is dead. The test's own session holds it up.
+// PostgreSQL, where a statement continues after its client has died. The test's own session blocks it.
 class MergeInFlight : public ::testing::Test {
  protected:
   Scenario& begin(int retries, int64_t claim_limit_s = 60) {
@@ -30,9 +30,9 @@ class MergeInFlight : public ::testing::Test {
     return scenario_;
   }
 
-  // The merge waits in its INSERT; after the end of this transaction it goes on, to a client that is gone.
+  // The merge waits in its INSERT; after this transaction ends it continues, although its client is gone.
   void block_insert() { blocker_.query("BEGIN; LOCK TABLE orders IN SHARE MODE"); }
-  // The merge waits inside its COMMIT, which needs no client any more.
+  // The merge waits inside its COMMIT, which no longer needs a client.
   void block_commit() {
     blocker_.query(
         fmt::format("CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS"
@@ -130,7 +130,7 @@ TEST_F(MergeInFlight, BeyondTheClaimLimitItsSessionIsEnded) {
 TEST_F(MergeInFlight, WhatCannotBeEndedIsNamedBeyondTheClaimLimit) {
   auto& scenario = begin(0, 1);
   scenario.start_worker();
-  scenario.expect_runs_again("orders");  // makes the fence
+  scenario.expect_runs_again("orders");  // creates the fence
   blocker_.query("BEGIN; UPDATE pipekit_staging.pipekit_fence SET epoch = epoch");
   const auto before = scenario.rows("orders");
   const auto run = scenario.submit("orders");
@@ -185,7 +185,7 @@ TEST_F(MergeInFlight, ARunThatIsCancelledWhileItWaitsForItsRetryIsAskedAbout) {
 
 class OutcomeUnknown : public ::testing::Test {
  protected:
-  // A worker that dies at the point, and the run that dies with it.
+  // A worker that dies at this point, and its run.
   int64_t lose(const std::string& point, const std::string& jrunner = "") {
     auto options = dying_at(point);
     options.jrunner = jrunner;
@@ -248,7 +248,7 @@ TEST_F(OutcomeUnknown, WithoutAFenceAnAppendIsNeverRetried) {
   scenario_.expect_runs_again("orders");
 }
 
-// What the first attempt left open is not closed by a second one that never came to ask.
+// A second attempt that never came to ask does not close what the first one left open.
 TEST_F(OutcomeUnknown, ALaterAttemptThatIsLostBeforeItsClaimDoesNotSettleIt) {
   scenario_.add_module("orders", append(1));
   const auto before = scenario_.rows("orders");

@@ -1,5 +1,5 @@
-// Workers that stand still past their lease and come back, and workers that leave or are restarted: another attempt is
-// at it by then, and the old one harms nobody.
+// Workers that are suspended past their lease and come back, and workers that leave or are restarted: another attempt
+// is running by then, and the old one does no harm.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ TEST_P(StoppedWorker, InMidTransferIsReplacedAndEndsItsOwnWhenItGoesOn) {
   const auto& events = scenario_.system().events();
   stopped.signal(SIGCONT);
   runner.wait_gone(pid);
-  // It is a good worker again.
+  // It works normally again.
   scenario_.system().events().wait_for(
       "w1 joining again",
       [](const LoggedEvent& event) { return event.kind == "worker.joined" && event.worker == "w1"; },
@@ -55,7 +55,7 @@ TEST_P(StoppedWorker, InMidTransferIsReplacedAndEndsItsOwnWhenItGoesOn) {
 }
 
 TEST_P(StoppedWorker, AMergeThatBeginsAfterAnotherAttemptHasMergedFails) {
-  scenario_.add_module("orders", append(3));  // the other one, too, may be late on a busy machine
+  scenario_.add_module("orders", append(3));  // the other one may also be late on a busy machine
   GatedRunner runner(scenario_.system(), "merge");
   auto& stopped = scenario_.start_worker("w1", runner.options());
   const auto before = scenario_.rows("orders");
@@ -64,7 +64,7 @@ TEST_P(StoppedWorker, AMergeThatBeginsAfterAnotherAttemptHasMergedFails) {
   stopped.signal(SIGSTOP);
   scenario_.start_worker("w2");
   EXPECT_EQ(scenario_.expect_truthful_end(run, "orders", before).at("status"), "success");
-  runner.open();  // the worker that could end it stands still
+  runner.open();  // the worker that could end it is suspended
   runner.wait_gone(pid);
   EXPECT_EQ(scenario_.rows("orders"), scenario_.after("orders", before));
   stopped.signal(SIGCONT);
@@ -90,7 +90,7 @@ TEST_P(StoppedWorker, AMergeThatBeginsWhileAnotherAttemptTransfersFails) {
   EXPECT_EQ(scenario_.expect_truthful_end(run, "orders", before).at("status"), "success");
 }
 
-// Its late word is kept on its attempt for the next one to adopt, but that one never comes to it.
+// Its late final fact is stored with its attempt for the next one to adopt, but that one does not get that far.
 TEST_P(StoppedWorker, AMergeThatIsToldLateIsNotForgottenWithTheAttemptThatShouldHaveAdoptedIt) {
   scenario_.add_module("orders", append(1));
   scenario_.add_module("others", append(1));
@@ -106,7 +106,7 @@ TEST_P(StoppedWorker, AMergeThatIsToldLateIsNotForgottenWithTheAttemptThatShould
   scenario_.start_worker("w2", gated);
   runner.wait_reached();
   stopped.signal(SIGCONT);
-  scenario_.expect_runs_again("others");  // on w1, which sends its late word first
+  scenario_.expect_runs_again("others");  // on w1, which sends its late final fact first
   scenario_.system().kill_worker("w2");
   const auto shown = scenario_.expect_truthful_end(run, "orders", before);
   EXPECT_EQ(shown.at("status"), "success") << shown.dump();
@@ -130,7 +130,7 @@ TEST(RestartedWorker, WithItsStateDirectoryEndsItsOldLeasesAtOnce) {
   EXPECT_TRUE(scenario.runner_pids().empty());
 }
 
-// A peer of the broker's worker socket that says what the test wants.
+// A peer of the broker's worker socket that sends what the test says.
 class FakeWorker {
  public:
   FakeWorker(const LocalSystem& system, std::string name)
@@ -201,7 +201,7 @@ TEST(LeavingWorker, ARunThatWasOnItsWayToItIsGivenToAnother) {
   EXPECT_EQ(shown.at("attempt"), 1);
 }
 
-// The staging of a lost attempt is remembered until it has been dropped.
+// The staging table of a lost attempt is remembered until it has been dropped.
 TEST(LeftStaging, IsDroppedByTheRunAfterOneThatCouldNotClaim) {
   Scenario scenario(Engine::sqlite);
   scenario.add_module("orders", append(0));

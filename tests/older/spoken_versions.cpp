@@ -1,4 +1,4 @@
-// Linked in place of shared/spoken_versions.cpp into pipekit-broker-older and pipekit-worker-older
+// Linked instead of shared/spoken_versions.cpp into pipekit-broker-older and pipekit-worker-older
 // (tests/fault/rolling_upgrade_test.cpp).
 #include "shared/protocol_version.h"
 

@@ -1,4 +1,4 @@
-// Ways to cut an input into chunks: a stream's result must not depend on them.
+// Ways to cut an input into chunks; a stream's result must not depend on them.
 #pragma once
 
 #include <algorithm>

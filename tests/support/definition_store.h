@@ -1,5 +1,5 @@
-// A migrated store in a temp directory, with two connections and two modules to begin with: "erp", "warehouse",
-// "orders" (incremental, watermark last_id, one hook) and "customers" (full).
+// A migrated store in a temporary directory, with two connections, "erp" and "warehouse", and two modules, "orders"
+// (incremental, watermark last_id, one hook) and "customers" (full).
 #pragma once
 
 #include "broker/store/database.h"
@@ -34,7 +34,7 @@ inline const Json& sample_document() {
 class DefinitionStore {
  public:
   DefinitionStore() : db(dir.file("pipekit.db"), store::Database::Mode::read_write) {
-    db.execute_script("PRAGMA synchronous=OFF");  // nothing here outlives the process
+    db.execute_script("PRAGMA synchronous=OFF");  // the data need not survive the process
     if (const auto made = store::migrate(db); !made) throw std::runtime_error(made.error().message);
   }
 

@@ -14,7 +14,7 @@ void FailingDisk::fail_writes(int error) const { fail("write", error); }
 
 void FailingDisk::fail_syncs(int error) const { fail("sync", error); }
 
-// Under its name only when it is whole: the program looks at any moment.
+// The file gets its name only when it is complete, because the program may read it at any moment.
 void FailingDisk::fail(const std::string& call, int error) const {
   std::filesystem::rename(dir_.write("next", fmt::format("{} {}", call, error)), dir_.file("now"));
 }

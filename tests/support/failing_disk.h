@@ -1,5 +1,5 @@
-// A disk that fails when told, for one program of a test: its writes, or the calls that make them durable, come back
-// with an error. All other programs are as ever. One thread.
+// A disk that fails on request, for one program of a test: its writes, or the calls that make them durable, return an
+// error. Other programs are not affected. One thread.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@ namespace pipekit::test {
 
 class FailingDisk {
  public:
-  // Of that program's environment.
+  // The variables for that program's environment.
   [[nodiscard]] std::vector<std::string> env() const;
-  // From now on, with EIO or ENOSPC or another.
+  // From now on, with EIO, ENOSPC or another error.
   void fail_writes(int error) const;
   void fail_syncs(int error) const;
   void work() const;

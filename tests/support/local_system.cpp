@@ -84,7 +84,7 @@ void LocalSystem::kill_worker(const std::string& name) {
   worker_end(name);
 }
 
-// The supervisors hold the worker's stderr, so its end shows that they are gone as well.
+// The supervisors hold the worker's stderr, so its EOF shows that they have exited too.
 int LocalSystem::worker_end(const std::string& name) {
   try {
     return worker(name).wait().exit_code;

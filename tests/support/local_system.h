@@ -1,6 +1,6 @@
-// A Pipekit system of the test's own: a real broker and real workers in a temp directory with ipc sockets. Nothing
-// waits by time: a broker is ready when it answers, a worker when its worker.joined event stands in the log. What was
-// started is ended with the test. One thread.
+// The test's own Pipekit system: a real broker and real workers in a temporary directory with ipc sockets. Nothing
+// waits by time: a broker is ready when it answers, a worker when its worker.joined event is in the log. Everything
+// that was started is stopped with the test. One thread.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,7 @@ struct WorkerOptions {
   std::string state_dir{};  // DATA_DIR/workers/NAME when empty
   std::vector<std::string> args{};
   std::vector<std::string> env{};
-  bool wait_joined = true;            // false for one that will not come that far
+  bool wait_joined = true;            // false for a worker that will not get that far
   std::vector<std::string> within{};  // ProgramOptions
   std::string program = program_path("pipekit-worker");
 };
@@ -41,17 +41,17 @@ class LocalSystem {
   explicit LocalSystem(BrokerOptions options = {});
   ~LocalSystem();
 
-  // Again with the same options, or others; the one before must have ended.
+  // Starts it again with the same options, or others; the previous one must have ended.
   void start_broker();
   void start_broker(const BrokerOptions& options);
   RunningProgram& broker() { return *broker_; }
   void kill_broker();
-  // Waits until it has ended by itself (a failpoint) and returns its exit code: 137 after SIGKILL.
+  // Waits until it has ended by itself (at a failpoint) and returns its exit code: 137 after SIGKILL.
   int broker_end();
 
   RunningProgram& start_worker(const std::string& name, const WorkerOptions& options = {});
   RunningProgram& worker(const std::string& name);
-  // Both return when the worker, its supervisors and its runners are gone.
+  // Both return when the worker, its supervisors and its runners have exited.
   void kill_worker(const std::string& name);
   int worker_end(const std::string& name);
 
@@ -59,7 +59,7 @@ class LocalSystem {
   void apply(const Json& document);
   TestClient& client() { return *client_; }
   EventLog& events() { return *events_; }
-  // The run as `runs show` tells it, after its run.finished event.
+  // The run as `runs show` prints it, after its run.finished event.
   Json finished(int64_t run);
   Json run_to_end(const std::string& module) { return finished(client().run(module)); }
 
@@ -67,7 +67,7 @@ class LocalSystem {
   [[nodiscard]] std::string file(std::string_view name) const { return dir_.file(name); }
   [[nodiscard]] const std::string& data_dir() const { return data_dir_; }
   [[nodiscard]] std::string control_endpoint() const { return "ipc://" + data_dir_ + "/control.sock"; }
-  // An executable script in the temp directory, for --jrunner; answers its path.
+  // Creates an executable script in the temporary directory, for --jrunner; returns its path.
   std::string write_script(const std::string& name, const std::string& text) const;
 
  private:

@@ -14,7 +14,7 @@
 namespace pipekit::test {
 namespace {
 
-// On a thread of its own, which is in the new namespace when it ends; this one stays where it is.
+// Runs on a separate thread, which is in the new namespace when it ends; this thread stays in its own.
 UniqueFd new_namespace(int& error) {
   UniqueFd fd;
   std::thread([&] {
@@ -28,7 +28,7 @@ bool has_program(const std::string& name) {
   return run_program("/bin/sh", {"-c", "command -v " + name}).exit_code == 0;
 }
 
-// The third byte of a cable's addresses: namespaces know no other cables than those of this process.
+// The third byte of a cable's addresses: namespaces contain only the cables of this process.
 int next_number() {
   static int cables = 0;
   return ++cables;
@@ -83,7 +83,7 @@ std::string VirtualCable::address(int end) const { return fmt::format("10.77.{}.
 
 std::string VirtualCable::device() const { return fmt::format("cable{}", number_); }
 
-// What is sent to a hardware address that nobody has is taken by nobody.
+// Packets to a hardware address that does not exist are received by nobody.
 void VirtualCable::send_to(const NetworkNamespace& from, int end, bool arrives) const {
   from.ip(fmt::format("neigh replace {} lladdr {} dev {} nud permanent\n", address(end),
                       arrives ? hardware_address(number_, end) : kNobody, device()));

@@ -1,6 +1,6 @@
-// Hosts of the test's own, and the cable between two of them. A host is a network namespace without a name: it exists
-// as long as this process has it open or a child is in it, so nothing is left of it however the test ends. It has the
-// files of this machine. Needs root and the program ip. Errors are std::runtime_error. One thread.
+// Simulated hosts, and the cable between two of them. A host is a network namespace without a name: it exists as long
+// as this process has it open or a child is in it, so nothing is left however the test ends. It has the files of this
+// machine. Needs root and the program ip. Errors are std::runtime_error. One thread.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@ namespace pipekit::test {
 
 class NetworkNamespace {
  public:
-  // Why there can be none here; empty when there can.
+  // Why namespaces are not available here; empty if they are.
   static std::string missing();
 
   NetworkNamespace();
 
-  // A command that becomes another in this namespace: ProgramOptions::within.
+  // A command prefix that runs a program in this namespace: ProgramOptions::within.
   [[nodiscard]] std::vector<std::string> enter() const;
   // Commands of `ip -batch`.
   void ip(const std::string& commands) const;
@@ -28,13 +28,13 @@ class NetworkNamespace {
   UniqueFd fd_;
 };
 
-// A cable. Each direction can be cut: what is sent that way is lost, and neither end is told, as with a cable behind a
+// A cable. Each direction can be cut: packets sent that way are lost, and neither end notices, as with a cable behind a
 // switch. Both namespaces must outlive it.
 class VirtualCable {
  public:
   VirtualCable(const NetworkNamespace& left, const NetworkNamespace& right);
 
-  // The addresses of the ends.
+  // The addresses of its ends.
   [[nodiscard]] std::string left() const { return address(1); }
   [[nodiscard]] std::string right() const { return address(2); }
   void cut_to_left() { send_to(right_, 1, false); }
@@ -45,7 +45,7 @@ class VirtualCable {
  private:
   [[nodiscard]] std::string address(int end) const;
   [[nodiscard]] std::string device() const;
-  // Whether the other side may send to this end.
+  // Whether this end can receive from the other side.
   void send_to(const NetworkNamespace& from, int end, bool arrives) const;
 
   const NetworkNamespace& left_;

@@ -29,7 +29,7 @@ namespace {
 constexpr auto kServerUser = "postgres";
 constexpr int kStartTimeoutMs = 30'000;
 
-// In memory where there is room: the files of a cluster cost three times its whole start on a busy disk.
+// In memory if there is room: on a busy disk, the files of a cluster take three times as long as its whole start.
 std::filesystem::path cluster_parent() {
   constexpr uintmax_t kRoom = 1024ULL * 1024 * 1024;
   std::error_code error;
@@ -86,19 +86,19 @@ class PostgresServerProcess {
         program_("sh", shell_arguments(directory, port, durable), {.env = {"NOTIFY_SOCKET=" + directory + "/notify"}}) {
   }
 
-  // Immediate shutdown: the files are thrown away.
+  // Immediate shutdown, because the files are deleted.
   ~PostgresServerProcess() {
     program_.signal(SIGQUIT);
     try {
       program_.wait();
     } catch (const std::exception&) {
-      return;  // the wait killed it
+      return;  // the wait has killed it
     }
   }
   PostgresServerProcess(const PostgresServerProcess&) = delete;
   PostgresServerProcess& operator=(const PostgresServerProcess&) = delete;
 
-  // False when it ended instead, for a port that was taken for one.
+  // False if it ended instead, for example because the port was taken.
   bool wait_until_ready() {
     const UniqueFd exited(static_cast<int>(::syscall(SYS_pidfd_open, program_.pid(), 0)));
     std::array<pollfd, 2> fds{{{notify_.get(), POLLIN, 0}, {exited.get(), POLLIN, 0}}};
@@ -208,7 +208,7 @@ std::vector<PostgresSession::Row> PostgresSession::query(const std::string& sql)
   return rows;
 }
 
-// The activity of a transaction is a snapshot unless it is cleared.
+// In a transaction, the activity view is a snapshot unless it is cleared.
 void PostgresSession::wait_for_lock_waiter(const std::string& application_name) {
   query(
       "SET statement_timeout = '30s'; DO $$ BEGIN WHILE NOT EXISTS (SELECT 1 FROM pg_stat_activity "

@@ -1,7 +1,6 @@
-// A PostgreSQL server of the test's own in a temporary directory: a unix socket without a password, and a free port of
-// 127.0.0.1 with one. Started when first asked for, one per test process, ended by its pid when the process ends (or
-// dies). Not durable unless asked for: fsync is off. Errors are std::runtime_error with the server's message. One
-// thread.
+// The test's own PostgreSQL server in a temporary directory: a unix socket without a password, and a free port of
+// 127.0.0.1 with one. Started on first use, one per test process, stopped by its pid when the process ends (or dies).
+// Not durable unless requested: fsync is off. Errors are std::runtime_error with the server's message. One thread.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +20,7 @@ namespace pipekit::test {
 
 class PostgresServerProcess;
 
-// One session over the unix socket, as the superuser.
+// A session over the unix socket, as the superuser.
 class PostgresSession {
  public:
   using Row = std::vector<std::optional<std::string>>;
@@ -31,12 +30,12 @@ class PostgresSession {
   PostgresSession(const PostgresSession&) = delete;
   PostgresSession& operator=(const PostgresSession&) = delete;
 
-  // One or more statements; the rows of the last.
+  // Executes one or more statements; returns the rows of the last one.
   std::vector<Row> query(const std::string& sql);
-  // The only column of the only row; throws when there are more or none. NULL is "".
+  // The only column of the only row; throws if there are more or none. NULL is "".
   std::string value(const std::string& sql);
   [[nodiscard]] int backend_pid() const;
-  // Returns once a session of this application_name waits for a lock. The server does the waiting.
+  // Returns once a session with this application_name waits for a lock. The server does the waiting.
   void wait_for_lock_waiter(const std::string& application_name);
 
  private:
@@ -44,8 +43,8 @@ class PostgresSession {
 };
 
 struct PostgresOptions {
-  bool durable = false;            // fsync on and memory as a server of users has it: what is measured wants that
-  std::filesystem::path parent{};  // of its directory; in memory where there is room, when empty
+  bool durable = false;            // fsync on, and memory settings as in production, for measurements
+  std::filesystem::path parent{};  // where its directory is created; if empty, in memory if there is room
 };
 
 class PostgresCluster {
@@ -64,7 +63,7 @@ class PostgresCluster {
   [[nodiscard]] std::string conninfo(const std::string& database = "postgres") const;
   // Over TCP; needs user() and password().
   [[nodiscard]] std::string jdbc_url(const std::string& database = "postgres") const;
-  // A new, empty database with a name of its own.
+  // Creates a new, empty database with a unique name.
   std::string create_database();
   [[nodiscard]] std::string log() const { return read_file(directory_.file("log")); }
 

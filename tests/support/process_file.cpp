@@ -9,7 +9,7 @@
 
 namespace pipekit::test {
 
-// No stream: libstdc++ throws where read() answers ESRCH.
+// Not a stream: libstdc++ throws if read() returns ESRCH.
 std::string read_process_file(const std::filesystem::path& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;

@@ -1,4 +1,4 @@
-// What /proc says of a process that may end at any moment, also in the middle of being read.
+// Files in /proc of a process that may end at any moment, even while they are read.
 #pragma once
 
 #include <filesystem>
@@ -6,7 +6,7 @@
 
 namespace pipekit::test {
 
-// `file`: of /proc/PID. "" when the process has ended.
+// `file`: a file in /proc/PID. "" if the process has ended.
 std::string read_process_file(const std::filesystem::path& file);
 
 }  // namespace pipekit::test

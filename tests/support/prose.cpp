@@ -24,7 +24,7 @@ class Writer {
     for (const char c : text) put(c, line);
   }
   void space() { blank_ = true; }
-  // What is left out here is something: the words around it do not become neighbours.
+  // Something is left out here, so the words around it are not neighbours.
   void gap(int line) { put(" ~ ", line); }
   void end() {
     if (!now_.text.empty()) all_.push_back(std::move(now_));
@@ -46,7 +46,7 @@ class Writer {
   bool blank_ = false;
 };
 
-// Walks through C++ and hands out literals and comments.
+// Reads C++ and collects literals and comments.
 class CppReader {
  public:
   explicit CppReader(std::string_view text) : text_(text) {}

@@ -18,17 +18,16 @@ struct Passage {
 
 // C++: string literals, raw ones too. No includes.
 std::vector<Passage> literals_in(std::string_view source);
-// C++: comments; lines that follow each other are one passage.
+// C++: comments; consecutive lines are one passage.
 std::vector<Passage> comments_in(std::string_view source);
-// Markdown without blocks of code and without what is quoted in backticks, both of which show names and output.
+// Markdown without code blocks and code in backticks, which show names and output.
 std::vector<Passage> markdown_in(std::string_view text);
 // A manual page without macros and fonts.
 std::vector<Passage> manual_in(std::string_view text);
-// Scripts, units, configuration and SQL: comments that have a line to themselves or follow code, and lines of
-// here-documents and settings as they are.
+// Scripts, units, configuration and SQL: every line; consecutive comment lines are one passage.
 std::vector<Passage> lines_in(std::string_view text);
 
-// Where the phrase begins in the passage, as whole words.
+// The places in the passage where the phrase begins, as whole words.
 std::vector<size_t> places_of(const Passage& passage, std::string_view phrase);
 
 }  // namespace pipekit::test

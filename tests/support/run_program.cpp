@@ -83,7 +83,7 @@ int poll_timeout(std::chrono::steady_clock::time_point deadline) {
 
 RunningProgram::RunningProgram(std::string program, std::vector<std::string> args, ProgramOptions options)
     : program_(std::move(program)), options_(std::move(options)) {
-  ::signal(SIGPIPE, SIG_IGN);  // a child that does not read its stdin must not end the test
+  ::signal(SIGPIPE, SIG_IGN);  // a child that does not read its stdin must not kill the test
   auto in = make_pipe();
   auto out = make_pipe();
   auto err = make_pipe();

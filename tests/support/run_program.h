@@ -1,6 +1,6 @@
 // Runs a program as a test's child: arguments, environment and stdin in; stdout, stderr and exit code out. One thread.
-// A child never outlives its test: the destructor kills it, and so does the death of the test process. Every wait has
-// a deadline, after which the child is killed and std::runtime_error thrown with what it had printed.
+// A child never outlives its test: the destructor kills it, and so does the death of the test process. Every wait has a
+// deadline, after which the child is killed and std::runtime_error is thrown with what it had printed.
 #pragma once
 
 #include <sys/types.h>
@@ -16,15 +16,15 @@
 namespace pipekit::test {
 
 struct ProgramOptions {
-  std::vector<std::string> env{};  // "NAME=VALUE", added to this process's environment; "NAME" alone removes
+  std::vector<std::string> env{};  // "NAME=VALUE" is added to this process's environment; "NAME" alone is removed
   std::string input{};             // all of stdin
   std::filesystem::path directory{};
   std::chrono::seconds deadline{30};  // for each wait
-  std::vector<std::string> within{};  // a command that becomes the program in its place: NetworkNamespace::enter()
+  std::vector<std::string> within{};  // a command prefix that runs the program: NetworkNamespace::enter()
 };
 
 struct ProgramResult {
-  int exit_code = 0;  // 128 + signal when a signal ended it
+  int exit_code = 0;  // 128 + signal if a signal ended it
   std::string out;
   std::string err;
   long max_rss_kib = 0;
@@ -42,7 +42,7 @@ class RunningProgram {
   [[nodiscard]] const std::string& out() const { return out_.text; }
   [[nodiscard]] const std::string& err() const { return err_.text; }
 
-  // Returns once the stream has the text; throws when it ended without.
+  // Returns once the stream contains the text; throws if it ended without it.
   void wait_for_out(std::string_view text) { wait_for(out_, text); }
   void wait_for_err(std::string_view text) { wait_for(err_, text); }
   // Returns once a signal has stopped the child (a failpoint's `stop`).
@@ -50,7 +50,7 @@ class RunningProgram {
   void signal(int number) const;
   // The child's next write gets EPIPE.
   void close_out() { out_.fd.reset(); }
-  // Until exit and the end of both streams.
+  // Waits for exit and the end of both streams.
   ProgramResult wait();
 
  private:
@@ -81,7 +81,7 @@ class RunningProgram {
 
 ProgramResult run_program(std::string program, std::vector<std::string> args, ProgramOptions options = {});
 
-// The path of one of the project's own programs.
+// The path of one of Pipekit's programs.
 std::string program_path(std::string_view name);
 
 }  // namespace pipekit::test

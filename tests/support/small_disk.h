@@ -1,4 +1,4 @@
-// A file system of three megabytes, for as long as the test lives; where mounting is not permitted there is none.
+// A file system of three megabytes that exists during the test. Not available where mounting is not permitted.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +16,10 @@ class SmallDisk {
 
   [[nodiscard]] bool mounted() const { return mounted_; }
   [[nodiscard]] std::filesystem::path path() const { return dir_.path(); }
-  // To the last block.
+  // Fills it to the last block.
   void fill() const;
   void make_room() const;
-  // Nothing can be written any more, by root either.
+  // Makes it read-only, also for root.
   void make_read_only() const;
 
  private:

@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kMostHeld = 1 << 20;  // bytes of one direction; then the sender waits
+constexpr size_t kMostHeld = 1 << 20;  // bytes per direction; then the sender waits
 
 struct Piece {
   std::string bytes;
@@ -32,12 +32,12 @@ struct Piece {
 struct Stream {
   std::deque<Piece> held;
   size_t size = 0;
-  bool ended = false;  // the sender has said all
+  bool ended = false;  // the sender has sent everything
 };
 
 struct Connection {
   std::array<UniqueFd, 2> ends;  // client, server
-  std::array<Stream, 2> to;      // what is on its way to each
+  std::array<Stream, 2> to;      // data in transit to each
   bool broken = false;
 };
 
@@ -53,7 +53,7 @@ sockaddr_in loopback(int port) {
 
 UniqueFd new_socket() { return UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
 
-// Closing it then sends a reset instead of an end.
+// Makes closing it send a reset instead of an end.
 void make_abrupt(const UniqueFd& fd) {
   const linger at_once{1, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -68,7 +68,7 @@ struct TcpProxy::Network {
   UniqueFd listener = new_socket();
   UniqueFd told{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::list<Connection> connections;
-  std::mutex mutex;  // of `commands` alone: all else is the thread's
+  std::mutex mutex;  // protects `commands` only; everything else belongs to the thread
   std::vector<std::function<void()>> commands;
   bool ending = false;
   bool stalled = false;
@@ -101,7 +101,7 @@ void TcpProxy::Network::accept() {
   auto server = new_socket();
   const auto address = loopback(target_port);
   const int made = ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  if (made != 0 && !would_wait()) return;  // closes the client's, too
+  if (made != 0 && !would_wait()) return;  // closes the client's end too
   connections.push_back({});
   connections.back().ends = {std::move(client), std::move(server)};
 }
@@ -133,7 +133,7 @@ void TcpProxy::Network::write_to(Connection& connection, size_t end) const {
     if (!bytes.empty()) return;
     stream.held.pop_front();
   }
-  // One end alone that has ended: ZeroMQ has no use for the other half.
+  // If one end has ended, ZeroMQ does not use the other half.
   if (stream.held.empty() && stream.ended) connection.broken = true;
 }
 
@@ -157,7 +157,7 @@ short TcpProxy::Network::wanted(const Connection& connection, size_t end, Clock:
   return static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0));
 }
 
-// Until the next piece is due; -1: for ever.
+// The time until the next piece is due; -1 for ever.
 int TcpProxy::Network::timeout(Clock::time_point now) const {
   auto least = std::chrono::milliseconds::max();
   for (const auto& connection : connections) {
@@ -174,7 +174,7 @@ void TcpProxy::Network::wait_and_move() {
   std::vector<pollfd> fds = {{told.get(), POLLIN, 0}, {stalled ? -1 : listener.get(), POLLIN, 0}};
   for (const auto& connection : connections) {
     for (size_t end = 0; end < 2; ++end) {
-      // A stalled end is not watched at all: poll reports errors unasked.
+      // A stalled end is not polled at all, because poll always reports errors.
       const short events = wanted(connection, end, now);
       fds.push_back({events == 0 ? -1 : connection.ends[end].get(), events, 0});
     }
@@ -208,7 +208,7 @@ void TcpProxy::run() {
 }
 
 void TcpProxy::tell(const std::function<void(Network&)>& what) {
-  const auto done = std::make_shared<std::promise<void>>();  // the thread may still be in it when the wait is over
+  const auto done = std::make_shared<std::promise<void>>();  // the thread may still be using it when the wait ends
   {
     const std::lock_guard lock(network_->mutex);
     network_->commands.emplace_back([this, done, &what] {

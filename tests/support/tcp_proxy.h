@@ -1,6 +1,6 @@
-// A network between a client and a server on loopback that misbehaves when told: it resets connections, holds back what
-// is sent, or delivers it late. What TCP makes of lost packets is a stall. One thread of its own; the calls are any one
-// thread's, and are done when they return. Errors are std::system_error.
+// A network between a client and a server on loopback that misbehaves on request: it resets connections, holds data
+// back, or delivers it late. (TCP turns lost packets into a stall.) It has its own thread; any one thread may call it,
+// and calls have taken effect when they return. Errors are std::system_error.
 #pragma once
 
 #include <chrono>
@@ -14,19 +14,19 @@ namespace pipekit::test {
 
 class TcpProxy {
  public:
-  // Listens on a free port of 127.0.0.1, and passes on to this one.
+  // Listens on a free port of 127.0.0.1, and forwards to this port.
   explicit TcpProxy(int target_port);
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
   TcpProxy& operator=(const TcpProxy&) = delete;
 
   [[nodiscard]] int port() const { return port_; }
-  // Both ends of each connection get a reset; answers how many there were.
+  // Resets both ends of each connection; returns how many there were.
   int reset_all();
-  // Nothing arrives any more, nor is accepted, until it flows again.
+  // Nothing is delivered or accepted until it flows again.
   void stall();
   void flow();
-  // Each piece arrives so much later.
+  // Each piece arrives this much later.
   void delay(std::chrono::milliseconds by);
 
  private:

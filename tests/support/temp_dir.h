@@ -1,4 +1,4 @@
-// A fresh directory under $TMPDIR or /tmp, or where told, removed with all that is in it.
+// A fresh directory under $TMPDIR, /tmp or the given parent, removed with everything in it.
 #pragma once
 
 #include <filesystem>
@@ -17,14 +17,14 @@ class TempDir {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   // The path of a file in it, whether or not it exists.
   [[nodiscard]] std::string file(std::string_view name) const { return path_ / name; }
-  // Writes a file in it and answers its path.
+  // Writes a file in it and returns its path.
   std::string write(std::string_view name, std::string_view content) const;
 
  private:
   std::filesystem::path path_;
 };
 
-// In memory where there is such a place: for stores, which would wait for a busy disk. Nothing large goes there.
+// A directory in memory if there is one, for stores, which would wait for a busy disk. Put nothing large there.
 std::filesystem::path memory_directory();
 
 std::string read_file(const std::filesystem::path& path);

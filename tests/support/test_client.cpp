@@ -122,7 +122,7 @@ void EventLog::take(const TailReply& reply) {
   }
   std::ranges::sort(news, {}, &LoggedEvent::seq);
   for (auto& event : news) {
-    if (event.seq <= next_) continue;  // a chunk that began before the number asked for
+    if (event.seq <= next_) continue;  // a chunk that began before the requested number
     if (event.seq != next_ + 1) {
       throw std::runtime_error(fmt::format("event {} ({}) follows {}", event.seq, event.kind, next_));
     }

@@ -1,4 +1,4 @@
-// Times in tests as people write them.
+// Times in tests, as people write them.
 #pragma once
 
 #include <fmt/chrono.h>
@@ -12,7 +12,7 @@
 
 namespace pipekit::test {
 
-// "2026-03-08T07:00:00Z", the seconds and the Z may be left out.
+// "2026-03-08T07:00:00Z"; the seconds and the Z may be left out.
 inline std::chrono::sys_seconds utc(const std::string& text) {
   int year = 0;
   unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;

@@ -1,5 +1,5 @@
-// Documents, help and messages are plain English: phrases that readers stumble over are not used (docs/CONTRIBUTING.md,
-// English). To reject another phrase, add it to kPhrases with the better words.
+// Documents, help, messages and comments are plain English, without phrases that readers stumble over
+// (docs/CONTRIBUTING.md, English). To reject another phrase, add it to kPhrases with the better words.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ struct Phrase {
 };
 
 const Phrase kPhrases[] = {
-    // Words that mean something else in English, or that operators have another word for.
+    // Words that mean something else in English, or for which operators have another word.
     {{"mend", "mends", "mended", "mending"}, "fix"},
     {{"stand", "stands", "stood"}, "is, are, contains, is in"},
     {{"one's own", "of one's"}, "your, separate, its own"},
@@ -60,7 +60,7 @@ const Phrase kPhrases[] = {
     {{"strangers' bytes"}, "bytes from untrusted sources"},
     {{"unasked"}, "without permission"},
     {{"thereof", "whereof", "therein", "wherein", "hereby", "whereupon", "thereupon"}, "plain words"},
-    // Clauses in place of a noun.
+    // Clauses instead of a noun.
     {{"who comes", "who came", "whoever comes", "who speaks", "who has it knows", "who listens there", "who asks"},
      "name them: clients, workers, peers"},
     {{"what has expired", "what is new", "what it remembers", "what stands", "what came after", "what has arrived is"},
@@ -86,7 +86,7 @@ const Phrase kPhrases[] = {
     {{"a text or", "text needs"}, "a string"},
 };
 
-// Where a phrase means something else: the words that make it right, and why.
+// Contexts in which a phrase is right, and why.
 struct Exception {
   std::string_view phrase;
   std::string_view within;
@@ -123,7 +123,7 @@ std::vector<std::string> faults_in(const std::string& name, const std::vector<Pa
   return faults;
 }
 
-// All files of a folder (or the file itself) that have one of the endings.
+// Checks all files of a folder (or the file itself) that have one of the endings.
 std::vector<std::string> faults_below(const std::string& place, std::initializer_list<std::string_view> endings,
                                       const Read& read) {
   const fs::path root = PIPEKIT_SOURCE_DIR;
@@ -187,7 +187,7 @@ TEST(PlainEnglish, DISABLED_comments_of_tests) {
   expect_plain("bench", {".cpp", ".h"}, comments_in);
 }
 
-// What the test is worth: it finds what it should.
+// --- that the test finds what it should
 
 std::vector<std::string> faults(const std::vector<Passage>& passages) { return faults_in("f", passages); }
 

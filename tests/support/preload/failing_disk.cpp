@@ -1,5 +1,5 @@
-// Loaded before the C library into a process whose disk is to fail: FailingDisk of the tests. While the file
-// $FAILING_DISK says "write 5" or "sync 28", those calls fail with that errno, as SQLite makes them. Any thread.
+// Loaded before the C library into a process whose disk must fail (the tests' FailingDisk). While the file
+// $FAILING_DISK says "write 5" or "sync 28", SQLite's calls of that kind fail with that errno. Any thread.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 namespace {
 
-// Without any of the calls that are taken over here. 0: it works.
+// Uses none of the calls that are replaced here. 0: the disk works.
 int error_of(const char* call) {
   const char* file = std::getenv("FAILING_DISK");
   const int fd = file == nullptr ? -1 : ::open(file, O_RDONLY | O_CLOEXEC);
