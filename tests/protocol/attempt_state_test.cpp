@@ -22,7 +22,7 @@ std::string cell(AttemptState from, AttemptEvent event) {
   return to ? std::string(to_string(*to)) : "";
 }
 
-// As it stands in PROTOCOL.md.
+// As in PROTOCOL.md.
 std::string printed_table() {
   std::string text = "| state |";
   for (const auto event : kEvents) text += fmt::format(" {} |", to_string(event));

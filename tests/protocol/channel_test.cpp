@@ -76,7 +76,7 @@ TEST_F(Channel, tells_what_has_not_two_frames_one_by_one) {
 TEST_F(Channel, a_peer_that_chose_its_own_id_has_no_name) {
   auto impostor = raw_dealer("worker-1");
   send(impostor, {"head", "theirs"});
-  auto short_id = raw_dealer("abcde");  // as long as one of ours
+  auto short_id = raw_dealer("abcde");  // as long as the broker's own
   send(short_id, {"head", "theirs"});
   for (int i = 0; i < 2; ++i) {
     const auto received = receive(router_);
@@ -108,7 +108,7 @@ TEST_F(Channel, says_that_a_peer_is_gone) {
     peer = receive(router_).peer;
     EXPECT_TRUE(router_.send(peer, {"head", "body"}));
   }
-  // The router learns of it when it next looks, which every send does.
+  // The router notices when it next polls, which every send does.
   const auto patience = clock_.now() + std::chrono::seconds(10);
   while (router_.send(peer, {"head", "body"})) ASSERT_LT(clock_.now(), patience);
 }
@@ -126,7 +126,7 @@ TEST_F(Channel, says_that_a_peer_which_reads_nothing_is_full) {
   EXPECT_TRUE(router_.send(receive(router_).peer, big)) << "others are not held up";
 }
 
-// What the sockets of the system take is beside what is held: about a megabyte.
+// The system's socket buffers take about a megabyte in addition to what is held.
 TEST_F(Channel, holds_a_bounded_number_of_bytes_for_who_does_not_read) {
   constexpr int64_t kBytes = int64_t{8} << 20U;
   RouterSocket router(context_, "ipc://" + dir_.file("bounded"), 1000, std::nullopt, kBytes);

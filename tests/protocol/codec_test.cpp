@@ -274,7 +274,7 @@ TEST(HostileBytes, that_ask_for_4_GiB_are_refused_without_taking_them) {
   EXPECT_LT(peak_kib() - before, 4 * 1024);
 }
 
-// Each level claims a million items that never come: together more than a machine has.
+// Each level claims a million items that never arrive: together more than a machine's memory.
 TEST(HostileBytes, that_claim_more_items_than_there_are_bytes_are_refused_before_anything_is_made_of_them) {
   const auto level = "\xdd\x00\x0f\xff\xff"sv;
   std::string body =
@@ -282,7 +282,7 @@ TEST(HostileBytes, that_claim_more_items_than_there_are_bytes_are_refused_before
       "args";
   for (int i = 0; i < 25; ++i) body += level;
   EXPECT_THAT(refusal(decode_client_to_broker(kRequest, body)), HasSubstr("claims more items"));
-  // And with the bytes of one level there, the levels still add up.
+  // Even with the bytes of one level present, the levels add up.
   EXPECT_THAT(refusal(decode_client_to_broker(kRequest, body + std::string(1 << 20, '\xc0'))),
               HasSubstr("claims more items"));
 }
@@ -313,7 +313,7 @@ TEST(HostileBytes, over_16_MiB_are_refused_and_up_to_it_are_not) {
   EXPECT_THAT(refusal(decode_client_to_broker(frames.head, frames.body)), HasSubstr("larger than 16 MiB"));
 }
 
-// --- parts in the store
+// --- parts stored in the database
 
 TEST(StoredParts, come_back_and_are_refused_when_cut) {
   std::vector<Event> events;

@@ -1,4 +1,4 @@
-// The encrypted socket: who proves an allowed key is known by it, and nobody else gets a word in.
+// The encrypted socket: a peer that proves an allowed key is identified by it, and no other peer can send a message.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -35,7 +35,7 @@ class Curve : public testing::Test {
     }
   }
 
-  // What becomes of a hello with these keys: "KEY", or "refused".
+  // The result of a hello with these keys: "KEY", or "refused".
   std::string hello_with(const std::optional<ClientKeys>& keys) {
     DealerSocket dealer(context_, endpoint_, true, keys);
     SocketMonitor monitor(context_, dealer.socket(), kRefusals);

@@ -1,13 +1,13 @@
-// The wire's own bytes, one message of every type and one of every fact. They were written down from protocol.h by
-// hand, not by the codec: hexadecimal, with the text of strings in quotes. A field may be added at the end. Whoever has
-// to change one of these otherwise changes what older programs read, and needs a new type in its place.
+// The bytes on the wire, one message of every type and one of every fact. They were written from protocol.h by hand,
+// not by the codec: hexadecimal, with the text of strings in quotes. A field may be added at the end. Any other change
+// here changes what older programs read, and needs a new type instead.
 #include <gtest/gtest.h>
 
 #include <set>
 
 #include "shared/codec.h"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // what is not named keeps its default
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // omitted fields keep their defaults
 
 namespace pipekit {
 namespace {

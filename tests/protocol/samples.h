@@ -1,5 +1,5 @@
-// Messages with every field set to something that is not its default, and their fields as text, both made from visit()
-// and without the codec: what the tests compare with.
+// Messages with every field set to something other than its default, and their fields as text, for comparison. Both are
+// generated from visit(), without the codec.
 #pragma once
 
 #include <fmt/format.h>
@@ -100,7 +100,7 @@ inline std::string told(const FactBody& body) {
   return fmt::format("{} {}", body.index(), std::visit([](const auto& fact) { return told(fact); }, body));
 }
 
-// One message of every type of a direction; of Fact one for every kind of fact.
+// One message of every type of a direction; for Fact, one for every kind of fact.
 template <class Variant, size_t I = 0>
 void add_samples(std::vector<Variant>& samples) {
   if constexpr (I < std::variant_size_v<Variant>) {

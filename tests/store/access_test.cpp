@@ -1,4 +1,4 @@
-// Roles, one by one: what each verb and message is answered to each kind of key, and what a revoked one may still do.
+// Roles: the answer to each verb and message for each kind of key, and what a revoked key may still do.
 #include "broker/access.h"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@ class Access : public testing::Test, protected Dialogue {
     return pair.public_key;
   }
 
-  // The code of the refusal for want of a right; "" when that is not what the answer is about.
+  // The code of a refusal because of the role; "" for any other answer.
   std::string barred(const std::string& role, const std::string& verb, const Json& args = Json::object()) {
     client_key = keys_.at(role);
     const auto reply = ask(verb, args);
@@ -36,7 +36,7 @@ class Access : public testing::Test, protected Dialogue {
     return reply.error && reply.error->code == "refused" ? "refused" : "";
   }
 
-  // All that a viewer must not change.
+  // Everything that a viewer must not change.
   std::string everything() {
     std::string text;
     for (const auto* table :

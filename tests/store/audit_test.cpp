@@ -1,4 +1,4 @@
-// Each command that changes something stands in the audit once: who, what, before and after.
+// Each command that changes something is in the audit once: who, what, before and after.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -91,7 +91,7 @@ TEST_F(DatabaseTest, tells_a_violated_constraint_from_everything_else) {
   }
   EXPECT_THROW(db.query("SELECT 1", 5), StoreError) << "a parameter too many";
   EXPECT_THROW(db.execute_script("CREATE TABLE broken"), StoreError);
-  add("b");  // and goes on
+  add("b");  // and it continues
   EXPECT_EQ(rows(), 2);
 }
 

@@ -23,7 +23,7 @@ class Definitions : public testing::Test, protected test::DefinitionStore {
     return shown.ok() ? *shown : Json();
   }
 
-  // As the broker does it: in a savepoint that a refusal rolls back. Refused: "code: message".
+  // Like the broker: in a savepoint that a refusal rolls back. A refusal is "code: message".
   template <class Change>
   std::string refusal(const Change& change) {
     const store::Savepoint savepoint(db);
@@ -208,7 +208,7 @@ struct Wrong {
   const char* message;
 };
 
-// One field of a right definition is wrong.
+// One field of an otherwise valid definition is wrong.
 TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
   const std::string long_name(101, 'x');
   const Wrong cases[] = {

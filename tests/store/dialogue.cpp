@@ -88,7 +88,7 @@ Dialogue::Dialogue(const Json& document) {
 
 void Dialogue::open() {
   db = std::make_unique<store::Database>(dir.file("pipekit.db"), store::Database::Mode::read_write);
-  db->execute_script("PRAGMA synchronous=OFF");  // nothing here outlives the process
+  db->execute_script("PRAGMA synchronous=OFF");  // the data need not survive the process
   if (const auto made = store::migrate(*db); !made) throw std::runtime_error(made.error().message);
   broker = std::make_unique<Broker>(*db, BrokerConfig{kLease, "ipc://control", "ipc://worker"}, now, wall);
 }

@@ -1,5 +1,5 @@
-// A broker with a real store and a time that stands still until it is told to go on. Tests read as a dialogue: a worker
-// or a client says something, which is one turn, and what it hears is there at once.
+// A broker with a real store, on a clock that advances only when the test says so. Tests read like a dialogue: a worker
+// or a client sends something, which is one turn, and the answers are there immediately.
 #pragma once
 
 #include <memory>
@@ -11,30 +11,30 @@ namespace pipekit::test {
 
 class Dialogue;
 
-// What a worker does of its own accord is what worker/session.h does, without its judgement.
+// It sends by itself what worker/session.h sends, but makes no decisions.
 class FakeWorker {
  public:
   FakeWorker(Dialogue& dialogue, std::string name, std::string incarnation = "i1", std::string state_id = "");
 
-  // Hello and the first heartbeat, on a new socket.
+  // Sends hello and the first heartbeat, on a new socket.
   void join();
   void hello();
   void beat();
   void say(const WorkerToBroker& message);
-  // The attempt's next fact.
+  // Sends the attempt's next fact.
   void tell(RunKey key, FactBody body);
   void tell(RunKey key, int64_t seq, FactBody body);
   void begin(RunKey key) { tell(key, fact::Started{}); }
   void merge(RunKey key) { tell(key, fact::Merging{}); }
-  // Its final fact; listed no more.
+  // Sends its final fact; the attempt is no longer listed.
   void finish(RunKey key, const std::string& status, const std::string& outcome = "none", const std::string& code = "");
 
-  // What it has heard since it was asked last, in words: "welcome", "assign 1/2" (run/epoch), "ack 1/2 #3", ...
+  // The messages received since the last call, as words: "welcome", "assign 1/2" (run/epoch), "ack 1/2 #3", ...
   std::vector<std::string> heard();
-  // The last assignment; also taken off what was heard.
+  // The last assignment; also removed from the received messages.
   [[nodiscard]] const Assignment& assignment() const { return assignments_.at(assignments_.size() - 1); }
   [[nodiscard]] size_t assignments() const { return assignments_.size(); }
-  // The newest assignment as one that has arrived: it is listed from now on.
+  // Takes the newest assignment: it is listed from now on.
   RunKey take();
   void hear(const BrokerToWorker& message);
 
@@ -42,7 +42,7 @@ class FakeWorker {
   std::string name;
   std::string incarnation;
   std::string state_id;
-  std::string public_key;  // that its socket has proven
+  std::string public_key;  // proved by its socket
   int64_t slots = 4;
   bool draining = false;
   std::vector<std::string> tags;
@@ -50,7 +50,7 @@ class FakeWorker {
   ProtocolVersions protocol = spoken_versions();
   Epoch last_assignment;
   std::vector<RunKey> listed;
-  int64_t task = 0;     // the last one heard
+  int64_t task = 0;     // the last one received
   std::string refusal;  // the last one's message
 
  private:
@@ -67,15 +67,15 @@ class Dialogue {
 
   explicit Dialogue(const Json& document);
 
-  // A new process on the same store; no socket is known to it.
+  // A new process with the same store; it knows no sockets.
   void restart();
   void pass(Millis time) {
     now += time;
     wall += time;
   }
-  // A turn with nothing said; `drained`: the workers' socket was read until it was empty.
+  // A turn without messages; `drained`: the worker socket was read until it was empty.
   TurnOutput turn(TurnInput input = {}, bool drained = true);
-  // Lets time pass and the broker notice.
+  // Lets time pass, and the broker notice.
   void wait(Millis time) {
     pass(time);
     turn();
@@ -109,7 +109,7 @@ class Dialogue {
   std::unique_ptr<Broker> broker;
   MonoTime now{std::chrono::hours{1}};
   WallTime wall = from_ms(1'772'330'400'000);
-  std::string client_key;  // of the client that asks; empty: local
+  std::string client_key;  // of the requesting client; empty for a local one
   std::vector<Reply> replies;
   std::vector<TailReply> tails;
 
@@ -120,7 +120,7 @@ class Dialogue {
   std::map<std::string, FakeWorker*> workers_;
 };
 
-// Connections "erp" and "wh" (sqlite), and modules as told: [{name, ...fields that differ}].
+// Connections "erp" and "wh" (sqlite), and the given modules: [{name, ...fields that differ}].
 Json document_of(const Json& modules, const Json& groups = Json::array());
 
 }  // namespace pipekit::test

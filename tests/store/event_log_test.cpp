@@ -1,4 +1,4 @@
-// The event log in chunks, its elision, and tails that are answered from it.
+// The event log in chunks, its elision, and tails answered from it.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include "broker/store/events.h"
 #include "tests/store/dialogue.h"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // what is not named keeps its default
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // omitted fields keep their defaults
 
 namespace pipekit {
 namespace {
@@ -52,7 +52,7 @@ class EventLog : public testing::Test, protected test::Dialogue {
     }
     return list;
   }
-  // What a reader gets who asks on from `next` until it has all: the numbers seen, elided ranges whole.
+  // The numbers that a reader gets if it continues from `next` until it has everything; elided ranges are whole.
   std::vector<int64_t> read_all(int64_t after, const EventFilter& filter = {}) {
     std::vector<int64_t> seen;
     for (;;) {
@@ -164,7 +164,7 @@ TEST_F(EventLog, waits_until_it_is_worth_the_work) {
 TEST_F(EventLog, gives_a_tail_the_rest_of_a_range_that_was_elided_under_it) {
   for (int i = 0; i < 10; ++i) add_log(7, 10);
   add_events(3);
-  restart();  // a broker that has none of it in memory
+  restart();  // a broker that has nothing of it in memory
   EXPECT_EQ(read_all(0), numbers(1, 103));
   store::events::elide(*db, RunId{7}, {100, 200});
   for (const int64_t after : {0, 5, 10, 11, 45, 79, 80, 81, 99, 100, 102, 103}) {

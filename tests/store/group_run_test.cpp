@@ -178,7 +178,7 @@ TEST_F(GroupRun, that_is_cancelled_stays_so_over_a_restart) {
   done("cancel", {{"group", "nightly"}});
   restart();
   w1.join();
-  w1.finish(key, "success", "merged");  // the cancel came too late for this one
+  w1.finish(key, "success", "merged");  // the cancel arrived too late for this one
   EXPECT_EQ(told(id), "cancelled: a success b cancelled c cancelled");
 }
 

@@ -26,7 +26,7 @@ class Hostile : public testing::Test, protected test::Dialogue {
   test::FakeWorker w1{*this, "w1"};
 };
 
-// The new module's claim would trim what stands in pipekit_merged for the old one's run, whose retry asks for it.
+// The new module's claim would trim the old module's row in pipekit_merged, which the retry of its run needs.
 TEST_F(Hostile, a_module_made_anew_shares_no_fence_with_a_live_run_of_the_removed_one) {
   const auto definition = definition_of("a");
   run("a");

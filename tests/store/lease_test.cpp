@@ -1,10 +1,10 @@
-// Workers that come, go, fall silent and come back; brokers too.
+// Workers, and brokers, that join, leave, become silent and come back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/store/dialogue.h"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // what is not named keeps its default
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // omitted fields keep their defaults
 
 namespace pipekit {
 namespace {
@@ -16,7 +16,7 @@ using testing::IsEmpty;
 class Lease : public testing::Test, protected test::Dialogue {
  protected:
   Lease() : Dialogue(test::document_of({{{"name", "orders"}}, {{"name", "patient"}, {"retries", 1}}})) {}
-  // A run of `module` that w1 has begun.
+  // A run of `module` that w1 has started.
   RunKey begun(const char* module = "orders") {
     run(module);
     const auto key = w1.take();
@@ -86,7 +86,7 @@ TEST_F(Lease, moves_by_what_the_broker_itself_stood_still) {
 TEST_F(Lease, of_an_attempt_the_worker_does_not_know_is_given_up_at_once) {
   w1.join();
   const auto run_id = run("orders");
-  w1.last_assignment = w1.assignment().key.epoch;  // received, but not begun: a refusal that was lost
+  w1.last_assignment = w1.assignment().key.epoch;  // received, but not started: a lost refusal
   w1.heard();
   w1.beat();
   EXPECT_THAT(w1.heard(), ElementsAre("assign 1/2")) << "again, under a new number";
@@ -118,7 +118,7 @@ TEST_F(Lease, of_an_assignment_that_did_not_arrive_begins_anew_when_it_is_sent_a
   }
   EXPECT_EQ(status(run_id), "running") << "it was never lost: each sending leased it anew";
   const auto key = w1.take();
-  wait(seconds{59});  // what the worker now believes to have
+  wait(seconds{59});  // the lease as the worker now believes
   EXPECT_EQ(status(run_id), "running");
   w1.finish(key, "success", "merged");
   EXPECT_EQ(end_of(run_id), "success");
@@ -219,7 +219,7 @@ TEST_F(Lease, ends_a_question_of_a_client_with_its_worker) {
 TEST_F(Lease, ends_with_a_goodbye_and_what_had_not_arrived_was_not_begun) {
   w1.join();
   const auto run_id = run("orders");
-  w1.say(Goodbye{});  // crossed with the assignment
+  w1.say(Goodbye{});  // sent before the assignment arrived
   EXPECT_EQ(status(run_id), "queued");
   EXPECT_EQ(count("SELECT attempts FROM run_log"), 0) << "it does not count";
   EXPECT_EQ(count("SELECT count(*) FROM worker WHERE state = 'left'"), 1);

@@ -135,13 +135,13 @@ TEST(Migrations, a_step_that_fails_leaves_the_store_as_it_was) {
   Database db(dir.file("p.db"), Database::Mode::read_write);
   ASSERT_TRUE(migrate(db));
   migrate_down(db, 1);
-  db.execute_script("ALTER TABLE attempt ADD COLUMN steps_json TEXT");  // what a later step makes, too
+  db.execute_script("ALTER TABLE attempt ADD COLUMN steps_json TEXT");  // a later migration creates it too
   EXPECT_THROW(static_cast<void>(migrate(db)), StoreError);
   EXPECT_EQ(schema_of(db), 2) << "the step before it stands, this one left nothing";
   EXPECT_EQ(db.value<int64_t>("SELECT count(*) FROM meta"), 1);
 }
 
-// SQLite's word for what a statement that is executed for every run must not do.
+// In SQLite's plan, a word that a statement executed for every run must not have.
 bool makes_a_temporary_table(Database& db, const std::string& sql) {
   auto rows = db.query("EXPLAIN " + sql);
   while (rows.next()) {

@@ -1,4 +1,4 @@
-// What a peer that asks for too much is answered, and that the others do not notice.
+// The answers to a peer that exceeds its limits, and that the others do not notice.
 #include "broker/peer_limits.h"
 
 #include <gmock/gmock.h>
@@ -34,7 +34,7 @@ class PeerLimits : public testing::Test, protected Dialogue {
     request.args = args.is_null() ? Json::object() : std::move(args);
     return frame(request, process, "peer of " + process);
   }
-  // So many at once; the code of the last answer, "accepted", or "" when there was none.
+  // Sends this many at once; returns the code of the last answer, "accepted", or "" if there was none.
   std::string said(const Received& received, int times = 1) {
     replies.clear();
     TurnInput input;
@@ -127,7 +127,7 @@ TEST_F(PeerLimits, a_worker_that_babbles_is_cut_off_and_the_other_goes_on) {
   EXPECT_EQ(honest.assignments(), 1U);
 }
 
-// After a restart of the broker a worker's facts come in before it hears that a hello is wanted.
+// After a broker restart, a worker's facts arrive before the worker learns that it must say hello.
 TEST_F(PeerLimits, facts_of_a_worker_that_is_not_known_again_yet_are_no_offence) {
   Received fact;
   fact.peer = "returning";

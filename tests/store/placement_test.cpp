@@ -1,4 +1,4 @@
-// Where runs and questions may go: drained workers, sessions of connections, groups side by side, protocol versions.
+// Where runs and tasks may go: drained workers, sessions of connections, groups in parallel, protocol versions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ const Json kGroups =
 class Placement : public testing::Test, protected test::Dialogue {
  protected:
   Placement() : Dialogue(test::document_of(kModules, kGroups)) {}
-  // Of one client, which knows the numbers of its requests.
+  // The requests of one client, which knows their numbers.
   static Request impatient(int64_t number, const std::string& verb, const Json& args) {
     Request request;
     request.client = "impatient";

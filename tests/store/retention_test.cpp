@@ -1,4 +1,5 @@
-// What the settings no longer keep goes, in small steps; what numbers, locks and answers are derived from stays.
+// Data that the settings no longer keep is removed in small steps; data from which numbers, locks and answers are
+// derived remains.
 #include "broker/retention.h"
 
 #include <gmock/gmock.h>
@@ -32,7 +33,7 @@ class Retention : public testing::Test, protected Dialogue {
 
   void keep(const std::string& key, int64_t value) { done("settings.set", {{"key", key}, {"value", value}}); }
 
-  // To the end of a walk that has begun.
+  // Runs to the end of a sweep that has begun.
   void finish_walk() {
     int turns = 0;
     for (auto due = turn().wake; due && *due - now <= pipekit::Retention::kPause; due = turn().wake) {
@@ -128,7 +129,7 @@ TEST_F(Retention, events_go_from_the_front_and_a_reader_that_missed_them_is_told
   pass_days(31);
   const auto first = store::events::first_seq(*db);
   EXPECT_GE(first, last);
-  restart();  // what is in memory still would be told
+  restart();  // otherwise it would be answered from memory
 
   const auto late = tail(after(1));
   ASSERT_FALSE(late.empty());
@@ -227,7 +228,7 @@ TEST_F(Retention, a_wall_clock_that_ran_ahead_costs_nothing) {
   EXPECT_EQ(runs().size(), 3U);
 }
 
-// 2,000 runs and 20,000 chunks: no turn may remove them at once, and the file gives the space back.
+// 2,000 runs and 20,000 chunks: no turn may remove them all at once, and the file must shrink.
 TEST_F(Retention, goes_in_small_steps_and_the_file_shrinks) {
   finished("m");
   db->run("BEGIN");

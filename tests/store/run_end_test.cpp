@@ -1,10 +1,10 @@
-// How runs end: retries, cancels, unknown outcomes and last words that come late.
+// How runs end: retries, cancels, unknown outcomes and late final facts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/store/dialogue.h"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // what is not named keeps its default
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // omitted fields keep their defaults
 
 namespace pipekit {
 namespace {
@@ -35,7 +35,7 @@ class RunEnd : public testing::Test, protected test::Dialogue {
     w1.heard();
     return key;
   }
-  // The worker's host is gone; a new worker is there at once.
+  // The worker's host is gone; a new worker joins immediately.
   void lose() {
     w1.listed.clear();
     w1.last_assignment = {};
@@ -328,11 +328,11 @@ TEST_F(RunEnd, knows_a_store_that_was_put_back_by_its_fence) {
   EXPECT_THAT(shown(key.run)["error"].get<std::string>(), HasSubstr("at epoch 700, this store has only come to 1"));
 }
 
-// --- last words of attempts that were given up
+// --- final facts of attempts that were given up
 
 class LateLastWord : public RunEnd {
  protected:
-  // An attempt given up after its lease; its worker comes back and is still at it.
+  // An attempt that was given up after its lease; its worker comes back and is still executing it.
   RunKey given_up(const char* module, bool merging = false) {
     const auto key = begun(module);
     if (merging) w1.merge(key);
@@ -464,7 +464,7 @@ TEST_F(LateLastWord, is_all_that_an_attempt_waiting_to_merge_may_still_say) {
 
 TEST_F(LateLastWord, may_follow_a_merging_that_was_durable_before) {
   const auto key = given_up("twice", true);
-  w1.tell(key, 2, fact::Merging{});  // on a new socket everything comes again
+  w1.tell(key, 2, fact::Merging{});  // on a new socket everything is sent again
   EXPECT_THAT(w1.heard(), ElementsAre("ack 1/1 #2"));
 }
 

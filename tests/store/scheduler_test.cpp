@@ -1,4 +1,4 @@
-// Schedules in the broker: the ledger, what looks forward, what overlaps, what a downtime leaves (P6).
+// Schedules in the broker: the ledger, edits that affect only the future, overlaps, and missed times (P6).
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// "busy" has a module to run, "quick" no enabled one, so that its group runs end at once.
+// "busy" has a module to run; "quick" has no enabled module, so its group runs end immediately.
 class Scheduled : public testing::Test, protected test::Dialogue {
  protected:
   Scheduled()
@@ -29,7 +29,7 @@ class Scheduled : public testing::Test, protected test::Dialogue {
     fields["group"] = group;
     return done("schedule.add", fields)["id"].get<int64_t>();
   }
-  // "02:05 fired", "02:10-02:20 x3 missed", the oldest first.
+  // "02:05 fired", "02:10-02:20 x3 missed", oldest first.
   std::vector<std::string> ledger(int64_t id) {
     std::vector<std::string> lines;
     auto rows = db->query(
@@ -46,7 +46,7 @@ class Scheduled : public testing::Test, protected test::Dialogue {
     }
     return lines;
   }
-  // A broker that is away for that long.
+  // The broker is down for that long.
   void down(Millis time) {
     pass(time);
     restart();
@@ -85,7 +85,7 @@ TEST_F(Scheduled, a_clock_that_is_set_back_fires_nothing_again) {
 TEST_F(Scheduled, overlap_is_recorded_and_starts_nothing) {
   const auto id = add("busy", kEveryFive);
   wait(minutes{5});
-  wait(minutes{5});  // no worker: the first group run goes on
+  wait(minutes{5});  // no worker: the first group run remains in progress
   EXPECT_THAT(ledger(id), ElementsAre("02:05 fired", "02:10 overlap"));
   EXPECT_EQ(count("SELECT count(*) FROM group_run"), 1);
 }
@@ -151,12 +151,13 @@ TEST_F(Scheduled, five_thousand_for_three_days_down_come_up_in_one_turn) {
   EXPECT_EQ(count("SELECT count(*) FROM group_run"), 5000);
 }
 
-// Schedules, a time that goes on by random steps, brokers that are away at random, and at the end the whole ledger.
+// Schedules, time that advances in random steps, random downtimes of the broker, and at the end a check of the whole
+// ledger.
 class ScheduledForLong : public Scheduled {
  protected:
   ScheduledForLong() {
     for (const auto* key : {"ledger_keep", "ledger_keep_days", "runs_keep", "runs_keep_days"}) {
-      done("settings.set", {{"key", key}, {"value", 0}});  // the whole ledger is to be looked at
+      done("settings.set", {{"key", key}, {"value", 0}});  // keep the whole ledger
     }
   }
 
@@ -209,7 +210,7 @@ class ScheduledForLong : public Scheduled {
 
 constexpr const char* kPolicies[] = {"latest", "skip", "all"};
 
-// From March to May: over the changes of the clocks.
+// From March to May: across the daylight-saving changes.
 TEST_F(ScheduledForLong, each_nominal_time_has_exactly_one_outcome_whatever_the_downtimes) {
   int policy = 0;
   for (const auto* expression :
@@ -223,7 +224,7 @@ TEST_F(ScheduledForLong, each_nominal_time_has_exactly_one_outcome_whatever_the_
 TEST_F(ScheduledForLong, a_year_of_a_thousand_schedules) {
   auto groups = Json::array();
   for (int i = 0; i < 100; ++i) {
-    const auto* member = i == 0 ? "a" : "off";  // the first is never done with its first run
+    const auto* member = i == 0 ? "a" : "off";  // the first group's first run never ends
     groups.push_back({{"name", fmt::format("g{}", i)}, {"members", Json::array({member})}});
   }
   done("apply", {{"document", {{"groups", groups}}}});
@@ -237,7 +238,7 @@ TEST_F(ScheduledForLong, a_year_of_a_thousand_schedules) {
     return fmt::format("{} {} {} * *", minute, hour, 1 + i % 31);
   };
   for (int i = 0; i < 1000; ++i) {
-    // What wants all of its times waits for ever behind a group run that does not end.
+    // A schedule with `all` waits for ever behind a group run that does not end.
     const auto* policy = kPolicies[i % (i < 40 || i % 100 == 0 ? 2 : 3)];
     add_schedule(fmt::format("g{}", i % 100), expression(i), policy);
   }

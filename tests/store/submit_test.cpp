@@ -1,4 +1,4 @@
-// Submit, assign, facts, final status; resends; refused requests leave nothing.
+// Submit, assign, facts, final status; resends; refused requests leave nothing behind.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// `why`: the one reason that matters, first.
+// `why`: the most important reason comes first.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

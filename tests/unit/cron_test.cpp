@@ -109,7 +109,7 @@ TEST(CronExpression, both_day_fields_must_match_when_one_begins_with_a_star) {
               ElementsAre("2026-01-05T00:00:00", "2026-01-19T00:00:00", "2026-02-09T00:00:00"));
   EXPECT_THAT(matches("0 0 13 * */5", "2026-01-01T00:00", 2),
               ElementsAre("2026-02-13T00:00:00", "2026-03-13T00:00:00"));
-  // The star counts where it begins the field.
+  // The star matters if the field begins with it.
   EXPECT_EQ(matches("0 0 1,*/7 * mon", "2026-01-01T00:00", 50),
             matches("0 0 1,8,15,22,29 * mon", "2026-01-01T00:00", 50));
 }

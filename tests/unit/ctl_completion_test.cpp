@@ -1,4 +1,4 @@
-// What a shell is offered after what has been typed.
+// The words that are offered to the shell for a partly typed command.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

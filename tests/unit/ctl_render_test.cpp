@@ -128,7 +128,7 @@ TEST(CtlJson, invalid_utf8_is_replaced_not_thrown) {
   EXPECT_EQ(render_json(Json::array()), "[]\n");
 }
 
-// Read back by a YAML reader: types as it would guess them, so a text that looks like something else must be quoted.
+// Read back by a YAML reader, which guesses types, so a string that looks like something else must be quoted.
 void expect_same(const Json& json, const YAML::Node& yaml) {
   if (json.is_object()) {
     ASSERT_TRUE(yaml.IsMap()) << json;

@@ -78,7 +78,7 @@ TEST(CtlTail, numbers_that_the_filter_passed_over_are_not_asked_for_again) {
   beat.next = 40;
   EXPECT_THAT(cursor.accept(beat), IsEmpty());
   EXPECT_EQ(cursor.after(), 40);
-  beat.next = 7;  // an answer from before
+  beat.next = 7;  // an old answer
   cursor.accept(beat);
   EXPECT_EQ(cursor.after(), 40);
 }

@@ -89,8 +89,8 @@ TEST(DefinitionFile, every_path_has_its_line) {
                                                {"modules[0].watermarks[0].name", 21},
                                                {"groups[0].members[2]", 27},
                                                {"groups[0].schedules[1].every_s", 30},
-                                               {"modules[0].timeout_s", 8},         // absent: its module
-                                               {"modules[0].watermarks[7].x", 21},  // not there: the list
+                                               {"modules[0].timeout_s", 8},         // absent: the line of its module
+                                               {"modules[0].watermarks[7].x", 21},  // absent: the line of the list
                                                {"modules", 8}};
   for (const auto& [path, line] : cases) {
     const auto* at = set->locate(path);

@@ -12,7 +12,7 @@ namespace {
 constexpr RunKey kKey{{7}, {9}};
 using Kind = FromExecutor::Kind;
 
-// The executor's thread against the loop's, which is the test.
+// The executor's thread and the loop's, which is the test's thread.
 class LinkTest : public testing::Test {
  protected:
   ~LinkTest() override {
@@ -129,7 +129,7 @@ TEST_F(LinkTest, is_congested_while_a_mebibyte_is_open) {
 
 TEST_F(LinkTest, takes_in_without_waiting_what_has_been_said) {
   execute([](Link& link) {
-    link.pump();  // nothing there
+    link.pump();  // nothing to read
     EXPECT_TRUE(link.may_start());
     Poller poller;
     poller.add(link.socket());

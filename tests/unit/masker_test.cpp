@@ -36,7 +36,7 @@ TEST(Masker, replaces_secrets_the_same_however_the_input_is_cut) {
       {{}, "nothing to hide", "nothing to hide"},
       {{"", "a", "abc"}, "a abc abcd", "a abc abcd"},  // too short to be masked
       {{"pass", "password"}, "my password, my pass", "my ****, my ****"},
-      {{"abcdef", "efghij"}, "-abcdefghij-", "-****-"},  // both are there, and nothing of either may stay
+      {{"abcdef", "efghij"}, "-abcdefghij-", "-****-"},  // both occur, and nothing of either may remain
       {{"bcde", "abcdefgh"}, "abcdefgh abcdefgX", "**** a****fgX"},
       {{"cdef", "bcdefg", "abcdefgh"}, "xabcdefghx", "x****x"},
       {{"abca"}, "abcabcabca", "****"},
@@ -58,7 +58,7 @@ TEST(Masker, replaces_secrets_the_same_however_the_input_is_cut) {
   }
 }
 
-// Slow and obvious: cover every occurrence, then write one mask for each run of overlapping ones.
+// Slow but obvious: mark every occurrence, then write one mask for each sequence of overlapping ones.
 std::string masked_by_definition(const Secrets& secrets, const std::string& text) {
   std::vector<std::size_t> reach(text.size(), 0);  // [at]: end of the longest occurrence that begins here
   for (const auto& secret : secrets) {
@@ -103,7 +103,7 @@ TEST(Masker, holds_back_no_more_than_what_may_be_a_secret) {
   EXPECT_EQ(masker.feed("2"), "****");
   EXPECT_EQ(masker.feed("hunter"), "");
   EXPECT_EQ(masker.finish(), "hunter");
-  EXPECT_EQ(masker.feed("2"), "2");  // as new
+  EXPECT_EQ(masker.feed("2"), "2");  // as in the initial state
 }
 
 TEST(Masker, an_endless_overlap_is_one_mask_and_takes_no_memory) {

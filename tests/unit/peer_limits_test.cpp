@@ -13,7 +13,7 @@ using testing::ElementsAre;
 
 class Limits : public testing::Test {
  protected:
-  // How many of so many frames that come at once are admitted.
+  // How many of this many frames that arrive at once are admitted.
   int64_t admitted(const std::string& peer, int64_t frames, size_t bytes = 100) {
     int64_t count = 0;
     for (int64_t i = 0; i < frames; ++i) count += limits_.spend(peer, bytes, now_) ? 1 : 0;
@@ -34,7 +34,7 @@ TEST_F(Limits, a_burst_is_admitted_and_then_what_the_rate_allows) {
 }
 
 TEST_F(Limits, bytes_are_counted_too) {
-  EXPECT_EQ(admitted("a", 10, 20'000), 3);  // the third is begun with something left
+  EXPECT_EQ(admitted("a", 10, 20'000), 3);  // the third starts with some budget left
   now_ += seconds(1);
   EXPECT_EQ(admitted("a", 10, 20'000), 1);
 }

@@ -8,7 +8,7 @@ namespace {
 
 using testing::ElementsAre;
 
-// The first `most` that find a worker, in their order.
+// The first `most` runs that find a worker, in order.
 std::vector<int64_t> order(const RunQueue& queue, size_t most, std::map<RunQueue::Lane, int64_t> under_way = {}) {
   RunQueue::Pass pass(queue, std::move(under_way));
   std::vector<int64_t> runs;

@@ -1,5 +1,5 @@
-// Random expressions against an evaluator that shares nothing with the product: the generator knows each field's values
-// without parsing, the C library tells the wall clock, and every second (or minute) is looked at.
+// Random expressions compared with an evaluator that shares no code with the product: the generator knows each field's
+// values without parsing, the C library computes local time, and every second (or minute) is checked.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ class Generator {
     Expression made;
     made.fields[0] = with_seconds ? field(0, 59, 40, 59) : Field{"", {0}};
     made.fields[1] = field(0, 59, 30, 59);
-    made.fields[2] = field(0, 23, 20, one_in(2) ? 4 : 23);  // changes happen in the small hours
+    made.fields[2] = field(0, 23, 20, one_in(2) ? 4 : 23);  // daylight-saving changes happen at night
     made.fields[3] = field(1, 31, 60, 31);
     made.fields[4] = field(1, 12, 90, 12);
     made.fields[5] = field(0, 6, 60, 6);
@@ -53,7 +53,7 @@ class Generator {
   int pick(int low, int high) { return std::uniform_int_distribution{low, high}(random_); }
   bool one_in(int n) { return pick(1, n) == 1; }
 
-  // Numbers are at most `most`; the field itself goes to `high`.
+  // Numbers are at most `most`; the field itself allows up to `high`.
   Field element(int low, int high, int most) {
     Field made;
     int from = pick(low, most), to = from, step = 1;
@@ -107,7 +107,7 @@ class Naive {
   Naive(const std::string& zone, FireTime begin, FireTime end, int64_t step) : begin_(begin), end_(end), step_(step) {
     setenv("TZ", (":" + zone).c_str(), 1);
     tzset();
-    // Somewhat earlier, so that what the clocks showed before is known.
+    // Starts a little earlier, so that the earlier local times are known.
     for (auto t = (begin - hours{6}).time_since_epoch().count(); t < end.time_since_epoch().count(); t += step) {
       const time_t at = t;
       tm parts{};
@@ -171,7 +171,7 @@ const std::vector<Window>& changes() {
 void expect_the_same(const Expression& expression, const Window& window, const Naive& naive, FireTime begin,
                      FireTime end) {
   const auto schedule = Schedule::cron(expression.text, window.zone);
-  if (!schedule) return;  // days that no named month has
+  if (!schedule) return;  // days that none of the months has
   const auto context = expression.text + " in " + window.zone + " around " + window.change;
   const auto expected = naive.times(expression);
   ASSERT_EQ(test::texts(schedule.value().due(begin - seconds{1}, end - seconds{1}, 1000000)), test::texts(expected))
@@ -199,7 +199,7 @@ TEST(ScheduleAgainstNaive, minutes_over_three_days_around_every_kind_of_change) 
   }
 }
 
-// Fixed times of the small hours and the same with a step: what every change touches.
+// Fixed times at night, and the same with a step: every daylight-saving change affects them.
 std::vector<Expression> touched_by_changes() {
   const auto daily = [](const Field& minute, const Field& hour) {
     Expression made{"", {Field{"", {0}}, minute, hour, Field{"*", {}}, Field{"*", {}}, Field{"*", {}}}};

@@ -29,7 +29,7 @@ struct Case {
   std::vector<std::string> times;  // in UTC, without ":00Z"
 };
 
-// Worked out by hand from the zones' laws.
+// Calculated by hand from the rules of the zones.
 void check(const std::vector<Case>& cases) {
   for (const auto& [zone, expression, after, times] : cases) {
     std::vector<std::string> expected;

@@ -1,4 +1,4 @@
-// docs/SCHEDULES.md shows what the program does: each row of its tables of times and refusals is tried.
+// docs/SCHEDULES.md is true: each row of its tables of times and rejected expressions is tried.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ Row cells(const std::string& line) {
   return row;
 }
 
-// The rows of all tables whose header is `header`.
+// The rows of all tables with this header.
 std::vector<Row> table(const Row& header) {
   std::istringstream text{test::read_file(std::string{PIPEKIT_SOURCE_DIR} + "/docs/SCHEDULES.md")};
   std::vector<Row> rows;

@@ -1,4 +1,4 @@
-// The scripts of FENCE.md, written out, so that a reader sees the SQL and a change of it is seen.
+// The scripts of FENCE.md in full, so that a reader sees the SQL, and any change of it.
 #include <gtest/gtest.h>
 
 #include "worker/dialect/sqlite.h"

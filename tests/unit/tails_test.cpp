@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // what is not named keeps its default
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // omitted fields keep their defaults
 
 namespace pipekit {
 namespace {
@@ -154,7 +154,7 @@ TEST_F(TailsTest, send_to_the_store_for_what_memory_never_had) {
 TEST_F(TailsTest, send_to_the_store_for_what_memory_has_forgotten) {
   park("late", 100, 0, true, {.run_id = 7});
   commit_events({"a"});
-  for (int i = 0; i < 8; ++i) commit_log(8, 10, 100'000);  // 8 MB: more than is kept
+  for (int i = 0; i < 8; ++i) commit_log(8, 10, 100'000);  // 8 MB: more than is kept in memory
   EXPECT_EQ(park("p", 101, 0), Tails::Parking::from_store);
   EXPECT_EQ(park("near", last_ - 10, 0), Tails::Parking::parked);
   const auto answers = tails_.due(at(0));

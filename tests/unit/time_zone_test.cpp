@@ -40,13 +40,13 @@ std::string header(uint32_t changes, uint32_t types, uint32_t letters) {
 
 std::string type(int32_t offset) { return big_endian(static_cast<uint32_t>(offset), 4) + std::string(2, '\0'); }
 
-// New York as `zic -b slim` packs it, cut to one change: all else is in the footer.
+// New York as `zic -b slim` writes it, reduced to one change: everything else is in the footer.
 std::string slim_new_york() {
   return header(0, 1, 1) + type(0) + '\0' + header(1, 2, 1) + big_endian(1173596400, 8) + '\1' + type(-18000) +
          type(-14400) + '\0' + "\nEST5EDT,M3.2.0,M11.1.0\n";
 }
 
-// What the C library says, an implementation of its own.
+// The C library's answer, from an independent implementation.
 class LibraryZone {
  public:
   explicit LibraryZone(const std::string& name) {

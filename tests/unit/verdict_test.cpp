@@ -10,7 +10,7 @@ namespace {
 using testing::HasSubstr;
 using How = AttemptEnd::How;
 
-// "retry worker_lost", "final error outcome_unknown": what is done and with which words.
+// "retry worker_lost", "final error outcome_unknown": the decision and its code.
 std::string told(const Verdict& verdict) {
   struct Tell {
     std::string operator()(const verdict::Final& v) const { return fmt::format("final {} {}", v.status, v.error_code); }
@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"unknown_of_a_cancelled_run", said("cancelled", "unknown"), cancelled(run(1)), "ask e"},
                     Case{"unknown_append_without_fence", said("error", "unknown"), appending(unfenced(run(1))),
                          "final error outcome_unknown"},
-                    // A retry that failed before it could claim knows nothing of the merge before it.
+                    // A retry that failed before it could claim knows nothing about the earlier merge.
                     Case{"after_an_open_outcome_without_retries", said("error", "none"), open(run(1)), "ask e"},
                     Case{"after_an_open_outcome_with_one", said("error", "none"), open(run(2)), "retry e"},
                     Case{"after_an_open_outcome_not_worth_a_retry", said("error", "none", false), open(run(5)),

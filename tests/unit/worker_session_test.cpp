@@ -42,7 +42,7 @@ struct Tell {
   std::string operator()(const Goodbye&) const { return "goodbye"; }
 };
 
-// What the loop would do, in words and in its order.
+// What the loop would do, as words, in order.
 std::vector<std::string> told(const Actions& actions) {
   std::vector<std::string> lines;
   if (actions.fatal) lines.push_back("fatal " + std::string(to_string(actions.fatal->code)));
@@ -57,14 +57,14 @@ std::vector<std::string> told(const Actions& actions) {
   return lines;
 }
 
-// A lease of 60 s, beats every 10 s, children dead 6 s before the lease ends.
+// A lease of 60 s, heartbeats every 10 s, children killed 6 s before the lease ends.
 class SessionTest : public testing::Test {
  protected:
   std::vector<std::string> hear(const BrokerToWorker& message, int64_t ms) {
     return told(session_.on_message(message, at(ms)));
   }
   std::vector<std::string> tick(int64_t ms) { return told(session_.tick(at(ms))); }
-  // Welcomed at 0, beat 1 sent at 0 and answered.
+  // Welcomed at 0; heartbeat 1 sent at 0 and answered.
   void join() {
     session_.begin(at(0));
     hear(Welcome{60'000, 10'000, "1"}, 0);
@@ -137,7 +137,7 @@ TEST_F(SessionTest, counts_a_lease_from_when_the_answered_beat_was_sent) {
 
 TEST_F(SessionTest, takes_no_answer_for_a_beat_that_did_not_list_the_attempt) {
   join();
-  tick(10'000);  // beat 2, sent before the assignment came
+  tick(10'000);  // heartbeat 2, sent before the assignment arrived
   hear(assignment(5, 1), 10'001);
   hear(HeartbeatAck{2}, 10'002);
   EXPECT_FALSE(may_go_on(5, 54'000));
