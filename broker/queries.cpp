@@ -184,17 +184,20 @@ std::string live_log(Database& db, int64_t run) {
 Result<Json> runs_show(Database& db, const ReadJob& job, const Json& args) {
   const auto id = required_id(args);
   if (!id) return id.error();
-  auto rows = db.query(fmt::format("SELECT {}, r.resolved_source_sql, r.merge_sql, r.jrunner_stdout, r.jrunner_stderr,"
-                                   " r.hook_log, r.last_epoch, r.set_json, r.cancel_requested, r.queued_seq,"
-                                   " r.queued_at AS queued_ms FROM run_log"
-                                   " r LEFT JOIN attempt a ON a.id = r.last_epoch WHERE r.id = ?",
-                                   kRunColumns),
-                       *id);
+  auto rows =
+      db.query(fmt::format("SELECT {}, r.resolved_source_sql, r.merge_sql, r.jrunner_stdout, r.jrunner_stderr,"
+                           " r.hook_log, r.defaulted_json, r.last_epoch, r.set_json, r.cancel_requested, r.queued_seq,"
+                           " r.queued_at AS queued_ms FROM run_log"
+                           " r LEFT JOIN attempt a ON a.id = r.last_epoch WHERE r.id = ?",
+                           kRunColumns),
+               *id);
   if (!rows.next()) return no_run(*id);
   auto run = row_object(rows);
   run["cancel_requested"] = run["cancel_requested"] == 1;
   run["set"] = Json::parse(run["set_json"].get<std::string>());
   run.erase("set_json");
+  run["defaulted"] = Json::parse(run["defaulted_json"].get<std::string>());
+  run.erase("defaulted_json");
   run["attempts"] =
       attempts_of(db, run["last_epoch"].is_null() ? std::nullopt : std::optional(run["last_epoch"].get<int64_t>()));
   run.erase("last_epoch");

@@ -235,6 +235,7 @@ void RunFlow::send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt&
   assignment.claim_limit_ms = settings_.claim_limit_s * 1000;
   assignment.row_count_pattern = settings_.row_count_pattern;
   assignment.module = *run.definition;
+  assignment.module_has_succeeded = !run.definition->watermarks.empty() && store::runs::has_succeeded(db_, run.module);
   turn.to_worker(worker.peer, std::move(assignment));
 }
 

@@ -99,6 +99,13 @@ void Why::add_ended(RunId run) {
   if (const auto error = store::runs::error_of(db_, run); !error.empty()) words += ": " + error;
   add("ended", std::move(words), fmt::format("pipekit-ctl runs show {}", run.value),
       {{"run_id", run.value}, {"status", status}});
+  for (const auto& name : store::runs::defaulted_in(db_, run)) {
+    add("defaulted",
+        fmt::format("run {} used default_value for watermark {}: its resolver_sql returned NULL, although the module "
+                    "had succeeded before",
+                    run.value, name),
+        fmt::format("pipekit-ctl runs show {}", run.value), {{"run_id", run.value}, {"watermark", name}});
+  }
 }
 
 void Why::add_group_under_way(ModuleId module) {

@@ -137,11 +137,13 @@ DefinitionParser::Fields DefinitionParser::fields(std::string_view what, const Y
   Fields found;
   std::map<std::string, int> lines;
   for (const auto& pair : node) {
-    if (!pair.first.IsScalar()) {
+    // `null: default` has the key null to YAML.
+    const bool is_null = pair.first.IsNull() && std::find(known.begin(), known.end(), "null") != known.end();
+    if (!pair.first.IsScalar() && !is_null) {
       fail(pair.first, fmt::format("a key of {} must be a word", what));
       continue;
     }
-    const auto& key = pair.first.Scalar();
+    const auto key = is_null ? std::string("null") : pair.first.Scalar();
     const auto [first, fresh] = lines.emplace(key, line_of(pair.first));
     if (!fresh) {
       fail(pair.first, fmt::format("{} stands twice, first on line {}", clipped(key), first->second));

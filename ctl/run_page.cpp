@@ -64,7 +64,10 @@ std::string watermark_lines(const Json& run) {
   if (!values.is_object()) return {};
   std::string out;
   for (const auto& [name, value] : values.items()) {
-    out += fmt::format("  {} = {}\n", printable(name), printable(plain_text(value)));
+    const auto defaulted = run.value("defaulted", Json::array());
+    const bool by_default = std::ranges::find(defaulted, Json(name)) != defaulted.end();
+    out += fmt::format("  {} = {}{}\n", printable(name), printable(plain_text(value)),
+                       by_default ? "  (default_value: resolver_sql returned NULL)" : "");
   }
   return out;
 }

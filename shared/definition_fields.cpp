@@ -21,6 +21,7 @@ constexpr std::array<std::pair<Kind, std::string_view>, 8> kKinds = {{{Kind::dri
 
 constexpr std::array<std::string_view, 2> kFences = {"auto", "none"};
 constexpr std::array<std::string_view, 3> kStrategies = {"full", "incremental", "append"};
+constexpr std::array<std::string_view, 2> kOnNull = {"default", "error"};
 constexpr std::array<std::string_view, 3> kRunOn = {"success", "failure", "always"};
 constexpr std::array<std::string_view, 2> kScheduleKinds = {"cron", "interval"};
 constexpr std::array<std::string_view, 3> kMisfires = {"latest", "skip", "all"};
@@ -74,7 +75,7 @@ constexpr std::array kModule = {
     refers("source_connection", Kind::connection, "where the rows come from"),
     refers("dest_connection", Kind::connection, "where they go"),
     required("dest_table", "the table they go into"),
-    required("source_query", "SQL; {name} becomes a watermark's value as it is: text needs '{name}'"),
+    required("source_query", "one SELECT; {name} becomes a watermark's value; put quotes around text: '{name}'"),
     one_of("merge_strategy", "null", kStrategies, "full, incremental or append"),
     optional("merge_key", text_list, "[]", "column or columns by which rows are replaced"),
     optional("unique_key", boolean, "false", "true: duplicate keys end the run in error"),
@@ -92,7 +93,10 @@ constexpr std::array kWatermark = {
     name("the {name} in source_query"),
     refers("connection", Kind::connection, "where it is read"),
     required("resolver_sql", "its first row's first column is the value"),
-    optional("default_value", text, "null", "used for NULL or no row"),
+    optional("default_value", text, "null", "the value when resolver_sql returns NULL or no row"),
+    optional("raw", boolean, "false", "true: insert the value unchecked, as SQL (a list of keys)"),
+    Field{
+        "null", text, false, "null", "NULL after the first success: default (use default_value) or error", {}, kOnNull},
 };
 
 constexpr std::array kHook = {

@@ -324,6 +324,8 @@ struct Finished {
   std::string jrunner_stderr;
   std::string hook_log;
   std::vector<StepTime> steps;  // in order; merge includes the wait for the broker's word
+  // Watermarks that got their default_value because the resolver returned NULL, though the module had succeeded before.
+  std::vector<std::string> defaulted{};
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
     field("status", self.status);
@@ -340,6 +342,7 @@ struct Finished {
     field("jrunner_stderr", self.jrunner_stderr);
     field("hook_log", self.hook_log);
     field("steps", self.steps);
+    field("defaulted", self.defaulted);
   }
 };
 
@@ -449,11 +452,15 @@ struct WatermarkSnapshot {
   ConnectionSnapshot connection;
   std::string resolver_sql;
   std::optional<std::string> default_value;
+  bool raw = false;       // the value is SQL: it goes into the query as it is
+  std::string on_null{};  // once the module has succeeded: default, error; empty: error with append, else default
   static void visit(auto& self, auto&& field) {
     field("name", self.name);
     field("connection", self.connection);
     field("resolver_sql", self.resolver_sql);
     field("default_value", self.default_value);
+    field("raw", self.raw);
+    field("on_null", self.on_null);
   }
 };
 
@@ -528,6 +535,7 @@ struct Assignment {
   int64_t claim_limit_ms = 60'000;
   std::string row_count_pattern;  // empty: the default of CONTRACT.md
   ModuleSnapshot module;
+  bool module_has_succeeded = false;  // a run of it has; false also from a broker that does not say
   static void visit(auto& self, auto&& field) {
     field("key", self.key);
     field("heartbeat", self.heartbeat);
@@ -540,6 +548,7 @@ struct Assignment {
     field("claim_limit_ms", self.claim_limit_ms);
     field("row_count_pattern", self.row_count_pattern);
     field("module", self.module);
+    field("module_has_succeeded", self.module_has_succeeded);
   }
 };
 

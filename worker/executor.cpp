@@ -189,14 +189,29 @@ Executor::Done Executor::resolve_watermarks() {
     if (given != assignment_.set.end()) {
       values_[watermark.name] = given->second;
     } else {
-      auto value = resolve_watermark(runner_, watermark);
-      if (const auto* error = error_in(value)) return *error;
-      values_[watermark.name] = std::get<std::string>(value);
+      auto resolved = resolve_watermark(runner_, watermark);
+      if (const auto* error = error_in(resolved)) return *error;
+      auto& [value, defaulted] = std::get<ResolvedWatermark>(resolved);
+      if (defaulted && assignment_.module_has_succeeded) {
+        if (auto error = refused_default(module_, watermark)) return error;
+        tell_default(watermark);
+      }
+      values_[watermark.name] = std::move(value);
     }
     values[watermark.name] = values_[watermark.name];
     result_.watermark_values_json = values.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
   return std::nullopt;
+}
+
+// The first run begins from default_value; later it means that the destination, or resolver_sql, is not what it was.
+void Executor::tell_default(const WatermarkSnapshot& watermark) {
+  result_.defaulted.push_back(watermark.name);
+  auto text = fmt::format(
+      "warning: watermark {}: resolver_sql returned NULL, although the module has succeeded before: default_value is "
+      "used",
+      watermark.name);
+  link_.send(fact::Log{now_ms(), {{true, masker_.mask(text)}}});
 }
 
 Executor::Done Executor::materialise() {
@@ -238,7 +253,7 @@ StepError Executor::transfer_error(const CallResult& call, const std::string& st
     at += module_.dest_table.size();
   }
   StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, complaint),
-                  call.hint.empty() ? quoting_hint(module_, values_, complaint) : call.hint};
+                  call.hint.empty() ? quoting_hint(module_, complaint) : call.hint};
   error.interruption = call.interruption;
   return error;
 }

@@ -25,6 +25,7 @@ class Executor {
   Done claim(Destination& destination);
   Done reconcile(Destination& destination);
   Done resolve_watermarks();
+  void tell_default(const WatermarkSnapshot& watermark);
   Done materialise();
   Done transfer(Destination& destination);
   [[nodiscard]] StepError transfer_error(const CallResult& call, const std::string& staging) const;

@@ -68,7 +68,7 @@ TaskResult preview(const Task& task, Runner& runner) {
     if (values.contains(watermark.name)) continue;
     auto value = resolve_watermark(runner, watermark);
     if (const auto* error = std::get_if<StepError>(&value)) return failure(task, *error);
-    values[watermark.name] = std::get<std::string>(value);
+    values[watermark.name] = std::get<ResolvedWatermark>(value).value;
   }
   const auto materialised = source_sql(module, values);
   if (const auto* error = std::get_if<StepError>(&materialised)) return failure(task, *error);
@@ -85,7 +85,7 @@ TaskResult preview(const Task& task, Runner& runner) {
   const auto call = runner.query(query);
   if (!call.ok())
     return failure(task, {"execution_failed", fmt::format("source query: {}", call.describe()),
-                          call.hint.empty() ? quoting_hint(module, values, call.describe()) : call.hint});
+                          call.hint.empty() ? quoting_hint(module, call.describe()) : call.hint});
   const auto csv = whole_rows(call.output);
   return {task.id,
           std::nullopt,

@@ -13,7 +13,7 @@ namespace pipekit::worker {
 
 namespace {
 
-// As databases say that they cannot read a query, or take a part of it for a column.
+// As databases say that they cannot read a query, or cannot compare what is in it.
 bool is_misread(std::string_view complaint) {
   constexpr auto kWords =
       std::to_array<std::string_view>({"syntax error", "no such column", "column \"", "unrecognized token",
@@ -22,27 +22,21 @@ bool is_misread(std::string_view complaint) {
                              [&](std::string_view word) { return complaint.find(word) != std::string_view::npos; });
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789.+-eE") == std::string_view::npos &&
-         std::ranges::count(text, '-') < 2;
-}
+SqlDialect source_dialect(const ModuleSnapshot& module) { return sql_dialect_of(module.source.jdbc_url); }
 
 }  // namespace
 
-std::string quoting_hint(const ModuleSnapshot& module, const std::map<std::string, std::string>& values,
-                         std::string_view complaint) {
+std::string quoting_hint(const ModuleSnapshot& module, std::string_view complaint) {
   if (!is_misread(complaint)) return {};
-  for (const auto& [name, value] : values) {
-    const auto placeholder = "{" + name + "}";
-    const auto at = module.source_query.find(placeholder);
-    const bool bare = at != std::string::npos && (at == 0 || module.source_query[at - 1] != '\'');
-    if (!bare || is_number(value)) continue;
-    return fmt::format("the value of {0} is put in as it is: a text or a time needs quotes, '{0}'", placeholder);
+  for (const auto& name : placeholders_in(module.source_query, source_dialect(module)).bare) {
+    const auto watermark = std::ranges::find(module.watermarks, name, &WatermarkSnapshot::name);
+    if (watermark == module.watermarks.end() || watermark->raw) continue;
+    return fmt::format("if {{{0}}} is compared with text or a time, put quotes around it: '{{{0}}}'", name);
   }
   return {};
 }
 
-Step<std::string> resolve_watermark(Runner& runner, const WatermarkSnapshot& watermark) {
+Step<ResolvedWatermark> resolve_watermark(Runner& runner, const WatermarkSnapshot& watermark) {
   FAILPOINT("worker.watermark.before");
   const auto call = runner.query({watermark.connection, watermark.resolver_sql});
   FAILPOINT("worker.watermark.after");
@@ -53,22 +47,46 @@ Step<std::string> resolve_watermark(Runner& runner, const WatermarkSnapshot& wat
   }
   const auto csv = parse_csv(call.output);
   if (!csv) return StepError{"watermark_failed", fmt::format("watermark {}: {}", watermark.name, csv.error().message)};
-  if (!csv->rows.empty() && !csv->rows[0].empty() && csv->rows[0][0]) return *csv->rows[0][0];
-  if (watermark.default_value) return *watermark.default_value;
+  if (!csv->rows.empty() && !csv->rows[0].empty() && csv->rows[0][0]) return ResolvedWatermark{*csv->rows[0][0]};
+  if (watermark.default_value) return ResolvedWatermark{*watermark.default_value, true};
   return StepError{"watermark_failed",
-                   fmt::format("watermark {}: its query gave {} and there is no default_value", watermark.name,
+                   fmt::format("watermark {}: resolver_sql returned {} and there is no default_value", watermark.name,
                                csv->rows.empty() ? "no row" : "NULL"),
                    "give the watermark a default_value for the first run", false};
 }
 
+std::optional<StepError> refused_default(const ModuleSnapshot& module, const WatermarkSnapshot& watermark) {
+  const bool append = module.merge_strategy == "append";
+  if (watermark.on_null == "default" || (watermark.on_null.empty() && !append)) return std::nullopt;
+  return StepError{
+      "watermark_null",
+      fmt::format("watermark {}: resolver_sql returned NULL, although the module has succeeded before{}",
+                  watermark.name, append ? "; default_value could append rows again that are already there" : ""),
+      fmt::format("check resolver_sql; to go on from a value once, use --set {0}=VALUE; to use default_value whenever "
+                  "NULL is returned, set null: default on watermark {0}",
+                  watermark.name),
+      false};
+}
+
 Step<std::string> source_sql(const ModuleSnapshot& module, const std::map<std::string, std::string>& values) {
   constexpr size_t kMost = 4U << 20U;
-  auto sql = substitute(module.source_query, values);
-  if (!sql) return StepError{"invalid", "source_query: " + sql.error().message, sql.error().hint, false};
-  if (sql->size() <= kMost) return std::move(*sql);
-  const auto mib = sql->size() >> 20U;
-  return StepError{"invalid", fmt::format("source_query: {} MiB after the watermarks were put in, 4 are possible", mib),
-                   "", false};
+  if (module.watermarks.empty() && values.empty()) return module.source_query;
+  std::map<std::string, WatermarkValue> marked;
+  for (const auto& [name, value] : values) {
+    const auto watermark = std::ranges::find(module.watermarks, name, &WatermarkSnapshot::name);
+    marked[name] = {value, watermark != module.watermarks.end() && watermark->raw};
+  }
+  auto made = substitute(module.source_query, source_dialect(module), marked);
+  if (auto* error = std::get_if<SubstitutionError>(&made)) {
+    if (error->unsafe) return StepError{"unsafe_watermark", std::move(error->message), std::move(error->hint), false};
+    return StepError{"invalid", "source_query: " + error->message, std::move(error->hint), false};
+  }
+  auto& sql = std::get<std::string>(made);
+  if (sql.size() <= kMost) return std::move(sql);
+  return StepError{
+      "invalid",
+      fmt::format("source_query has {} MiB with the values of its watermarks; the limit is 4 MiB", sql.size() >> 20U),
+      "", false};
 }
 
 }  // namespace pipekit::worker

@@ -50,6 +50,7 @@ class Application {
   void read_list(const Part& part, const Json& list);
   void read_one(Kind kind, const Json& given, const std::string& path);
   void resolve_references();
+  SqlDialect dialect_of(const Json& connection);
   void write(Kind kind);
   void write_one(Listed& one);
   void prune(Kind kind);
@@ -63,6 +64,7 @@ class Application {
   WallTime now_;
   ApplyOutcome outcome_;
   std::vector<Listed> listed_;
+  std::map<std::string, SqlDialect> dialects_;                 // of the document's connections
   std::map<std::pair<Kind, std::string>, std::string> paths_;  // of what the document lists
 };
 
@@ -107,9 +109,21 @@ void Application::read_one(Kind kind, const Json& given, const std::string& path
   const auto problems = outcome_.problems.size();
   auto definition = complete(kind, given, path, outcome_.problems);
   if (outcome_.problems.size() != problems) return;
-  check_rules(kind, definition, path, outcome_.problems);
+  if (kind == Kind::connection)
+    dialects_[definition["name"]] = sql_dialect_of(definition["jdbc_url"].get<std::string>());
+  check_rules(kind, definition, path, outcome_.problems,
+              [&](const Json& connection) { return dialect_of(connection); });
   const bool keeps_schedules = kind == Kind::group && (!given.contains("schedules") || given["schedules"].is_null());
   listed_.push_back({kind, path, std::move(definition), {}, 0, keeps_schedules});
+}
+
+// Connections are listed before the modules that use them.
+SqlDialect Application::dialect_of(const Json& connection) {
+  if (connection.is_string()) {
+    const auto listed = dialects_.find(connection.get_ref<const std::string&>());
+    if (listed != dialects_.end()) return listed->second;
+  }
+  return dialect_in(db_, connection);
 }
 
 void Application::resolve_references() {

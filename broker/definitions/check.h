@@ -3,11 +3,13 @@
 // the same when their complete forms are equal after sort_parts(). Pure: whether references exist is not asked here.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "broker/definitions/problem.h"
 #include "shared/definition_fields.h"
 #include "shared/protocol.h"
+#include "shared/sql_scanner.h"
 
 namespace pipekit::definitions {
 
@@ -16,8 +18,13 @@ std::string join_path(const std::string& path, std::string_view key);
 // Unknown fields, types, missing ones, words, ranges; parts too. With problems the answer is of no use.
 Json complete(Kind kind, const Json& given, const std::string& path, Problems& problems);
 
-// What ties fields together: keys of a strategy, placeholders and watermarks, duplicates. Of a complete definition.
-void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems);
+// The dialect of a connection that a definition refers to; unset: not known.
+using DialectOf = std::function<SqlDialect(const Json& connection)>;
+
+// What ties fields together: keys of a strategy, SQL with its placeholders and watermarks, duplicates. Of a complete
+// definition.
+void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
+                 const DialectOf& dialect_of = {});
 
 // Watermarks by name, hooks by run_order, members by (run_order, module), schedules by what identifies them.
 void sort_parts(Json& definition);

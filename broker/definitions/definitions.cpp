@@ -36,7 +36,9 @@ Error taken(Kind kind, const std::string& name) {
 Result<Json> checked(Database& db, Kind kind, const Json& given, bool is_new) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
-  if (problems.empty()) check_rules(kind, definition, "", problems);
+  if (problems.empty()) {
+    check_rules(kind, definition, "", problems, [&](const Json& connection) { return dialect_in(db, connection); });
+  }
   References references(db);
   if (problems.empty() && is_new) references.list(kind, definition["name"].get<std::string>());
   if (problems.empty()) references.resolve(kind, definition, "", problems);

@@ -29,7 +29,8 @@ Result<Parent> parent_of(Database& db, Kind part, const Json& ref) {
 // After a change: the whole must still be right.
 Result<void> settle(Database& db, const Parent& parent, WallTime now) {
   Problems problems;
-  check_rules(parent.kind, definition_of(parent.kind, *read_whole(db, parent.kind, parent.id)), "", problems);
+  check_rules(parent.kind, definition_of(parent.kind, *read_whole(db, parent.kind, parent.id)), "", problems,
+              [&](const Json& connection) { return dialect_in(db, connection); });
   if (!problems.empty()) return to_error(problems);
   touch(db, parent.kind, parent.id, now);
   return {};
@@ -38,7 +39,9 @@ Result<void> settle(Database& db, const Parent& parent, WallTime now) {
 Result<Json> checked_part(Database& db, Kind kind, const Json& given) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
-  if (problems.empty()) check_rules(kind, definition, "", problems);
+  if (problems.empty()) {
+    check_rules(kind, definition, "", problems, [&](const Json& connection) { return dialect_in(db, connection); });
+  }
   if (problems.empty()) References(db).resolve(kind, definition, "", problems);
   if (!problems.empty()) return to_error(problems);
   return definition;

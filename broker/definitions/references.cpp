@@ -36,6 +36,12 @@ std::optional<int64_t> id_for(Database& db, Kind kind, const Json& ref) {
   return name_of(db, kind, id) ? std::optional(id) : std::nullopt;
 }
 
+SqlDialect dialect_in(Database& db, const Json& connection) {
+  const auto id = id_for(db, Kind::connection, connection);
+  if (!id) return SqlDialect::generic;
+  return sql_dialect_of(db.value<std::string>("SELECT jdbc_url FROM connection WHERE id = ?", *id).value_or(""));
+}
+
 void References::resolve(Kind kind, Json& definition, const std::string& path, Problems& problems) {
   for_each_reference(kind, definition, path, [&](const Field& field, Json& ref, const std::string& at) {
     if (auto name = name_for(*field.refers_to, ref)) {

@@ -10,6 +10,7 @@
 #include "broker/store/database.h"
 #include "shared/definition_fields.h"
 #include "shared/protocol.h"
+#include "shared/sql_scanner.h"
 
 namespace pipekit::definitions {
 
@@ -33,6 +34,9 @@ class References {
   bool prune_;
   std::map<Kind, std::set<std::string>> listed_;
 };
+
+// The dialect of a connection in the store, by name or id; generic when there is none.
+SqlDialect dialect_in(Database& db, const Json& connection);
 
 // The id that a ref (definitions.h) names.
 std::optional<int64_t> id_for(Database& db, Kind kind, const Json& ref);

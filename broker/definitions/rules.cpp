@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <map>
 #include <set>
@@ -17,8 +18,8 @@ namespace {
 
 class Rules {
  public:
-  Rules(const Json& definition, const std::string& path, Problems& problems)
-      : definition_(definition), path_(path), problems_(problems) {}
+  Rules(const Json& definition, const std::string& path, Problems& problems, const DialectOf& dialect_of)
+      : definition_(definition), path_(path), problems_(problems), dialect_of_(dialect_of) {}
 
   void connection();
   void module();
@@ -35,11 +36,17 @@ class Rules {
     problems_.push_back({join_path(path_, key), std::move(message), std::move(hint)});
   }
   void no_duplicates(Kind kind, const char* list);
-  void placeholders();
+  void query();
+  void placeholders(SqlDialect dialect);
+  bool closed(const char* field, SqlDialect dialect);
+  [[nodiscard]] SqlDialect dialect(const char* connection) const {
+    return dialect_of_ ? dialect_of_(definition_[connection]) : SqlDialect::generic;
+  }
 
   const Json& definition_;
   const std::string& path_;
   Problems& problems_;
+  const DialectOf& dialect_of_;
 };
 
 bool is_reference(std::string_view password) {
@@ -82,13 +89,56 @@ void Rules::module() {
   if (definition_["truncate"] == true && strategy != "full") fail("truncate", "needs merge_strategy full");
   no_duplicates(Kind::watermark, "watermarks");
   // A disabled module is a draft: its query and its watermarks may come one by one.
-  if (definition_["enabled"] == true) placeholders();
+  if (definition_["enabled"] == true) query();
 }
 
-void Rules::placeholders() {
-  const auto used = placeholders_in(text("source_query"));
+// What runs to the end of the text by mistake. A database that is not known may have quotes of its own.
+bool Rules::closed(const char* field, SqlDialect dialect) {
+  if (dialect == SqlDialect::generic) return true;
+  const auto open = unclosed_in(text(field), dialect);
+  if (!open || (dialect == SqlDialect::sqlite && open->what == "comment")) return true;
+  fail(field, fmt::format("the {} that begins on line {} is not closed", open->what, open->line));
+  return false;
+}
+
+bool is_command(std::string_view statement) {
+  constexpr auto kWords = std::to_array<std::string_view>({"insert", "update", "delete", "merge", "replace", "create",
+                                                           "drop", "alter", "truncate", "grant", "revoke", "begin",
+                                                           "commit", "rollback", "attach", "detach", "vacuum", "copy"});
+  const auto end =
+      std::find_if(statement.begin(), statement.end(), [](unsigned char c) { return std::isalpha(c) == 0; });
+  const std::string_view word(statement.begin(), end);
+  return std::ranges::any_of(kWords, [&](std::string_view one) { return same_word(word, one); });
+}
+
+void Rules::query() {
+  const auto source = dialect("source_connection");
+  placeholders(source);
+  if (!closed("source_query", source)) return;
+  constexpr auto kOne = "must be exactly one SELECT";
+  const auto query = text("source_query");
+  const auto statements = split_sql(query, source);
+  if (statements.empty()) return fail("source_query", fmt::format("{}; it has only comments", kOne));
+  if (statements.size() > 1) {
+    return fail("source_query", fmt::format("{}; a second statement begins on line {}", kOne, statements[1].line),
+                "put statements that run after the merge in hooks");
+  }
+  const auto code = statements[0].text.substr(statements[0].code);
+  if (is_command(code)) {
+    fail("source_query", fmt::format("{}; it begins with {}", kOne, code.substr(0, code.find_first_of(" \t\r\n"))),
+         "put statements that run after the merge in hooks");
+  }
+}
+
+void Rules::placeholders(SqlDialect dialect) {
+  const auto query = text("source_query");
+  const auto [used, in_comments, bare] = placeholders_in(query, dialect);
   std::vector<std::string> named;
-  for (const auto& watermark : definition_["watermarks"]) named.push_back(watermark["name"]);
+  std::set<std::string> raw;
+  for (const auto& watermark : definition_["watermarks"]) {
+    named.push_back(watermark["name"]);
+    if (watermark["raw"] == true) raw.insert(named.back());
+  }
   const auto has = [](const auto& list, const auto& word) {
     return std::find(list.begin(), list.end(), word) != list.end();
   };
@@ -97,17 +147,28 @@ void Rules::placeholders() {
     const auto near = nearest(name, named);
     fail("source_query", fmt::format("uses {{{}}}, and the module has no watermark of that name", name),
          near ? fmt::format("did you mean {{{}}}?", *near)
-              : "add the watermark with it, or write {{ and }} for literal braces; a module with enabled: false may "
-                "be incomplete");
+         : named.empty()
+             ? fmt::format("add a watermark {0}; if this is text and not a placeholder, split it: '{{' || '{0}}}'; a "
+                           "module with enabled: false may be incomplete",
+                           name)
+             : fmt::format("add a watermark {0}, or write {{{{{0}}}}} for the text {{{0}}}; a module with enabled: "
+                           "false may be incomplete",
+                           name));
   }
   for (size_t i = 0; i < named.size(); ++i) {
     if (has(used, named[i])) continue;
-    fail(fmt::format("watermarks[{}].name", i), fmt::format("source_query does not use {{{}}}", named[i]),
+    fail(fmt::format("watermarks[{}].name", i),
+         fmt::format("source_query does not use {{{}}}{}", named[i],
+                     has(in_comments, named[i]) ? " outside of comments" : ""),
          "use it or remove the watermark; a module with enabled: false may be incomplete");
+  }
+  for (auto& problem : unsafe_places(query, dialect, raw)) {
+    fail("source_query", std::move(problem.message), std::move(problem.hint));
   }
 }
 
 void Rules::watermark() {
+  closed("resolver_sql", dialect("connection"));
   if (is_placeholder_name(text("name"))) return;
   fail("name", fmt::format("'{}' cannot stand in a query as {{name}}", text("name")),
        "a letter or _, then letters, digits and _");
@@ -150,8 +211,9 @@ void Rules::no_duplicates(Kind kind, const char* list) {
 
 }  // namespace
 
-void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems) {
-  Rules rules(definition, path, problems);
+void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
+                 const DialectOf& dialect_of) {
+  Rules rules(definition, path, problems, dialect_of);
   if (kind == Kind::connection) rules.connection();
   if (kind == Kind::module) rules.module();
   if (kind == Kind::watermark) rules.watermark();
@@ -160,7 +222,7 @@ void check_rules(Kind kind, const Json& definition, const std::string& path, Pro
   for (const auto& part : parts_of(kind)) {
     const auto& list = definition[std::string(part.name)];
     for (size_t i = 0; i < list.size(); ++i) {
-      check_rules(part.kind, list[i], fmt::format("{}[{}]", join_path(path, part.name), i), problems);
+      check_rules(part.kind, list[i], fmt::format("{}[{}]", join_path(path, part.name), i), problems, dialect_of);
     }
   }
 }

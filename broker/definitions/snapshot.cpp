@@ -30,8 +30,12 @@ ConnectionSnapshot connection_of(Database& db, const Json& row, const char* colu
 }
 
 WatermarkSnapshot watermark_of(Database& db, const Json& row) {
-  return {row["name"], connection_of(db, row, "connection_id"), row["resolver_sql"],
-          optional_of<std::string>(row["default_value"])};
+  return {.name = row["name"],
+          .connection = connection_of(db, row, "connection_id"),
+          .resolver_sql = row["resolver_sql"],
+          .default_value = optional_of<std::string>(row["default_value"]),
+          .raw = row["raw"],
+          .on_null = optional_of<std::string>(row["null"]).value_or("")};
 }
 
 HookSnapshot hook_of(Database& db, const Json& row) {

@@ -102,7 +102,7 @@ std::string select_sql(Kind kind, std::string_view where) {
   const auto& table = table_of(kind);
   std::string columns = "t.id";
   for (const auto& field : fields_of(kind)) {
-    columns += fmt::format(", t.{0} AS {0}", column_of(field));
+    columns += fmt::format(", t.\"{0}\" AS \"{0}\"", column_of(field));
     if (!field.refers_to) continue;
     columns += fmt::format(", (SELECT name FROM {} WHERE id = t.{}) AS {}", table_of(*field.refers_to).name,
                            column_of(field), field.name);
@@ -119,7 +119,7 @@ std::string insert_sql(Kind kind) {
     columns += fmt::format(", {}", column);
     values += fmt::format(", {}", value);
   };
-  for (const auto& field : fields_of(kind)) add(column_of(field), value_sql(field));
+  for (const auto& field : fields_of(kind)) add(fmt::format("\"{}\"", column_of(field)), value_sql(field));
   if (table.parent) add(table.parent_column, "?2");
   if (table.stamped) add("created_at, updated_at", "?3, ?3");
   // A rename keeps the fence's name, so a new module may find its own taken: two modules must not share a fence. Nor
@@ -141,7 +141,7 @@ std::string update_sql(Kind kind) {
   const auto& table = table_of(kind);
   std::string assignments = table.stamped ? "updated_at = ?3" : "id = id";
   for (const auto& field : fields_of(kind)) {
-    assignments += fmt::format(", {} = {}", column_of(field), value_sql(field));
+    assignments += fmt::format(", \"{}\" = {}", column_of(field), value_sql(field));
   }
   return fmt::format("UPDATE {} SET {} WHERE id = ?2 AND ?3 IS ?3", table.name, assignments);
 }

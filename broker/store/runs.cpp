@@ -49,8 +49,9 @@ bool finish(Database& db, RunId run, const End& end, WallTime now) {
       end.status, end.error_code, end.error, end.row_count, to_ms(now), run);
   if (changed == 0) return false;
   db.run(
-      "INSERT INTO module_last_run (module_id, run_id) SELECT module_id, id FROM run_log WHERE id = ?"
-      " ON CONFLICT (module_id) DO UPDATE SET run_id = excluded.run_id",
+      "INSERT INTO module_last_run (module_id, run_id, succeeded) SELECT module_id, id, status = 'success' FROM run_log"
+      " WHERE id = ? ON CONFLICT (module_id) DO UPDATE SET run_id = excluded.run_id,"
+      " succeeded = succeeded OR excluded.succeeded",
       run);
   return true;
 }
@@ -58,10 +59,10 @@ bool finish(Database& db, RunId run, const End& end, WallTime now) {
 void record_details(Database& db, RunId run, const fact::Finished& details) {
   db.run(
       "UPDATE run_log SET resolved_source_sql = ?, merge_sql = ?, watermark_values_json = ?, jrunner_stdout = ?,"
-      " jrunner_stderr = ?, hook_log = ? WHERE id = ?",
+      " jrunner_stderr = ?, hook_log = ?, defaulted_json = ? WHERE id = ?",
       details.resolved_source_sql, details.merge_sql,
       details.watermark_values_json.empty() ? "{}" : details.watermark_values_json, details.jrunner_stdout,
-      details.jrunner_stderr, details.hook_log, run);
+      details.jrunner_stderr, details.hook_log, Json(details.defaulted).dump(), run);
 }
 
 std::vector<Live> load_live(Database& db) {
@@ -103,6 +104,14 @@ std::string error_of(Database& db, RunId run) {
 
 std::optional<RunId> last_of(Database& db, ModuleId module) {
   return db.value<RunId>("SELECT run_id FROM module_last_run WHERE module_id = ?", module);
+}
+
+bool has_succeeded(Database& db, ModuleId module) {
+  return db.value<bool>("SELECT succeeded FROM module_last_run WHERE module_id = ?", module).value_or(false);
+}
+
+std::vector<std::string> defaulted_in(Database& db, RunId run) {
+  return Json::parse(db.value<std::string>("SELECT defaulted_json FROM run_log WHERE id = ?", run).value_or("[]"));
 }
 
 std::vector<Accepted> accepted_since(Database& db, WallTime since) {

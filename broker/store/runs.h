@@ -86,6 +86,10 @@ std::optional<std::string> status_of(Database& db, RunId run);
 std::string error_of(Database& db, RunId run);
 // The module's run that ended last.
 std::optional<RunId> last_of(Database& db, ModuleId module);
+// Whether any run of the module has succeeded; dry runs do not count.
+bool has_succeeded(Database& db, ModuleId module);
+// Watermarks that got their default_value because NULL was returned, though the module had succeeded before.
+std::vector<std::string> defaulted_in(Database& db, RunId run);
 
 // Accepted `run` requests since `since`, to recognise those that come again; and the newest runs' whatever their time,
 // because the clock may have been set.

@@ -154,11 +154,11 @@ const std::vector<Golden>& golden() {
                                           .hook_log = "",
                                           .steps = {{"claim", 200, 3}}}}},
        "01 02",
-       "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 06 a4 'body' 81 a8 'finished' 8f a2 'at' cc c8 a6 "
+       "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 06 a4 'body' 81 a8 'finished' de 00 10 a2 'at' cc c8 a6 "
        "'status' a7 'success' a7 'outcome' a6 'merged' a9 'retryable' c3 af 'staging_dropped' c3 a5 'error' "
        "c0 a9 'row_count' cd 03 e8 ab 'fence_epoch' 00 b3 'resolved_source_sql' a1 'q' a9 'merge_sql' a0 b5 "
        "'watermark_values_json' a2 '{}' ae 'jrunner_stdout' a0 ae 'jrunner_stderr' a0 a8 'hook_log' a0 a5 'steps' 91 "
-       "83 a4 'step' a5 'claim' a2 'at' cc c8 ab 'duration_ms' 03"},
+       "83 a4 'step' a5 'claim' a2 'at' cc c8 ab 'duration_ms' 03 a9 'defaulted' 90"},
       {"TaskResult", WorkerToBroker{TaskResult{.id = 1, .error = std::nullopt, .body = {{"ok", true}}}}, "01 03",
        "83 a2 'id' 01 a5 'error' c0 a4 'body' 81 a2 'ok' c3"},
       {"Goodbye", WorkerToBroker{Goodbye{}}, "01 04", "80"},
@@ -171,7 +171,7 @@ const std::vector<Golden>& golden() {
       {"HeartbeatAck", BrokerToWorker{HeartbeatAck{3}}, "01 03", "81 a6 'number' 03"},
       {"FactAck", BrokerToWorker{FactAck{kKey, 5}}, "01 04", "82 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 05"},
       {"Assignment", BrokerToWorker{kAssignment}, "01 05",
-       "8b a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a9 'heartbeat' 03 a9 'reconcile' c2 a7 'dry_run' c3 a5 "
+       "8c a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a9 'heartbeat' 03 a9 'reconcile' c2 a7 'dry_run' c3 a5 "
        "'store' a2 's1' a3 'set' 81 a1 'a' a1 '1' a7 'earlier' 91 08 a9 'leftovers' 91 82 a3 'run' 06 a5 "
        "'epoch' 08 ae 'claim_limit_ms' cd ea 60 b1 'row_count_pattern' a0 a6 'module' de 00 13 a2 'id' 03 a4 "
        "'name' a1 'm' aa 'fence_name' a1 'm' a6 'source' 88 a4 'name' a0 a6 'driver' a0 a8 'jdbc_url' a0 a8 "
@@ -180,7 +180,7 @@ const std::vector<Golden>& golden() {
        "a2 '$P' a5 'fence' a4 'auto' ac 'max_sessions' 00 ad 'required_tags' 90 aa 'dest_table' a1 't' ac "
        "'source_query' a1 'q' ae 'merge_strategy' a4 'full' a9 'merge_key' 91 a2 'id' aa 'unique_key' c2 a8 "
        "'truncate' c2 a7 'retries' 00 af 'retry_backoff_s' 1e a9 'timeout_s' 00 a8 'min_rows' c0 ae "
-       "'max_shrink_pct' 32 a8 'priority' ff aa 'watermarks' 90 a5 'hooks' 90"},
+       "'max_shrink_pct' 32 a8 'priority' ff aa 'watermarks' 90 a5 'hooks' 90 b4 'module_has_succeeded' c2"},
       {"CancelAttempt", BrokerToWorker{CancelAttempt{kKey}}, "01 06", "81 a3 'key' 82 a3 'run' 07 a5 'epoch' 09"},
       {"KillAttempt", BrokerToWorker{KillAttempt{kKey}}, "01 07", "81 a3 'key' 82 a3 'run' 07 a5 'epoch' 09"},
       {"Task",

@@ -113,8 +113,10 @@ TEST_F(Operator, the_message_of_a_failed_run_speaks_of_the_users_table_and_says_
   EXPECT_THAT(refused["error"].get<std::string>(), HasSubstr("UNIQUE constraint failed"));
   EXPECT_EQ(refused["attempts"].at(0)["outcome"], "not_merged") << "asked all the same";
   for (const auto& step : refused["steps"]) EXPECT_NE(step["name"], "close");
-  EXPECT_THAT(run("bare")["error"].get<std::string>(), HasSubstr("needs quotes, '{who}'"));
-  EXPECT_THAT(ctl({"module", "preview", "bare"}).err, HasSubstr("needs quotes, '{who}'"));
+  const auto bare = run("bare");
+  EXPECT_EQ(bare["error_code"], "unsafe_watermark");
+  EXPECT_THAT(bare["error"].get<std::string>(), HasSubstr("put quotes around it: '{who}'"));
+  EXPECT_THAT(ctl({"module", "preview", "bare"}).err, HasSubstr("put quotes around it: '{who}'"));
 }
 
 TEST_F(Operator, screens_in_a_pipe_have_data_and_nothing_else) {

@@ -188,10 +188,10 @@ TEST_P(FlowAcross, several_watermarks_come_from_either_side) {
                        "watermarks:", "  - {name: after, connection: dst, resolver_sql: SELECT max(id) FROM orders}",
                        "  - {name: upto, connection: src, resolver_sql: SELECT max(id) FROM orders}",
                        "  - {name: name, connection: src, resolver_sql: SELECT customer FROM orders WHERE id = 99, "
-                       "default_value: o''hara}"}));
+                       "default_value: o'hara}"}));
   const auto ended = run("orders");
   EXPECT_THAT(ended, Ended("success"));
-  EXPECT_EQ(ended["watermark_values_json"], R"({"after":"1","name":"o''hara","upto":"3"})");
+  EXPECT_EQ(ended["watermark_values_json"], R"({"after":"1","name":"o'hara","upto":"3"})");
   EXPECT_EQ(ended["resolved_source_sql"],
             "SELECT id, customer, total FROM orders WHERE id > 1 AND id <= 3 AND '{x}' <> 'o''hara'");
   EXPECT_EQ(dst_->rows(kAll), "1|old|1\n2|bob|20\n3|NULL|30");

@@ -205,7 +205,7 @@ TEST_F(JrunnerMigration, what_cannot_work_is_said_before_anything_is_read) {
     const auto missing = migrate(file, "SELECT 1", end, "nowhere");
     EXPECT_EQ(missing.exit_code, 3);
     EXPECT_THAT(missing.err, HasSubstr("no such table in "));
-    EXPECT_THAT(migrate(end, "-- nothing\n;", file, "x").err, HasSubstr("holds no statement"));
+    EXPECT_THAT(migrate(end, "-- nothing\n;", file, "x").err, HasSubstr("has no statement"));
     EXPECT_THAT(migrate(end, "SELECT 1, 2; SELECT 2", file, "x").err,
                 HasSubstr("more than one statement; the second is: SELECT 2"));
     EXPECT_THAT(migrate(end, "CREATE TABLE y (a int)", file, "x").err, HasSubstr("returns no rows"));

@@ -53,7 +53,8 @@ void run_postgres_script(const PostgresTarget& target, std::string_view script, 
   PostgresConnection connection(target, cancellation);
   const char* strings = PQparameterStatus(connection.handle(), "standard_conforming_strings");
   size_t number = 0;
-  for (const auto& statement : split_postgres(script, strings == nullptr || std::string_view(strings) == "on")) {
+  for (const auto& statement :
+       split_sql(script, SqlDialect::postgresql, strings == nullptr || std::string_view(strings) == "on")) {
     ++number;
     try {
       cancellation.throw_if_requested();

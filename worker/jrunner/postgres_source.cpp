@@ -11,7 +11,7 @@ namespace pipekit::jrunner {
 namespace {
 
 [[noreturn]] void not_one_query(const std::string& what) {
-  throw Failure({ErrorCode::kInvalid, "the SQL file " + what, "with -dt it must hold one query and nothing else"});
+  throw Failure({ErrorCode::kInvalid, "source_query must be exactly one SELECT: it " + what});
 }
 
 bool standard_strings(const PostgresConnection& connection) {
@@ -20,10 +20,10 @@ bool standard_strings(const PostgresConnection& connection) {
 }
 
 std::string only_query(const PostgresConnection& connection, std::string_view script) {
-  const auto statements = split_postgres(script, standard_strings(connection));
-  if (statements.empty()) not_one_query("holds no statement");
+  const auto statements = split_sql(script, SqlDialect::postgresql, standard_strings(connection));
+  if (statements.empty()) not_one_query("has no statement");
   if (statements.size() > 1) {
-    not_one_query("holds more than one statement; the second is: " +
+    not_one_query("has more than one statement; the second is: " +
                   first_line(statements[1].text.substr(statements[1].code)));
   }
   return std::string(statements[0].text);
@@ -99,7 +99,7 @@ PostgresSource::PostgresSource(const PostgresTarget& target, std::string_view sc
   connection_.execute("BEGIN");
   const auto description = connection_.describe(query_);
   const int columns = PQnfields(description.get());
-  if (columns == 0) not_one_query("holds a statement that returns no rows: " + first_line(query_));
+  if (columns == 0) not_one_query("has a statement that returns no rows: " + first_line(query_));
   for (int i = 0; i < columns; ++i) types_.push_back(value_of_type(PQftype(description.get(), i)));
 }
 

@@ -9,7 +9,7 @@ namespace pipekit::jrunner {
 namespace {
 
 [[noreturn]] void not_one_query(const std::string& what) {
-  throw Failure({ErrorCode::kInvalid, "the SQL file " + what, "with -dt it must hold one query and nothing else"});
+  throw Failure({ErrorCode::kInvalid, "source_query must be exactly one SELECT: it " + what});
 }
 
 }  // namespace
@@ -19,11 +19,11 @@ SqliteSource::SqliteSource(const SqliteTarget& target, std::string_view script, 
   const auto code = script.substr(skip_sqlite_blank(script, 0));
   std::string_view rest;
   statement_ = connection_.prepare(code, &rest);
-  if (!statement_) not_one_query("holds no statement");
+  if (!statement_) not_one_query("has no statement");
   const auto next = skip_sqlite_blank(rest, 0);
   if (next != rest.size())
-    not_one_query("holds more than one statement; the second is: " + first_line(rest.substr(next)));
-  if (statement_->columns() == 0) not_one_query("holds a statement that returns no rows: " + first_line(code));
+    not_one_query("has more than one statement; the second is: " + first_line(rest.substr(next)));
+  if (statement_->columns() == 0) not_one_query("has a statement that returns no rows: " + first_line(code));
 }
 
 bool SqliteSource::read(RowBatch& batch) {
