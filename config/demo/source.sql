@@ -20,7 +20,8 @@ CREATE TEMP TABLE raw_file (name, architecture, path);
 BEGIN;
 INSERT INTO package
   SELECT NULL, name, architecture, version, section, priority, nullif(installed_kb, ''), maintainer,
-         datetime(nullif(installed_at, ''), 'unixepoch'), 1
+         datetime(nullif(installed_at, ''), 'unixepoch'),
+         row_number() OVER (ORDER BY name, architecture)
   FROM raw_package ORDER BY name, architecture;
 INSERT INTO dependency
   SELECT p.id, d.kind, d.position, d.wants FROM raw_dependency d JOIN package p USING (name, architecture);
