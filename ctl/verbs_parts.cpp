@@ -24,8 +24,9 @@ Result<Json> with_module(const Arguments& args, std::string_view verb) {
 Listing listing_of(Kind kind) {
   if (kind == Kind::watermark) {
     return {{text_column("WATERMARK", "name", 0), text_column("CONNECTION", "connection", 1),
-             text_column("DEFAULT", "default_value", 2), text_column("SQL", "resolver_sql", 3)},
-            {"id", "name", "connection", "resolver_sql", "default_value"},
+             text_column("DEFAULT", "default_value", 2), text_column("RAW", "raw", 3), text_column("NULL", "null", 3),
+             text_column("SQL", "resolver_sql", 3)},
+            {"id", "name", "connection", "resolver_sql", "default_value", "raw", "null"},
             "no watermarks"};
   }
   return {{text_column("HOOK", "id", 0), text_column("ORDER", "run_order", 1), text_column("ON", "run_on", 1),
