@@ -113,8 +113,8 @@ bool is_command(std::string_view statement) {
 
 void Rules::query() {
   const auto source = dialect("source_connection");
-  placeholders(source);
   if (!closed("source_query", source)) return;
+  placeholders(source);
   constexpr auto kOne = "must be exactly one SELECT";
   const auto query = text("source_query");
   const auto statements = split_sql(query, source);

@@ -246,6 +246,14 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
       {Kind::module, "timeout_s", -1, "timeout_s: must not be negative"},
       {Kind::module, "source_query", "SELECT {x}",
        "source_query: uses {x}, and the module has no watermark of that name"},
+      {Kind::module, "source_query", "SELECT '{x}'", "source_query: uses {x}, and the module has no watermark"},
+      {Kind::module, "source_query", "SELECT 1;\nSELECT 2",
+       "source_query: must be exactly one SELECT; a second statement begins on line 2"},
+      {Kind::module, "source_query", "-- SELECT 1;", "source_query: must be exactly one SELECT; it has only comments"},
+      {Kind::module, "source_query", "/* a */ delete FROM t RETURNING *",
+       "source_query: must be exactly one SELECT; it begins with delete"},
+      {Kind::module, "source_query", "SELECT 1,\n'a", "source_query: the string that begins on line 2 is not closed"},
+      {Kind::module, "source_query", "SELECT [a", "source_query: the quoted name that begins on line 1 is not closed"},
       {Kind::module, "merge_stratgy", "full", "a module has no field 'merge_stratgy' | did you mean 'merge_strategy'?"},
       {Kind::module, "next_resolved_query", "x", "a module has no field 'next_resolved_query'"},
       {Kind::module, "id", 5, "a module has no field 'id'"},
@@ -262,6 +270,14 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
        {{{"name", "9w"}, {"connection", "erp"}, {"resolver_sql", "x"}}},
        "watermarks[0].name: '9w' cannot stand in a query as {name}"},
       {Kind::module, "watermarks", {{{"name", "w"}, {"connection", "erp"}}}, "watermarks[0].resolver_sql: is missing"},
+      {Kind::module,
+       "watermarks",
+       {{{"name", "w"}, {"connection", "warehouse"}, {"resolver_sql", "SELECT $a$"}}},
+       "watermarks[0].resolver_sql: the string that begins on line 1 is not closed"},
+      {Kind::module,
+       "watermarks",
+       {{{"name", "w"}, {"connection", "erp"}, {"resolver_sql", "x"}, {"null", "ignore"}}},
+       "watermarks[0].null: 'ignore' is not one of default, error"},
       {Kind::module, "hooks", {{{"connection", "nope"}, {"sql", "x"}}}, "hooks[0].connection: there is no connection"},
       {Kind::module,
        "hooks",
@@ -428,6 +444,8 @@ TEST_F(Definitions, snapshot_has_all_that_a_run_needs) {
   ASSERT_EQ(made->watermarks.size(), 1U);
   EXPECT_EQ(made->watermarks[0].default_value, "0");
   EXPECT_EQ(made->watermarks[0].connection.name, "warehouse");
+  EXPECT_FALSE(made->watermarks[0].raw);
+  EXPECT_EQ(made->watermarks[0].on_null, "");
   ASSERT_EQ(made->hooks.size(), 2U);
   EXPECT_EQ(made->hooks[0].sql, "x");
   EXPECT_EQ(snapshot(db, ModuleId{99}).error().code, ErrorCode::kNotFound);
