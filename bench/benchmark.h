@@ -1,6 +1,6 @@
-// One benchmark: a name, what its table shows, and a round of it. A round makes all that it needs and ends it again, so
-// that rounds are alike; it throws std::runtime_error when something did not go as it must, since a figure of a broken
-// run is worse than none.
+// One benchmark: a name, what its table shows, and one round of it. A round creates everything it needs and removes it,
+// so that all rounds are alike. It throws std::runtime_error if anything goes wrong, because a figure from a broken run
+// is worse than none.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ struct Benchmark {
   std::string title;
   std::vector<Figure> figures;
   std::function<std::vector<Line>(const Sizes&)> round;
-  bool only_when_named = false;  // takes long, or needs more than a user's rights
+  bool only_when_named = false;  // takes long, or needs root
 };
 
 Benchmark dispatch_benchmark();

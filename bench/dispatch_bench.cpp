@@ -12,7 +12,7 @@
 namespace pipekit::bench {
 namespace {
 
-constexpr size_t kModules = 1024;  // most jobs that may be queued or run at a time
+constexpr size_t kModules = 1024;  // the most jobs that can be queued or running at once
 constexpr int64_t kUnanswered = 256;
 constexpr int kOneByOne = 500;
 constexpr int kUncounted = 50;
@@ -32,7 +32,7 @@ void define_modules(test::TestClient& client) {
   client.ask("apply", {{"document", {{"connections", connections}, {"modules", modules}}}});
 }
 
-// Jobs of a broker of its own with two workers.
+// Jobs of a separate broker with two workers.
 class Dispatch {
  public:
   explicit Dispatch(int slots) {

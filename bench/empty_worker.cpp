@@ -22,7 +22,7 @@ EmptyWorker::~EmptyWorker() {
   thread_.join();
 }
 
-// What goes wrong here makes every figure worthless, and the waiting main thread would not hear of it.
+// An error here invalidates every figure, and the main thread, which waits, would not notice it.
 void EmptyWorker::run() {
   try {
     serve();
@@ -54,7 +54,7 @@ void EmptyWorker::read() {
   }
 }
 
-// On a busy machine the broker may be silent for so long that the session wants a new socket.
+// On a busy machine the broker may be silent for so long that the session asks for a new socket.
 void EmptyWorker::carry_out(worker::Actions actions) {
   if (actions.fatal || !actions.kill.empty()) throw std::runtime_error("the broker gave a job up");
   if (actions.replace_socket) connect();

@@ -1,5 +1,5 @@
-// A worker whose jobs are empty: the shipped session, outbox and socket, and in place of an executor an answer at once.
-// What it costs is what the way to a worker and back costs. One thread of its own.
+// A worker whose jobs are empty: the shipped session, outbox and socket, but instead of an executor an immediate
+// answer. It measures the way to a worker and back. It runs on its own thread.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@ namespace pipekit::bench {
 
 class EmptyWorker {
  public:
-  // Joins the broker at `endpoint`; its thread begins at once.
+  // Joins the broker at `endpoint`; its thread starts immediately.
   EmptyWorker(const std::string& endpoint, const std::string& name, int slots, JobBoard& board);
   ~EmptyWorker();
   EmptyWorker(const EmptyWorker&) = delete;

@@ -1,5 +1,5 @@
-// Nothing is measured while the machine works for others: an fsync beside a compiler takes many times as long. The gate
-// waits before a round, and tells after it whether others had begun meanwhile.
+// Nothing is measured while other processes keep the machine busy: while a compiler runs, an fsync takes many times as
+// long. The gate waits before a round and reports after it whether other processes have started since.
 #pragma once
 
 #include <chrono>
@@ -9,12 +9,12 @@ namespace pipekit::bench {
 
 class IdleGate {
  public:
-  // `patience`: how long it waits in all before it gives up; zero: it does not wait.
+  // `patience`: how long it waits in total before it gives up; zero: it does not wait.
   explicit IdleGate(std::chrono::seconds patience) : left_(patience), waits_(patience.count() > 0) {}
 
   // Returns when the machine is idle. Throws std::runtime_error when its patience is over.
   void wait();
-  // Of the processors' time since wait() returned, what processes took that are none of ours; 0 to 1.
+  // The share of processor time since wait() returned that went to other processes; 0 to 1.
   [[nodiscard]] double taken_by_others() const;
   [[nodiscard]] bool disturbed() const { return taken_by_others() > kMostOfOthers; }
   [[nodiscard]] bool waits() const { return waits_; }

@@ -1,6 +1,6 @@
-// Which jobs are under way, and when each was submitted, started and done. A job is a run of a module that is named
-// after its number, and a module has one live run, so the number stands for the job. Shared by the submitter and the
-// workers' threads.
+// Which jobs are in progress, and when each was submitted, started and finished. A job is a run of a module that is
+// named after its number; a module has at most one live run, so the number identifies the job. Shared by the threads of
+// the submitter and the workers.
 #pragma once
 
 #include <atomic>
@@ -31,16 +31,16 @@ class JobBoard {
   static std::string module_name(size_t number) { return "m" + std::to_string(number); }
   static size_t number_of(const std::string& module) { return std::stoul(module.substr(1)); }
 
-  // A module without a live run, marked as submitted now; nullopt: none is free.
+  // A module without a live run, now marked as submitted; nullopt if none is free.
   std::optional<size_t> take();
   // Readable when a module has become free; clear() before looking.
   [[nodiscard]] int freed_fd() const { return freed_.get(); }
   void clear_freed() const;
 
   void started(size_t number);
-  // Throws when it was done already.
+  // Throws if it is already finished.
   void done(size_t number);
-  // Blocks until `total` jobs are done since the board was made; throws after two minutes.
+  // Blocks until `total` jobs have finished since the board was created; throws after two minutes.
   void wait_done(int64_t total);
   [[nodiscard]] Times times(size_t number);
   [[nodiscard]] int64_t done_count();

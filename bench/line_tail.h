@@ -1,4 +1,4 @@
-// A live tail that counts the log lines of one run as they come, and keeps none. One thread.
+// A live tail that counts the log lines of one run as they arrive and stores none. One thread.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ namespace pipekit::bench {
 
 class LineTail {
  public:
-  // From the next event on.
+  // Starts with the next event.
   LineTail(const std::string& endpoint, int64_t after, int64_t run);
 
-  // Returns when the run's log is at a step, or has so many lines in all.
+  // Returns when the run has reached a step, or when its log has that many lines.
   void wait_step(const std::string& step);
   void wait_lines(int64_t lines);
   [[nodiscard]] int64_t lines() const { return lines_; }

@@ -1,5 +1,5 @@
-// A broker of the benchmark's own, as it is shipped: a process with a fresh store, on loopback TCP. It ends, with its
-// files, when this does.
+// A broker for one benchmark, as it is shipped: a process with an empty store, on loopback TCP. It ends and its files
+// are removed with this object.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,7 @@ class LocalBroker {
   // A worker process of this broker; returns when it has joined.
   std::unique_ptr<test::RunningProgram> start_worker(const std::string& name, int slots,
                                                      const std::string& jrunner = "");
-  // SIGTERM, and the end.
+  // Sends SIGTERM and waits for the end.
   void stop();
 
  private:
@@ -36,7 +36,7 @@ class LocalBroker {
   std::unique_ptr<test::EventLog> events_;
 };
 
-// "tcp://127.0.0.1:N"; free at this moment.
+// "tcp://127.0.0.1:N", free at the moment.
 std::string free_endpoint();
 
 }  // namespace pipekit::bench

@@ -1,5 +1,5 @@
-// Log lines: a runner prints them, its worker streams them, the broker stores them and a live tail reads them. All are
-// the shipped programs; the runner is the bundled one behind a script that prints first.
+// Log lines: a runner prints them, its worker streams them, the broker stores them and a live tail reads them. All
+// programs are the shipped ones; a script that prints the lines starts the bundled runner.
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -29,7 +29,7 @@ struct ProcessTimes {
   double of_children = 0;  // those that it waited for
 };
 
-// /proc/PID/stat: pid (name) state ppid ... with times as fields 14 to 17; the name may hold any character.
+// /proc/PID/stat: pid (name) state ppid ... with times as fields 14 to 17; the name can contain any character.
 std::optional<ProcessTimes> times_of(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::string text((std::istreambuf_iterator<char>(file)), {});

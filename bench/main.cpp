@@ -1,4 +1,4 @@
-// pipekit-bench: what script/bench starts once it has built it.
+// pipekit-bench: script/bench builds and starts it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/prctl.h>
@@ -20,7 +20,7 @@
 namespace pipekit::bench {
 namespace {
 
-constexpr int kTries = 3;  // of a round that others disturb
+constexpr int kTries = 3;  // for a round that other processes disturb
 
 struct Options {
   std::vector<std::string> names;
@@ -37,7 +37,7 @@ std::vector<Benchmark> all_benchmarks() {
           transfer_benchmark(), start_benchmark(), recovery_benchmark()};
 }
 
-// What is wrong with the names; empty: nothing.
+// The problem with the names; empty if there is none.
 std::string unknown_name(const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const auto& benchmark : all_benchmarks()) known.push_back(benchmark.name);
@@ -71,7 +71,7 @@ Round measure(const Benchmark& benchmark, int number, const Options& options, Id
   }
 }
 
-// JSON lines go to the file that was asked for, and the table to stdout; both cannot go there.
+// JSON lines go to the given file and the table to stdout; they cannot both go to stdout.
 class JsonLines {
  public:
   explicit JsonLines(const std::string& file) {

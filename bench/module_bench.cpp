@@ -1,4 +1,4 @@
-// Runs of modules from SQLite to SQLite: ten rows, all eleven steps, by shipped programs.
+// Runs of modules from SQLite to SQLite with the shipped programs: ten rows, all eleven steps.
 #include <fmt/format.h>
 
 #include "bench/benchmark.h"
@@ -10,7 +10,7 @@
 namespace pipekit::bench {
 namespace {
 
-constexpr int kModules = 8;  // each with files of its own, so that they do not wait for one another
+constexpr int kModules = 8;  // each with its own files, so that they do not wait for one another
 constexpr int kSlots = 4;    // of each of two workers
 constexpr int kOneByOne = 12;
 constexpr int kRows = 10;
@@ -27,7 +27,7 @@ class ModuleRuns {
     workers_.push_back(broker_.start_worker("one", kSlots));
     workers_.push_back(broker_.start_worker("two", kSlots));
     last_seq_ = broker_.events().catch_up();
-    for (const auto& name : names_) submit(name);  // the first run of a module makes its fence
+    for (const auto& name : names_) submit(name);  // the first run of a module creates its fence
     for (size_t i = 0; i < names_.size(); ++i) next_finished();
   }
 
@@ -52,7 +52,7 @@ class ModuleRuns {
             {"broker_cpu_ms_per_run", (own_cpu_s(broker_.pid()) - broker_before) * 1e3 / runs}};
   }
 
-  // As the broker counts it, from the assignment to the end.
+  // As the broker measures it, from the assignment to the end.
   std::map<std::string, double> one_by_one() {
     std::vector<double> took;
     for (int i = 0; i < kOneByOne; ++i) {
@@ -86,7 +86,7 @@ class ModuleRuns {
   int64_t last_seq_ = 0;
 };
 
-// One call of the runner that does next to nothing, by itself.
+// A single call of the runner that does almost nothing.
 std::map<std::string, double> runner_start() {
   const test::TempDir dir;
   const auto pair = TablePair::make(dir, "start", 1);

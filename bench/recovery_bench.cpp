@@ -1,4 +1,4 @@
-// How long it takes until the work goes on after a process or a host has failed: docs/RECOVERY.md has the bounds.
+// How long it takes until work continues after a process or a host has failed. docs/RECOVERY.md has the limits.
 #include <fmt/format.h>
 
 #include <random>
@@ -13,7 +13,7 @@ namespace {
 
 void pass(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
-// Anywhere between two heartbeats: how much of a lease is left differs by that.
+// At any moment between two heartbeats: how much of a lease is left depends on that.
 void pass_part_of_heartbeat(double lease_s) {
   static std::mt19937 random(std::random_device{}());
   pass(std::uniform_real_distribution(0.0, lease_s / 6)(random));
@@ -46,7 +46,7 @@ double worker_host_lost(double lease_s) {
   return took;
 }
 
-// To the first answer, and to the first run that begins on a worker that was there before.
+// Until the first answer, and until the first run starts on a worker that was connected before.
 std::pair<double, double> broker_restarted(double lease_s) {
   RecoverySite site(lease_s);
   site.start_worker("one");
@@ -66,7 +66,7 @@ std::pair<double, double> broker_restarted(double lease_s) {
   return {answered, begun};
 }
 
-// Gone for as long as a lease: its worker has ended the transfer. From when the broker is started.
+// Down for as long as a lease, so its worker has ended the transfer. Measured from the start of the broker.
 double broker_host_back(double lease_s) {
   RecoverySite site(lease_s);
   site.start_worker("one");

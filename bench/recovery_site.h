@@ -1,6 +1,6 @@
-// A broker and two workers on hosts of their own, for what is measured when one of them fails: network namespaces with
-// cables that can be cut. A module "orders" is tried twice; the first transfer of all stands still until it is killed,
-// the others go through. Needs root. Errors are std::runtime_error. One thread.
+// A broker and two workers on separate hosts, to measure what happens when one of them fails: network namespaces with
+// cables that can be cut. The module "orders" has two attempts; the very first transfer hangs until it is killed, all
+// others succeed. Needs root. Errors are std::runtime_error. One thread.
 #pragma once
 
 #include <memory>
@@ -23,20 +23,20 @@ class RecoverySite {
   void start_broker();
   // "one" or "two"; returns when it has joined.
   void start_worker(const std::string& name);
-  // The run's first attempt stands in its transfer.
+  // The first attempt of the run hangs in its transfer.
   int64_t begin_run();
   void kill_worker(const std::string& name);
   void kill_broker();
-  // What the host's kernel would say in its last moment is not heard.
+  // Packets that the host's kernel would send at its end do not arrive.
   void lose_worker_host(const std::string& name);
   void lose_broker_host();
   void heal();
 
   test::TestClient& client() { return *client_; }
-  // Returns when that attempt of the run, or a later one, has begun.
+  // Returns when that attempt of the run, or a later one, has started.
   void wait_for_attempt(int64_t run, int attempt);
   void wait_for_end(int64_t run) { events_->wait_for_finish(run); }
-  // Throws unless the run ends in success, and in this attempt.
+  // Throws unless the run succeeds in this attempt.
   void expect_success(int64_t run, int attempt);
 
  private:

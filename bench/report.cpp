@@ -26,7 +26,7 @@ std::string beside_text(const Summary& summary) {
   return fmt::format("{} x {}", number_text(summary.ratio->median), summary.figure.beside_label);
 }
 
-// A bar would end the cell.
+// A vertical bar would end the cell.
 std::string cell(const std::string& text) {
   std::string safe;
   for (const char c : text) safe += c == '|' ? "\\|" : std::string(1, c);

@@ -1,4 +1,4 @@
-// Summaries as people and programs read them: pure. The table fits into 80 columns.
+// Summaries for people and for programs. Pure. The table fits into 80 columns.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ std::string number_text(double value);
 std::string table(const std::string& title, const std::vector<Summary>& summaries);
 std::string markdown(const std::string& title, const std::vector<Summary>& summaries);
 
-// One JSON object each, without the line's end.
+// One JSON object each, without the line end.
 std::string json_line(const std::string& bench, const Round& round, const Line& line);
 std::string json_line(const Summary& summary);
 

@@ -53,7 +53,7 @@ std::map<std::string, double> sqlite_floor(const std::string& directory, double 
   });
   const auto thousands = repeat(
       seconds, [&] { in_transaction(1000, [&] { db.run("INSERT INTO line (body) VALUES (?)", store::Blob{line}); }); });
-  // Last, when the log has its full length: as long as it grows, a commit has to wait for the file system, too.
+  // Last, when the WAL has its full length: while it grows, a commit also waits for the file system.
   const auto commits = repeat(seconds, [&] { in_transaction(1, insert); });
   return {{"sqlite_commits_per_s", per_second(commits)},
           {"sqlite_commit_p50_us", percentile(commits, 50) * 1e6},

@@ -1,5 +1,5 @@
-// What SQLite alone does in a directory, with the settings of the broker's store: what a durable queue in SQLite cannot
-// go below.
+// What SQLite alone achieves in a directory with the settings of the broker's store: the best that a durable queue in
+// SQLite can do.
 #pragma once
 
 #include <map>

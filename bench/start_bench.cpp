@@ -1,4 +1,4 @@
-// How long the programs take to be there, and what they cost while nothing happens.
+// How long the programs take to start, and what they cost when idle.
 #include <thread>
 
 #include "bench/benchmark.h"
@@ -22,7 +22,7 @@ double call_ms(const std::string& program, const std::vector<std::string>& args)
   return percentile(took, 50);
 }
 
-// Over a while in which nothing is asked of it.
+// Over a period without requests.
 struct Idle {
   explicit Idle(pid_t process) : pid(process), cpu(own_cpu_s(process)), switches(voluntary_switches(process)) {}
   void add(const std::string& name, double seconds, std::map<std::string, double>& values) const {

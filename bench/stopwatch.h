@@ -1,4 +1,4 @@
-// Seconds since it was made.
+// Seconds since it was created.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Submits jobs as a client of the control socket does, with many unanswered at a time. One thread.
+// Submits jobs as a client of the control socket, with many unanswered requests at a time. One thread.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ class Submitter {
  public:
   Submitter(const std::string& endpoint, JobBoard& board);
 
-  // Returns when all are accepted. A module that is free is waited for.
+  // Returns when all are accepted. Waits until a module is free.
   void submit(int64_t jobs, int64_t most_unanswered);
   // Submits one and returns its number, once it is accepted.
   size_t submit_one();

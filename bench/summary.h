@@ -1,7 +1,7 @@
-// What a benchmark measured, and what several rounds of it come to: pure.
+// What a benchmark measured, and the summary of several rounds. Pure.
 //
-// A round gives lines; a line is one thing that was measured in one way (a variant) and has values by name. What is
-// told of a value over all rounds is its median, and the least and the greatest, because a mean hides both.
+// A round yields lines; a line is one thing that was measured in one way (a variant) and has values by name. A value is
+// summarized over all rounds by its median, minimum and maximum, because a mean hides outliers.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@ namespace pipekit::bench {
 
 struct Line {
   std::string variant;                   // unique in its benchmark
-  Json labels = Json::object();          // what else tells it from others: strings
+  Json labels = Json::object();          // what else distinguishes it: strings
   std::map<std::string, double> values;  // by name: jobs_per_s, rt_p50_us, ...
 };
 
@@ -31,7 +31,7 @@ struct Figure {
   std::string value;
   std::string label;
   std::string unit;
-  // What it is set beside, measured in the same round; the ratio is this / that of each round.
+  // What it is compared with, measured in the same round; the ratio is this / that of each round.
   std::string beside_variant{};
   std::string beside_value{};
   std::string beside_label{};
@@ -57,7 +57,7 @@ struct Summary {
   int disturbed = 0;
 };
 
-// One for each figure that any round has; the rounds that have it count.
+// One for each figure that any round has, over the rounds that have it.
 std::vector<Summary> summarise(const std::string& bench, const std::vector<Figure>& figures,
                                const std::vector<Round>& rounds);
 

@@ -1,5 +1,5 @@
-// Rows a second of pipekit-jrunner for the four pairs of databases, beside what people have anyway: psql's COPY and the
-// sqlite3 shell. Both go over loopback TCP with a password and are counted from start to exit.
+// Rows per second of pipekit-jrunner for the four pairs of databases, compared with tools that everybody has: psql's
+// COPY and the sqlite3 shell. Both use loopback TCP with a password and are measured from start to exit.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -24,8 +24,8 @@ constexpr auto kSqliteTable =
     "(id INTEGER NOT NULL, account INTEGER NOT NULL, pieces INTEGER, price NUMERIC NOT NULL, total NUMERIC,"
     " name TEXT NOT NULL, town TEXT, remark TEXT, code TEXT NOT NULL, day TEXT NOT NULL, at TEXT, paid INTEGER)";
 
-// Twelve columns of the usual types; NULLs, empty texts, quotes, line breaks and letters beyond ASCII among them. Each
-// value is a function of the row's number alone.
+// Twelve columns of the usual types, including NULLs, empty strings, quotes, line breaks and non-ASCII letters. Each
+// value depends only on the number of the row.
 std::string fill(int64_t rows) {
   return fmt::format(
       R"(INSERT INTO src SELECT n, n % 90001, CASE WHEN n % 17 > 0 THEN n % 640 END, (n * 7919 % 80000000) / 10000.0,
@@ -129,7 +129,7 @@ std::vector<Way> ways(const Databases& databases) {
   const auto from = Databases::sqlite_url(databases.source());
   const auto to = Databases::sqlite_url(databases.destination());
   const auto pg = databases.postgres_url();
-  const auto read_values = [](std::string columns) {  // "+id" is a value, "id" the bytes of the row as they stand
+  const auto read_values = [](std::string columns) {  // "+id" is a value, "id" the bytes of the stored row
     for (size_t at = 0; (at = columns.find(", ", at)) != std::string::npos; at += 3) columns.insert(at + 2, "+");
     return "+" + columns;
   };

@@ -1,5 +1,5 @@
-// Databases that modules are measured on: a SQLite file with a small table, and one with the same table empty, as the
-// sqlite3 shell makes them.
+// Databases for the measurements of modules: a SQLite file with a small table, and one with the same table, empty. The
+// sqlite3 shell creates them.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace pipekit::bench {
 
-// Executes statements in the file, which is created when absent.
+// Executes statements in the file and creates it if it does not exist.
 void execute_sqlite(const std::string& file, const std::string& sql);
 
 struct TablePair {

@@ -14,7 +14,7 @@ namespace {
 using namespace pipekit;
 using fuzz::require;
 
-// One file, in memory, for all inputs.
+// One file in memory, used for all inputs.
 std::string file_of(std::string_view text) {
   static const int fd = ::memfd_create("input", MFD_CLOEXEC);
   const bool written = ::ftruncate(fd, 0) == 0 && ::fchmod(fd, 0600) == 0 &&

@@ -12,7 +12,7 @@ using std::chrono::seconds;
 
 FireTime at(int64_t seconds_since_1970) { return FireTime{seconds{seconds_since_1970}}; }
 
-// Forth and back by an hour, by half an hour, and by a whole day, as clocks were set somewhere once.
+// Forward and back by an hour, by half an hour and by a whole day: real zones have had each of these.
 TimeZone uneasy_zone() {
   std::vector<TimeZone::Period> periods;
   auto begin = TimeZone::kBegin;

@@ -1,5 +1,5 @@
-// Input: a definition file. It goes the way of `apply`: the text in pipekit-ctl, its JSON in the broker; and back as
-// `export` writes it. What is JSON already goes to the broker as it is, as from a client that checks nothing.
+// Input: a definition file. It takes the path of `apply`: pipekit-ctl reads the text, the broker reads the JSON, and
+// `export` writes it again. Input that is JSON goes to the broker directly, as from a client that checks nothing.
 #include <cstdlib>
 
 #include "broker/definitions/check.h"
@@ -37,7 +37,7 @@ Json completed(const ctl::DefinitionSet& set) {
 
 }  // namespace
 
-// A time zone that is not known is looked for among all of them, which takes long: there are none.
+// Looking up an unknown time zone searches all of them, which is slow: here there are none.
 extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) { return ::setenv("TZDIR", "/dev/null", 1); }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (target) {
     std::visit([](const auto& one) { check(one); }, *target);
   } else {
-    // What stands behind the question mark may be a password.
+    // The part after the question mark may be a password.
     const auto question = url.find('?');
     const auto secret = question == std::string_view::npos ? std::string_view{} : url.substr(question);
     require(secret.size() < 8 || target.error().message.find(secret) == std::string::npos, "parameters are not echoed");

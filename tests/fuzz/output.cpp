@@ -1,5 +1,5 @@
-// Input: where to cut, a secret, and what a child prints, as "CSECRET\nOUTPUT". Whatever the cuts, what comes out is
-// the same.
+// Input: where to cut, a secret and the output of a child, as "CSECRET\nOUTPUT". Wherever it is cut, the result is the
+// same.
 #include "shared/utf8.h"
 #include "tests/fuzz/input.h"
 #include "worker/head_tail.h"
@@ -54,7 +54,7 @@ void mask(std::string_view secret, std::string_view text, size_t piece) {
   masked += masker.finish();
   require(masked == masker.mask(text), "what is masked does not depend on the cuts");
   if (secret.size() < worker::Masker::kMinSecret) return require(masked == text, "a short secret is not masked");
-  // The mask is made of asterisks itself.
+  // The mask itself consists of asterisks.
   const bool masks_itself = secret.find('*') != std::string_view::npos;
   require(masks_itself || masked.find(secret) == std::string::npos, "a secret does not come out");
 }

@@ -1,9 +1,9 @@
-// Input: a name or a value as a user writes it into a definition, on its way into SQL.
+// Input: a name or a value that a user wrote into a definition and that becomes part of SQL.
 #include "worker/dialect/table_name.h"
 
+#include "shared/sql_scanner.h"
 #include "tests/fuzz/input.h"
 #include "worker/dialect/quoting.h"
-#include "worker/jrunner/sql_script.h"
 
 namespace {
 
@@ -24,7 +24,7 @@ void name(std::string_view written, std::string_view quotes) {
 // Between two words: a token that ended early would let the second word, or a statement, begin within the value.
 void one_token(const std::string& token, bool standard_strings) {
   const auto script = "a " + token + "; b";
-  const auto statements = jrunner::split_postgres(script, standard_strings);
+  const auto statements = split_sql(script, SqlDialect::postgresql, standard_strings);
   require(statements.size() == 2 && statements.front().text == "a " + token && statements.back().text == "b",
           "what is quoted is one token");
 }

@@ -18,7 +18,7 @@ void check(const std::vector<TimeZone::Period>& periods) {
   }
 }
 
-// Around the first and the last changes of the clocks.
+// Around the first and the last changes of the offset.
 void fire(const TimeZone& zone) {
   static const auto expressions =
       std::vector{*CronExpression::parse("30 2,23 * * *"), *CronExpression::parse("*/20 * * * *")};

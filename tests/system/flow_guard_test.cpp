@@ -96,7 +96,7 @@ TEST_F(FlowGuard, a_watermark_without_a_value_says_what_to_do) {
             {"merge_key: id", "source_query: SELECT id, customer, total FROM orders WHERE id > {last}", "watermarks:",
              "  - {name: last, connection: src, resolver_sql: SELECT max(id) FROM orders WHERE id > 99}"}));
   expect_refused(run("orders"), "watermark_failed",
-                 "watermark last: its query gave NULL and there is no default_value");
+                 "watermark last: resolver_sql returned NULL and there is no default_value");
 }
 
 TEST_F(FlowGuard, a_role_without_the_rights_for_the_fence_is_told_what_is_missing_and_helped_by_what_stands) {
