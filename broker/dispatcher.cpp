@@ -44,6 +44,11 @@ void Needs::add(const ConnectionSnapshot& connection) {
   if (std::ranges::find(drivers, connection.driver) == drivers.end()) drivers.push_back(connection.driver);
 }
 
+void Needs::add_protocol_of(const ModuleSnapshot& module) {
+  constexpr int64_t kMergeMethodSince = 3;
+  if (module.merge_method != "replace") protocol = std::max(protocol, kMergeMethodSince);
+}
+
 const std::pair<std::string, int64_t>* full_connection(const Needs& needs, const Sessions& sessions) {
   if (PLANTED("capacity_ignored")) return nullptr;
   for (const auto& use : needs.uses) {
@@ -58,7 +63,7 @@ bool has_tags(const std::vector<std::string>& worker, const std::vector<std::str
 }
 
 bool suits(const Vacancy& worker, const Needs& needs) {
-  return has_tags(worker.tags, needs.tags) && has_drivers(worker, needs.drivers);
+  return has_tags(worker.tags, needs.tags) && has_drivers(worker, needs.drivers) && worker.protocol >= needs.protocol;
 }
 
 Placer::Placer(std::vector<Vacancy> vacancies, Sessions sessions)
@@ -82,7 +87,11 @@ Obstacle obstacle(const Needs& needs, const std::vector<Vacancy>& workers, const
   const auto tagged = [&](const Vacancy& worker) { return has_tags(worker.tags, needs.tags); };
   if (std::ranges::none_of(workers, tagged)) return {no_tags};
   const auto fits = [&](const Vacancy& worker) { return suits(worker, needs); };
-  if (std::ranges::none_of(workers, fits)) return {no_driver, missing_driver(needs, workers)};
+  if (std::ranges::none_of(workers, fits)) {
+    const auto has_all = [&](const Vacancy& worker) { return tagged(worker) && has_drivers(worker, needs.drivers); };
+    if (std::ranges::any_of(workers, has_all)) return {too_old};
+    return {no_driver, missing_driver(needs, workers)};
+  }
   if (const auto* full = full_connection(needs, sessions)) return {connection_full, full->first, full->second};
   const bool room = std::ranges::any_of(workers, [&](const auto& one) { return one.free_slots > 0 && fits(one); });
   return {room ? none : no_slot};

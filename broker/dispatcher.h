@@ -14,9 +14,12 @@ struct Needs {
   std::vector<std::string> tags;
   std::vector<std::string> drivers;
   std::vector<std::pair<std::string, int64_t>> uses;  // connections with their max_sessions (0: no limit)
+  int64_t protocol = 1;                               // the version that brought what the run is to do
 
   // Counts once, however often it is added.
   void add(const ConnectionSnapshot& connection);
+  // The protocol that a worker must speak to carry the definition out as it is written.
+  void add_protocol_of(const ModuleSnapshot& module);
 };
 using Sessions = std::map<std::string, int64_t>;  // how many each connection has now
 
@@ -25,6 +28,7 @@ struct Vacancy {
   int64_t free_slots = 0;
   std::vector<std::string> tags;
   std::vector<std::string> drivers{};  // empty: any
+  int64_t protocol = 1;
 };
 
 // Offered the queue's runs in the order in which they should go, one by one, until no slot is left: what a turn costs
@@ -45,7 +49,7 @@ class Placer {
 
 // Why a run does not start now, the first reason that matters.
 struct Obstacle {
-  enum class Kind { none, no_worker, no_tags, no_driver, connection_full, no_slot };
+  enum class Kind { none, no_worker, no_tags, no_driver, too_old, connection_full, no_slot };
   Kind kind = Kind::none;
   std::string name{};  // no_driver: the driver; connection_full: the connection
   int64_t max_sessions = 0;

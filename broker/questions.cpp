@@ -16,6 +16,7 @@ Needs needs_of(const Task& task) {
   Needs needs;
   if (task.connection) needs.add(*task.connection);
   if (task.module) {
+    needs.add_protocol_of(*task.module);
     needs.add(task.module->dest);
     needs.add(task.module->source);
     for (const auto& watermark : task.module->watermarks) needs.add(watermark.connection);

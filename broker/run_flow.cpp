@@ -134,6 +134,7 @@ Needs RunFlow::needs_of(const LiveRun& run) {
   Needs needs;
   needs.add(definition.dest);
   if (run.reconcile) return needs;  // it asks the destination and nobody else
+  needs.add_protocol_of(definition);
   needs.add(definition.source);
   for (const auto& watermark : definition.watermarks) needs.add(watermark.connection);
   for (const auto& hook : definition.hooks) needs.add(hook.connection);
@@ -167,7 +168,7 @@ std::vector<Vacancy> RunFlow::vacancies(MonoTime now) const {
   std::vector<Vacancy> vacancies;
   for (const auto& [name, worker] : workers_.all()) {
     if (workers_.assignable(worker, now)) {
-      vacancies.push_back({name, worker.slots - busy_slots(name), worker.tags, worker.drivers});
+      vacancies.push_back({name, worker.slots - busy_slots(name), worker.tags, worker.drivers, worker.protocol});
     }
   }
   return vacancies;

@@ -276,6 +276,10 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
                              tags.empty() ? "" : fmt::format(" with the tags {}", fmt::join(tags, ", ")), met.name),
                  fmt::format("start one whose runner has it: pipekit-worker --name NAME --driver {}", met.name),
                  std::move(more));
+    case Obstacle::Kind::too_old:
+      return add("no_worker_new_enough",
+                 prefix + "queued: the workers that could take it are too old for merge_method: update",
+                 "upgrade a worker", std::move(more));
     case Obstacle::Kind::connection_full: {
       const auto ids = holders(met.name);
       const auto used = runs_.sessions().at(met.name);

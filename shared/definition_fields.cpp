@@ -22,6 +22,7 @@ constexpr std::array<std::pair<Kind, std::string_view>, 8> kKinds = {{{Kind::dri
 constexpr std::array<std::string_view, 2> kFences = {"auto", "none"};
 constexpr std::array<std::string_view, 3> kStrategies = {"full", "incremental", "append"};
 constexpr std::array<std::string_view, 2> kOnNull = {"default", "error"};
+constexpr std::array<std::string_view, 2> kMergeMethods = {"replace", "update"};
 constexpr std::array<std::string_view, 3> kRunOn = {"success", "failure", "always"};
 constexpr std::array<std::string_view, 2> kScheduleKinds = {"cron", "interval"};
 constexpr std::array<std::string_view, 3> kMisfires = {"latest", "skip", "all"};
@@ -66,6 +67,7 @@ constexpr std::array kConnection = {
     optional("default_dest_schema", text, R"("")", "what the wizard proposes"),
     optional("required_tags", text_list, "[]", "tags that a worker must have"),
     number("max_sessions", "0", 0, kOrder, "runs that may use it at once; 0: no limit"),
+    optional("read_only", boolean, "true", "false: source queries, watermarks and previews may write"),
     one_of("fence", R"("auto")", kFences, "auto, or none where no fence tables may stand"),
     optional("notes", text, R"("")", "for people"),
 };
@@ -80,6 +82,7 @@ constexpr std::array kModule = {
     optional("merge_key", text_list, "[]", "column or columns by which rows are replaced"),
     optional("unique_key", boolean, "false", "true: duplicate keys end the run in error"),
     optional("truncate", boolean, "false", "full: TRUNCATE instead of DELETE, where it can be rolled back"),
+    one_of("merge_method", R"("replace")", kMergeMethods, "replace rows, or update those whose key is there"),
     optional("enabled", boolean, "true", "false: groups leave it out"),
     number("retries", "0", 0, 1000, "further attempts after a failed one"),
     number("retry_backoff_s", "30", 0, kSeconds, "seconds before the first retry"),

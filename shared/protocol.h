@@ -433,6 +433,7 @@ struct ConnectionSnapshot {
   std::string username;
   std::string password;
   std::string fence = "auto";  // auto, none
+  bool read_only = true;       // for sources, watermarks and previews
   int64_t max_sessions = 0;    // 0: no limit
   std::vector<std::string> required_tags;
   static void visit(auto& self, auto&& field) {
@@ -442,6 +443,7 @@ struct ConnectionSnapshot {
     field("username", self.username);
     field("password", self.password);
     field("fence", self.fence);
+    field("read_only", self.read_only);
     field("max_sessions", self.max_sessions);
     field("required_tags", self.required_tags);
   }
@@ -490,6 +492,7 @@ struct ModuleSnapshot {
   std::vector<std::string> merge_key;
   bool unique_key = false;
   bool truncate = false;
+  std::string merge_method = "replace";  // replace, update
   int64_t retries = 0;
   int64_t retry_backoff_s = 30;
   int64_t timeout_s = 0;  // 0: none
@@ -510,6 +513,7 @@ struct ModuleSnapshot {
     field("merge_key", self.merge_key);
     field("unique_key", self.unique_key);
     field("truncate", self.truncate);
+    field("merge_method", self.merge_method);
     field("retries", self.retries);
     field("retry_backoff_s", self.retry_backoff_s);
     field("timeout_s", self.timeout_s);

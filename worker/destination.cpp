@@ -30,6 +30,10 @@ MergeStrategy strategy_of(const std::string& word) {
   return word == "append" ? MergeStrategy::kAppend : MergeStrategy::kFull;
 }
 
+MergeMethod method_of(const std::string& word) {
+  return word == "update" ? MergeMethod::kUpdate : MergeMethod::kReplace;
+}
+
 }  // namespace
 
 Destination::Destination(const Assignment& assignment, Runner& runner, const Dialect& dialect, TableName table)
@@ -67,7 +71,22 @@ std::chrono::seconds Destination::limit() const {
 }
 
 CallResult Destination::call(const std::string& sql, Runner::Kind kind) {
-  return runner_->query({assignment_->module.dest, sql, kind});
+  auto script = script_of(sql);
+  script.kind = kind;
+  auto result = runner_->query(script);
+  // Nobody has heard of the staging table's name.
+  for (auto at = result.complaint.find(staging_.sql); at != std::string::npos;
+       at = result.complaint.find(staging_.sql)) {
+    result.complaint.replace(at, staging_.sql.size(), "the staging table");
+  }
+  return result;
+}
+
+Runner::Query Destination::script_of(const std::string& sql) const {
+  Runner::Query script{assignment_->module.dest, sql};
+  script.read_only = false;
+  script.generated = true;
+  return script;
 }
 
 StepError Destination::failed(const char* code, const std::string& what, const CallResult& result) const {
@@ -91,7 +110,7 @@ Step<FenceRow> Destination::read(const CallResult& result) const {
 }
 
 CallResult Destination::claim_once() {
-  Runner::Query script{assignment_->module.dest, dialect_->claim_script(key_, limit())};
+  auto script = script_of(dialect_->claim_script(key_, limit()));
   script.quiet = true;  // what the first claim of a destination meets (no tables yet) is no news for the log
   auto result = runner_->query(script);
   for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
@@ -103,7 +122,7 @@ CallResult Destination::claim_once() {
 // The tables first: CREATE SCHEMA IF NOT EXISTS needs a right that a role may lack, also where an administrator made
 // the schema.
 CallResult Destination::set_up() {
-  Runner::Query script{assignment_->module.dest, dialect_->setup_script(false)};
+  auto script = script_of(dialect_->setup_script(false));
   script.quiet = true;
   auto made = runner_->query(script);
   if (made.ok() || made.interruption != Interruption::none || !dialect_->is_missing_fence(made.complaint)) return made;
@@ -224,20 +243,42 @@ Step<std::monostate> Destination::inspect() {
   const auto what = fmt::format("cannot read the columns of {}", table_.sql);
   const auto csv = parse_csv(result.output);
   if (!csv) return unreadable("inspect_failed", what, csv.error().message);
-  const auto columns = read_columns(*csv);
-  if (!columns) return unreadable("inspect_failed", what, columns.error().message);
-  if (columns->empty()) {
+  auto facts = read_table(*csv);
+  if (!facts) return unreadable("inspect_failed", what, facts.error().message);
+  if (facts->columns.empty()) {
     return StepError{
         "no_table",
         fmt::format("the destination table {} does not exist on {}", table_.sql, assignment_->module.dest.name),
         "create it first, with the columns of the source query in order", false};
   }
-  columns_ = writable(*columns);
-  if (assignment_->module.merge_strategy != "incremental") return std::monostate{};
-  auto key = resolve_key(assignment_->module.merge_key, columns_);
-  if (!key) return StepError{"invalid", key.error().message, key.error().hint, false};
-  merge_key_ = std::move(*key);
+  columns_ = writable(facts->columns);
+  const auto names = names_of(columns_);
+  const auto& module = assignment_->module;
+  if (module.merge_strategy == "incremental" || module.unique_key || updates()) {
+    auto key = resolve_key(module.merge_key, names);
+    if (!key) return StepError{"invalid", key.error().message, key.error().hint, false};
+    merge_key_ = std::move(*key);
+  }
+  for (const auto& sequence : facts->sequences) {
+    if (sequence.open) sequences_.push_back({sequence.column, sequence.name});
+    if (!sequence.open) closed_sequences_.push_back(sequence);
+  }
+  const auto hazard =
+      merge_hazard(module.dest_table, *facts,
+                   {strategy_of(module.merge_strategy), method_of(module.merge_method), module.truncate, merge_key_});
+  if (hazard) return StepError{"referenced_table", hazard->message, hazard->hint, false};
+  references_ = std::move(facts->references);
   return std::monostate{};
+}
+
+std::string Destination::merge_hint(const std::string& complaint) const {
+  const auto& module = assignment_->module;
+  if (updates() || module.merge_strategy == "append" || references_.empty()) return {};
+  if (!dialect_->is_referenced(complaint)) return {};
+  return fmt::format(
+      "rows of {} refer to rows of {}, which the merge deletes and inserts again; set merge_method: update on the "
+      "module: it updates rows where they are and deletes only what is gone from the source",
+      references_.front().table, module.dest_table);
 }
 
 Step<std::monostate> Destination::create_staging() {
@@ -249,22 +290,24 @@ Step<std::monostate> Destination::create_staging() {
     result = call(dialect_->create_staging_script(staging_, table_, columns_, true));
   }
   FAILPOINT("worker.staging.after");
-  if (!result.ok()) return failed("staging_failed", fmt::format("cannot create {}", staging_.sql), result);
+  if (!result.ok())
+    return failed("staging_failed", fmt::format("cannot create the staging table of {}", table_.sql), result);
   return std::monostate{};
 }
 
 Step<Staged> Destination::verify() {
   const auto& module = assignment_->module;
   const bool count_present = module.merge_strategy == "full" && module.max_shrink_pct.has_value();
-  const auto result = call(dialect_->preflight_script(staging_, table_, merge_key_, count_present));
-  if (!result.ok()) return failed("verification_failed", fmt::format("cannot count {}", staging_.sql), result);
+  const auto result = call(dialect_->preflight_script(staging_, table_, merge_key_, {count_present, updates()}));
+  if (!result.ok())
+    return failed("verification_failed", fmt::format("cannot count the staged rows of {}", table_.sql), result);
   const auto csv = parse_csv(result.output);
-  const auto what = fmt::format("cannot count {}", staging_.sql);
+  const auto what = fmt::format("cannot count the staged rows of {}", table_.sql);
   if (!csv) return unreadable("verification_failed", what, csv.error().message);
   const auto rows = number(*csv, "staged");
   if (!rows) return unreadable("verification_failed", what, "the runner printed no number of staged rows");
   return Staged{*rows, number(*csv, "null_keys").value_or(0), number(*csv, "duplicate_keys").value_or(0),
-                number(*csv, "present")};
+                number(*csv, "ambiguous_keys").value_or(0), number(*csv, "present")};
 }
 
 std::string Destination::merge_sql(int64_t staged_rows) const {
@@ -272,10 +315,12 @@ std::string Destination::merge_sql(int64_t staged_rows) const {
   plan.strategy = strategy_of(assignment_->module.merge_strategy);
   plan.dest = table_;
   plan.staging = staging_;
-  plan.columns = columns_;
+  plan.columns = names_of(columns_);
   plan.key = merge_key_;
   plan.truncate = assignment_->module.truncate;
   plan.staged_rows = staged_rows;
+  plan.method = method_of(assignment_->module.merge_method);
+  plan.sequences = sequences_;
   return fenced() ? dialect_->merge_script(key_, plan) : dialect_->merge_script_unfenced(plan);
 }
 

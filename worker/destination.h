@@ -10,6 +10,7 @@
 #include "worker/columns.h"
 #include "worker/dialect/dialect.h"
 #include "worker/fence.h"
+#include "worker/merge_hazard.h"
 #include "worker/runner.h"
 
 namespace pipekit::worker {
@@ -36,6 +37,7 @@ struct Staged {
   int64_t rows = 0;
   int64_t null_keys = 0;
   int64_t duplicate_keys = 0;
+  int64_t ambiguous_keys = 0;        // merge_method: update: keys that several rows of the destination have
   std::optional<int64_t> present{};  // rows of the destination, where it was asked for
 };
 
@@ -49,12 +51,17 @@ class Destination {
   Step<std::monostate> take_over(const std::string& from_store);
   // Best effort; false when something may still stand.
   bool drop_leftovers();
-  // Reads the table's columns and settles the merge key's names.
+  // Reads the table's columns and what depends on its rows, settles the merge key's names, and refuses a merge that
+  // would touch other rows than its own.
   Step<std::monostate> inspect();
+  // Sequences that fill columns and that the role may not advance.
+  [[nodiscard]] const std::vector<Sequence>& closed_sequences() const { return closed_sequences_; }
   Step<std::monostate> create_staging();
   Step<Staged> verify();
   [[nodiscard]] std::string merge_sql(int64_t staged_rows) const;
   CallResult merge(int64_t staged_rows);
+  // What to do where a merge failed with this complaint; else empty.
+  [[nodiscard]] std::string merge_hint(const std::string& complaint) const;
   bool drop_staging();
 
   enum class Outcome { merged, not_merged, unknown };
@@ -66,12 +73,14 @@ class Destination {
   Closed close();
 
   [[nodiscard]] bool fenced() const { return assignment_->module.dest.fence != "none"; }
+  [[nodiscard]] bool updates() const { return assignment_->module.merge_method == "update"; }
   [[nodiscard]] const TableName& staging() const { return staging_; }
 
  private:
   Destination(const Assignment& assignment, Runner& runner, const Dialect& dialect, TableName table);
 
   CallResult call(const std::string& sql, Runner::Kind kind = Runner::Kind::work);
+  [[nodiscard]] Runner::Query script_of(const std::string& sql) const;
   [[nodiscard]] StepError unreadable(const char* code, const std::string& what, const std::string& why) const;
   Step<FenceRow> read(const CallResult& result) const;
   CallResult claim_once();
@@ -90,8 +99,11 @@ class Destination {
   TableName table_;
   FenceKey key_;
   TableName staging_;
-  std::vector<std::string> columns_;
+  std::vector<Column> columns_;
   std::vector<std::string> merge_key_;
+  std::vector<ColumnSequence> sequences_;
+  std::vector<Sequence> closed_sequences_;
+  std::vector<Reference> references_;
 };
 
 }  // namespace pipekit::worker

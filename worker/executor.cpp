@@ -139,6 +139,12 @@ Executor::Done Executor::work(Destination& destination) {
   if (const auto* error = error_in(inspected)) return *error;
   result_.merge_sql = destination.merge_sql(0);
   if (assignment_.dry_run) return std::nullopt;
+  for (const auto& sequence : destination.closed_sequences()) {
+    step("staging",
+         fmt::format("the sequence {} of column {} is not advanced: GRANT USAGE, UPDATE on it to let the run "
+                     "do so",
+                     sequence.name, sequence.column));
+  }
 
   step("staging", destination.staging().sql);
   staging_made_ = true;  // whatever the answer: the statement may have been executed
@@ -269,18 +275,32 @@ Executor::Done Executor::verify(Destination& destination) {
                      fmt::format("the runner reported {}, staging has {}", count_of(*reported_, "row"), staged.rows),
                      "if it counts in a way of its own, set row_count_pattern (pipekit-ctl settings)"};
   }
-  if (module_.merge_strategy == "incremental" && staged.null_keys > 0) {
+  const bool updates = module_.merge_method == "update";
+  if ((module_.merge_strategy == "incremental" || updates) && staged.null_keys > 0) {
     return StepError{
         "null_keys",
         fmt::format("{} {} NULL in the merge key {}: they could never be replaced", count_of(staged.null_keys, "row"),
                     staged.null_keys == 1 ? "has" : "have", fmt::join(module_.merge_key, ", ")),
         "leave them out in source_query, or choose another merge_key", false};
   }
-  if (module_.unique_key && staged.duplicate_keys > 0) {
+  if ((module_.unique_key || updates) && staged.duplicate_keys > 0) {
     return StepError{"duplicate_keys",
                      fmt::format("{} values of the merge key {} are not unique", staged.duplicate_keys,
                                  fmt::join(module_.merge_key, ", ")),
-                     "", false};
+                     updates
+                         ? "merge_method: update needs one row per key: choose another merge_key, or return one row "
+                           "per key from source_query"
+                         : "",
+                     false};
+  }
+  if (staged.ambiguous_keys > 0) {
+    return StepError{"duplicate_keys",
+                     fmt::format("{} values of the merge key {} match several rows: the table {} has them more than "
+                                 "once, or compares them without regard to case",
+                                 staged.ambiguous_keys, fmt::join(module_.merge_key, ", "), module_.dest_table),
+                     "merge_method: update needs one row per key in the table too: choose another merge_key, or remove "
+                     "the duplicates",
+                     false};
   }
   if (module_.min_rows && staged.rows < *module_.min_rows) {
     return StepError{"too_few_rows", fmt::format("{}, at least {} are expected (min_rows)",
@@ -323,6 +343,7 @@ Executor::Done Executor::merge(Destination& destination) {
 // FENCE.md rule 6: whatever the call said, only a closed fence knows.
 Executor::Done Executor::after_failed_merge(Destination& destination, const CallResult& call) {
   StepError error{"merge_failed", "merge failed: " + call.describe(), call.hint};
+  if (error.hint.empty()) error.hint = destination.merge_hint(call.complaint);
   error.interruption = call.interruption;
   if (!call.exit && call.interruption != Interruption::none) {
     result_.outcome = "not_merged";  // the runner was never started
@@ -368,6 +389,7 @@ CallResult Executor::run_hook(const HookSnapshot& hook) {
   FAILPOINT("worker.hook.before");
   Runner::Query query{hook.connection, hook.sql};
   query.kind = Runner::Kind::hook;
+  query.read_only = false;
   query.stream_output = true;
   auto call = runner_.query(query);
   FAILPOINT("worker.hook.after");

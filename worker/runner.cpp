@@ -211,6 +211,8 @@ CallResult Runner::query(const Query& query) {
   const auto script = write_script(query.sql);
   if (!script) return not_started(script.error());
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-f", "csv"});
+  if (config_.bundled && query.read_only && query.connection.read_only) arguments.argv.emplace_back("--read-only");
+  if (config_.bundled && query.generated) arguments.argv.emplace_back("--generated");
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
   return result;
@@ -230,6 +232,7 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   const auto script = write_script(migration.sql);
   if (!script) return not_started(script.error());
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-dt", migration.table});
+  if (config_.bundled && migration.source.read_only) arguments.argv.emplace_back("--read-only");
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
   return result;

@@ -69,6 +69,8 @@ class Runner {
     Kind kind = Kind::work;
     size_t max_output = size_t{4} << 20U;
     bool stream_output = false;         // stdout is for people (hooks): goes to the log and, head and tail, to `output`
+    bool read_only = true;              // the session, unless the connection's read_only is false
+    bool generated = false;             // nobody wrote the script by hand: errors do not name its statements
     bool quiet = false;                 // a failure is expected: stderr is for the caller alone, not for the log
     std::optional<int64_t> max_rows{};  // enough: the runner is ended after that many lines, and that is a success
   };

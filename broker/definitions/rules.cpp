@@ -87,6 +87,12 @@ void Rules::module() {
   }
   if (definition_["unique_key"] == true && !keyed) fail("unique_key", "needs a merge_key");
   if (definition_["truncate"] == true && strategy != "full") fail("truncate", "needs merge_strategy full");
+  if (text("merge_method") == "update") {
+    if (!keyed)
+      fail("merge_key", "is missing: merge_method update finds rows by it", "name the column, or a list of columns");
+    if (strategy == "append") fail("merge_method", "update needs merge_strategy full or incremental");
+    if (definition_["truncate"] == true) fail("truncate", "contradicts merge_method update, which keeps rows");
+  }
   no_duplicates(Kind::watermark, "watermarks");
   // A disabled module is a draft: its query and its watermarks may come one by one.
   if (definition_["enabled"] == true) query();

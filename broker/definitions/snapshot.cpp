@@ -21,6 +21,7 @@ ConnectionSnapshot connection_of(Database& db, int64_t id) {
           .username = row["username"],
           .password = row["password"],
           .fence = row["fence"],
+          .read_only = row["read_only"],
           .max_sessions = row["max_sessions"],
           .required_tags = row["required_tags"]};
 }
@@ -59,6 +60,7 @@ Result<ModuleSnapshot> snapshot(Database& db, ModuleId module) {
                       .merge_key = fields["merge_key"],
                       .unique_key = fields["unique_key"],
                       .truncate = fields["truncate"],
+                      .merge_method = fields["merge_method"],
                       .retries = fields["retries"],
                       .retry_backoff_s = fields["retry_backoff_s"],
                       .timeout_s = fields["timeout_s"],

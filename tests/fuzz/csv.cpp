@@ -47,9 +47,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const auto& name : csv->header) cells.required_integer(name);
   }
   require(cells.check("it").ok() || !csv->rows.empty(), "without rows nothing is wrong");
-  if (const auto columns = worker::read_columns(*csv)) {
-    require(columns->size() == csv->rows.size() && worker::writable(*columns).size() <= columns->size(),
-            "each row is a column");
+  if (const auto facts = worker::read_table(*csv)) {
+    require(facts->columns.size() + facts->references.size() + facts->reactions.size() + facts->sequences.size() <=
+                csv->rows.size(),
+            "a row is one fact at most");
+    require(worker::writable(facts->columns).size() <= facts->columns.size(), "each row is a column");
   }
   return 0;
 }

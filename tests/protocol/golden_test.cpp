@@ -173,13 +173,16 @@ const std::vector<Golden>& golden() {
       {"Assignment", BrokerToWorker{kAssignment}, "01 05",
        "8c a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a9 'heartbeat' 03 a9 'reconcile' c2 a7 'dry_run' c3 a5 "
        "'store' a2 's1' a3 'set' 81 a1 'a' a1 '1' a7 'earlier' 91 08 a9 'leftovers' 91 82 a3 'run' 06 a5 "
-       "'epoch' 08 ae 'claim_limit_ms' cd ea 60 b1 'row_count_pattern' a0 a6 'module' de 00 13 a2 'id' 03 a4 "
-       "'name' a1 'm' aa 'fence_name' a1 'm' a6 'source' 88 a4 'name' a0 a6 'driver' a0 a8 'jdbc_url' a0 a8 "
-       "'username' a0 a8 'password' a0 a5 'fence' a4 'auto' ac 'max_sessions' 00 ad 'required_tags' 90 a4 "
-       "'dest' 88 a4 'name' a2 'wh' a6 'driver' a6 'sqlite' a8 'jdbc_url' a0 a8 'username' a0 a8 'password' "
-       "a2 '$P' a5 'fence' a4 'auto' ac 'max_sessions' 00 ad 'required_tags' 90 aa 'dest_table' a1 't' ac "
+       "'epoch' 08 ae 'claim_limit_ms' cd ea 60 b1 'row_count_pattern' a0 a6 'module' de 00 14 a2 'id' 03 a4 "
+       "'name' a1 'm' aa 'fence_name' a1 'm' a6 'source' 89 a4 'name' a0 a6 'driver' a0 a8 'jdbc_url' a0 a8 "
+       "'username' a0 a8 'password' a0 a5 'fence' a4 'auto' a9 'read_only' c3 ac 'max_sessions' 00 ad 'required_tags' "
+       "90 a4 "
+       "'dest' 89 a4 'name' a2 'wh' a6 'driver' a6 'sqlite' a8 'jdbc_url' a0 a8 'username' a0 a8 'password' "
+       "a2 '$P' a5 'fence' a4 'auto' a9 'read_only' c3 ac 'max_sessions' 00 ad 'required_tags' 90 aa 'dest_table' a1 "
+       "'t' ac "
        "'source_query' a1 'q' ae 'merge_strategy' a4 'full' a9 'merge_key' 91 a2 'id' aa 'unique_key' c2 a8 "
-       "'truncate' c2 a7 'retries' 00 af 'retry_backoff_s' 1e a9 'timeout_s' 00 a8 'min_rows' c0 ae "
+       "'truncate' c2 ac 'merge_method' a7 'replace' a7 'retries' 00 af 'retry_backoff_s' 1e a9 'timeout_s' 00 a8 "
+       "'min_rows' c0 ae "
        "'max_shrink_pct' 32 a8 'priority' ff aa 'watermarks' 90 a5 'hooks' 90 b4 'module_has_succeeded' c2"},
       {"CancelAttempt", BrokerToWorker{CancelAttempt{kKey}}, "01 06", "81 a3 'key' 82 a3 'run' 07 a5 'epoch' 09"},
       {"KillAttempt", BrokerToWorker{KillAttempt{kKey}}, "01 07", "81 a3 'key' 82 a3 'run' 07 a5 'epoch' 09"},
@@ -192,8 +195,9 @@ const std::vector<Golden>& golden() {
                            .set = {},
                            .max_rows = 10}},
        "01 08",
-       "89 a2 'id' 01 a4 'kind' a4 'test' aa 'connection' 88 a4 'name' a2 'wh' a6 'driver' a6 'sqlite' a8 "
-       "'jdbc_url' a0 a8 'username' a0 a8 'password' a2 '$P' a5 'fence' a4 'auto' ac 'max_sessions' 00 ad "
+       "89 a2 'id' 01 a4 'kind' a4 'test' aa 'connection' 89 a4 'name' a2 'wh' a6 'driver' a6 'sqlite' a8 "
+       "'jdbc_url' a0 a8 'username' a0 a8 'password' a2 '$P' a5 'fence' a4 'auto' a9 'read_only' c3 ac 'max_sessions' "
+       "00 ad "
        "'required_tags' 90 a6 'module' c0 a5 'table' a0 a3 'set' 80 a8 'max_rows' 0a a5 'store' a0 aa "
        "'from_store' a0"},
       {"BrokerLeaving_to_worker", BrokerToWorker{BrokerLeaving{}}, "01 09", "80"},

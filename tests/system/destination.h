@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "tests/system/query_mode.h"
+#include "worker/columns.h"
 #include "worker/fence.h"
 
 namespace pipekit::test {
@@ -43,6 +44,13 @@ class Destination {
   QueryAnswer claim(const FenceKey& key) { return run(dialect().claim_script(key, seconds{60})); }
   QueryAnswer close(const FenceKey& key) { return run(dialect().close_script(key, seconds{60})); }
 
+  // The columns that a merge writes.
+  std::vector<worker::Column> columns_of(const worker::TableName& table) {
+    const auto facts = worker::read_table(run(dialect().columns_script(table)).csv);
+    EXPECT_TRUE(facts) << facts.error().message;
+    return facts ? worker::writable(facts->columns) : std::vector<worker::Column>{};
+  }
+
   // The attempt's staging table with the rows 2, 3 and 4 of value `v`.
   MergePlan stage(const FenceKey& key, const std::string& v, MergeStrategy strategy = MergeStrategy::kIncremental) {
     MergePlan plan{.strategy = strategy,
@@ -51,7 +59,7 @@ class Destination {
                    .columns = {"id", "doc", "v"},
                    .key = {"id"},
                    .staged_rows = 3};
-    must(dialect().create_staging_script(plan.staging, plan.dest, plan.columns));
+    must(dialect().create_staging_script(plan.staging, plan.dest, columns_of(plan.dest)));
     must("INSERT INTO " + plan.staging.sql + " VALUES (2, 20, '" + v + "'), (3, 20, '" + v + "'), (4, 20, '" + v +
          "');\n");
     return plan;

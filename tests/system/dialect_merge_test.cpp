@@ -89,11 +89,11 @@ TEST_P(Merge, is_preceded_by_a_count_of_rows_null_keys_and_duplicates) {
   there.must("INSERT INTO " + plan.staging.sql +
              " VALUES (2, 20, 'again'), (2, 21, 'x'), (NULL, 1, 'x'), (NULL, NULL, 'x'), (9, NULL, 'x');\n");
   const auto count = [&](const std::vector<std::string>& key, bool present) {
-    return text_of(there.run(there.dialect().preflight_script(plan.staging, plan.dest, key, present)));
+    return text_of(there.run(there.dialect().preflight_script(plan.staging, plan.dest, key, {present, false})));
   };
-  EXPECT_EQ(count({"id"}, true), "8|2|2|3");
-  EXPECT_EQ(count({"id", "doc"}, false), "8|3|1|NULL");
-  EXPECT_EQ(count({}, true), "8|0|0|3");
+  EXPECT_EQ(count({"id"}, true), "8|2|2|0|3");
+  EXPECT_EQ(count({"id", "doc"}, false), "8|3|1|0|NULL");
+  EXPECT_EQ(count({}, true), "8|0|0|0|3");
   EXPECT_THAT(count({"nothing"}, true), HasSubstr("error: "));
 }
 
@@ -130,19 +130,19 @@ TEST_P(Merge, goes_through_tables_and_columns_with_odd_names) {
   there.must("CREATE TABLE " + dest.sql + R"( ("order" integer, "sel""ect" text, "größe" text, "Group By" text);
 )");
   there.must("INSERT INTO " + dest.sql + " VALUES (1, 'a', 'b', 'c'), (2, 'a', 'b', 'c');\n");
-  const auto columns = worker::read_columns(there.run(dialect.columns_script(dest)).csv);
-  ASSERT_TRUE(columns) << columns.error().message;
-  const auto names = worker::writable(*columns);
+  const auto facts = worker::read_table(there.run(dialect.columns_script(dest)).csv);
+  ASSERT_TRUE(facts) << facts.error().message;
+  const auto names = worker::names_of(worker::writable(facts->columns));
   EXPECT_THAT(names, ElementsAre("order", "sel\"ect", "größe", "Group By"));
 
   FenceKey key = key_;
   key.dest = dest.canonical;
   there.claim(key);
   const auto staging = dialect.staging_table(key);
-  there.must(dialect.create_staging_script(staging, dest, names));
+  there.must(dialect.create_staging_script(staging, dest, there.columns_of(dest)));
   there.must("INSERT INTO " + staging.sql + " VALUES (2, 'a', 'new', ''), (3, 'a', 'new', NULL);\n");
   const MergePlan plan{MergeStrategy::kIncremental, dest, staging, names, {"order", "sel\"ect"}, false, 2};
-  EXPECT_EQ(text_of(there.run(dialect.preflight_script(staging, dest, plan.key, true))), "2|0|0|2");
+  EXPECT_EQ(text_of(there.run(dialect.preflight_script(staging, dest, plan.key, {true, true}))), "2|0|0|0|2");
   EXPECT_EQ(text_of(there.merge(key, plan)), "");
   EXPECT_EQ(there.rows(dest.sql), "1|a|b|c\n2|a|new|\n3|a|new|NULL");
 }
@@ -156,11 +156,11 @@ TEST_P(Merge, leaves_generated_columns_to_the_engine) {
   const auto answer = there.run(dialect.columns_script(dest));
   EXPECT_EQ(text_of({"", {{}, {{answer.csv.rows[0][2], answer.csv.rows[0][3], answer.csv.rows[0][4]}}}}), "0|0|0");
   EXPECT_EQ(text_of({"", {{}, {{answer.csv.rows[1][2], answer.csv.rows[1][3], answer.csv.rows[1][4]}}}}), "0|1|1");
-  const auto names = worker::writable(*worker::read_columns(answer.csv));
+  const auto names = worker::names_of(worker::writable(worker::read_table(answer.csv)->columns));
   EXPECT_THAT(names, ElementsAre("a", "b"));
 
   const auto staging = dialect.staging_table(key_);
-  there.must(dialect.create_staging_script(staging, dest, names));
+  there.must(dialect.create_staging_script(staging, dest, there.columns_of(dest)));
   there.must("INSERT INTO " + staging.sql + " VALUES (1, 2);\n");
   EXPECT_EQ(text_of(there.merge(key_, {MergeStrategy::kFull, dest, staging, names, {}, false, 1})), "");
   EXPECT_EQ(there.rows("sums"), "1|2|3");
@@ -170,7 +170,7 @@ TEST_P(Merge, finds_no_columns_where_there_is_no_table) {
   const auto answer = there.run(there.dialect().columns_script(*there.dialect().table("nothing")));
   EXPECT_TRUE(answer.ok()) << answer.error;
   EXPECT_THAT(answer.csv.rows, IsEmpty());
-  EXPECT_THAT(*worker::read_columns(answer.csv), IsEmpty());
+  EXPECT_THAT(worker::read_table(answer.csv)->columns, IsEmpty());
 }
 
 TEST_P(Merge, has_staging_of_the_longest_names) {
@@ -202,7 +202,7 @@ TEST(SqliteMerge, compares_keys_by_the_destinations_collation) {
                        {"name"},
                        false,
                        1};
-  there.must(dialect.create_staging_script(plan.staging, plan.dest, plan.columns));
+  there.must(dialect.create_staging_script(plan.staging, plan.dest, there.columns_of(plan.dest)));
   there.must("INSERT INTO " + plan.staging.sql + " VALUES ('ADA', 'new');\n");
   EXPECT_EQ(text_of(there.merge(key, plan)), "");
   EXPECT_EQ(there.rows("names"), "ADA|new");
@@ -220,7 +220,7 @@ TEST(SqliteMerge, looks_keys_up_rather_than_scanning_staging_for_each_row) {
                  {"a", "b"},
                  false,
                  0};
-  there.must(dialect.create_staging_script(plan.staging, plan.dest, plan.columns));
+  there.must(dialect.create_staging_script(plan.staging, plan.dest, there.columns_of(plan.dest)));
   const auto plan_of_delete = [&] {
     const auto script = dialect.merge_script(key, plan);
     const auto begin = script.find("DELETE");
@@ -231,11 +231,24 @@ TEST(SqliteMerge, looks_keys_up_rather_than_scanning_staging_for_each_row) {
   EXPECT_THAT(plan_of_delete(), AllOf(HasSubstr("LIST SUBQUERY"), Not(HasSubstr("CORRELATED"))));
 }
 
-TEST(SqliteMerge, refuses_a_column_that_is_not_there_rather_than_taking_its_name_for_a_text) {
+TEST(SqliteStaging, has_the_declared_types_and_none_of_a_strict_tables_any) {
   Destination there{new_sqlite_database()};
   const auto& dialect = there.dialect();
-  const auto staging = dialect.staging_table(there.key(42, 7));
-  EXPECT_FALSE(there.run(dialect.create_staging_script(staging, *dialect.table("orders"), {"id", "nothing"})).ok());
+  there.must(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATE, v \"odd) ; --\", w UNSIGNED BIG INT(8), x);\n"
+      "CREATE TABLE s (id INTEGER PRIMARY KEY, v ANY) STRICT;\n");
+  const auto staged = [&](const std::string& table) {
+    const auto dest = *dialect.table(table);
+    const auto staging = dialect.staging_table(there.key(42, 7));
+    there.must(dialect.create_staging_script(staging, dest, there.columns_of(dest)));
+    std::string types;
+    for (const auto& column : there.columns_of(staging)) types += column.type + "|";
+    there.must(dialect.drop_staging_script(std::vector{staging}));
+    std::erase(types, '"');
+    return types;
+  };
+  EXPECT_EQ(staged("t"), "INTEGER|DATE|odd) ; --|UNSIGNED BIG INT(8)||");
+  EXPECT_EQ(staged("s"), "INTEGER||");
 }
 
 }  // namespace

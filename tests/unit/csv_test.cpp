@@ -104,22 +104,30 @@ TEST(Csv, survives_every_truncation) {
 }
 
 TEST(Columns, are_read_and_the_generated_ones_left_out_of_a_merge) {
-  const auto columns =
-      read_columns(parsed("name,type,generated,nullable,has_default\nid,bigint,0,0,1\nx,text,t,true,f\n"));
-  ASSERT_TRUE(columns) << columns.error().message;
-  ASSERT_THAT(*columns, SizeIs(2));
-  EXPECT_EQ((*columns)[0].type, "bigint");
-  EXPECT_FALSE((*columns)[0].nullable);
-  EXPECT_TRUE((*columns)[0].has_default);
-  EXPECT_TRUE((*columns)[1].generated);
-  EXPECT_THAT(writable(*columns), ElementsAre("id"));
+  const auto facts = read_table(parsed(
+      "name,type,generated,nullable,has_default,kind,member,on_delete,on_update\nid,bigint,0,0,1,identity,,,\n"
+      "x,text,t,true,f,column,,,\nchi,,0,0,0,reference,id,cascade,no action\npublic.q,,0,0,0,closed_sequence,id,,\n"));
+  ASSERT_TRUE(facts) << facts.error().message;
+  const auto& columns = facts->columns;
+  ASSERT_THAT(columns, SizeIs(2));
+  EXPECT_EQ(columns[0].type, "bigint");
+  EXPECT_FALSE(columns[0].nullable);
+  EXPECT_TRUE(columns[0].has_default);
+  EXPECT_TRUE(columns[0].always_identity);
+  EXPECT_TRUE(columns[1].generated);
+  EXPECT_THAT(names_of(writable(columns)), ElementsAre("id"));
+  ASSERT_THAT(facts->references, SizeIs(1));
+  EXPECT_EQ(facts->references[0].on_delete, "cascade");
+  ASSERT_THAT(facts->sequences, SizeIs(1));
+  EXPECT_FALSE(facts->sequences[0].open);
 }
 
 TEST(Columns, of_another_shape_are_an_error) {
-  const auto missing = read_columns(parsed("name,type\nid,bigint\n"));
+  const auto missing = read_table(parsed("name,type,kind\nid,bigint,column\n"));
   ASSERT_FALSE(missing);
-  EXPECT_THAT(missing.error().message, HasSubstr("generated in row 1 is missing"));
-  const auto malformed = read_columns(parsed("name,type,generated,nullable,has_default\nid,bigint,maybe,0,1\n"));
+  EXPECT_THAT(missing.error().message, HasSubstr("in row 1 is missing"));
+  const auto malformed =
+      read_table(parsed("name,kind,generated,nullable,has_default,type,member\nid,column,maybe,0,1,,\n"));
   ASSERT_FALSE(malformed);
   EXPECT_THAT(malformed.error().message, HasSubstr("generated in row 1 is neither 1 nor 0"));
 }

@@ -157,6 +157,66 @@ TEST(NumberText, doubles_are_written_so_that_they_read_back) {
   EXPECT_EQ(out, "1e+300");
 }
 
+TEST(NumberText, has_exponents_only_where_people_write_them) {
+  const auto written = [](double value) {
+    std::string out;
+    append_real(value, out);
+    return out;
+  };
+  EXPECT_EQ(written(100000), "100000");
+  EXPECT_EQ(written(-1e5), "-100000");
+  EXPECT_EQ(written(1e15), "1000000000000000");
+  EXPECT_EQ(written(9007199254740992), "9007199254740992");
+  EXPECT_EQ(written(9.2e18), "9200000000000000000");
+  EXPECT_EQ(written(1e19), "1e+19");
+  EXPECT_EQ(written(0.00001), "0.00001");
+  EXPECT_EQ(written(0.000012345), "0.000012345");
+  EXPECT_EQ(written(9.9e-6), "9.9e-06");
+  EXPECT_EQ(written(0.30000000000000004), "0.30000000000000004");
+  EXPECT_EQ(written(123456.789), "123456.789");
+  EXPECT_EQ(written(0), "0");
+  EXPECT_EQ(written(-0.0), "-0");
+  EXPECT_EQ(written(5e-324), "5e-324");
+  double value = 1.1e-7;
+  for (int i = 0; i < 3000; ++i, value *= -1.0173) {
+    EXPECT_EQ(std::stod(written(value)), value) << "reads back";
+  }
+}
+
+TEST(NumberText, a_text_that_is_a_number_may_lose_how_it_is_written) {
+  for (const auto* text : {"007", "1.50", " 7", "+7", "7.0", "1e5", "-0", ".5", "123456789012345678901"}) {
+    EXPECT_TRUE(loses_its_spelling(text)) << text;
+  }
+  for (const auto* text : {"7", "-7", "1.5", "0", "20260301"}) EXPECT_FALSE(loses_its_spelling(text)) << text;
+}
+
+TEST(SqliteTime, is_what_its_functions_read_or_nothing) {
+  using enum PostgresValue;
+  EXPECT_EQ(sqlite_time("2026-03-01 09:00:00+00", kTimestamp), "2026-03-01 09:00:00+00:00");
+  EXPECT_EQ(sqlite_time("2026-03-01 09:00:00.123456-03", kTimestamp), "2026-03-01 09:00:00.123456-03:00");
+  EXPECT_EQ(sqlite_time("2026-03-01 09:00:00+05:30", kTimestamp), "2026-03-01 09:00:00+05:30");
+  EXPECT_EQ(sqlite_time("2026-03-01 09:00:00", kTimestamp), "2026-03-01 09:00:00");
+  EXPECT_EQ(sqlite_time("09:00:00-08", kTime), "09:00:00-08:00");
+  EXPECT_EQ(sqlite_time("0001-01-01", kDate), "0001-01-01");
+  for (const auto* text : {"infinity", "-infinity", "2026-03-01 09:00:00 BC", "10000-01-01 00:00:00",
+                           "1890-01-01 00:00:00+00:53:28", "294276-12-31 23:59:59+00", ""}) {
+    EXPECT_EQ(sqlite_time(text, kTimestamp), std::nullopt) << text;
+  }
+  for (const auto* text : {"infinity", "4713-01-01 BC", "10000-01-01"})
+    EXPECT_EQ(sqlite_time(text, kDate), std::nullopt);
+  for (const auto* text : {"24:00:00", "24:00:00+00"}) EXPECT_EQ(sqlite_time(text, kTime), std::nullopt);
+}
+
+TEST(SqliteColumns, are_of_numbers_by_their_name_and_not_by_their_affinity) {
+  for (const auto* type : {"INTEGER", "int", "UNSIGNED BIG INT", "decimal(10,2)", "NUMERIC", "double precision", "REAL",
+                           "\"DECIMAL(10, 5)\"", "money"}) {
+    EXPECT_TRUE(names_a_number(type)) << type;
+  }
+  for (const auto* type : {"DATE", "DATETIME", "STRING", "UUID", "INTERVAL", "POINT", "BOOLEAN", "JSON", "", "TEXT"}) {
+    EXPECT_FALSE(names_a_number(type)) << type;
+  }
+}
+
 TEST(NumberText, an_integer_fits_a_double_or_not) {
   EXPECT_TRUE(fits_double(9007199254740992));
   EXPECT_FALSE(fits_double(9007199254740993));

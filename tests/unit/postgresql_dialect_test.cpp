@@ -33,7 +33,8 @@ constexpr auto kAnswer =
 TEST(PostgresqlScript, setup) {
   const std::string whole = kDialect.setup_script(true);
   EXPECT_EQ(whole,
-            R"(BEGIN;
+            R"(SET client_min_messages = 'warning';
+BEGIN;
 SELECT pg_advisory_xact_lock(7201735);
 CREATE SCHEMA IF NOT EXISTS pipekit_staging;
 CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_fence (module text NOT NULL, dest text NOT NULL, store text NOT NULL, epoch bigint NOT NULL, closed smallint NOT NULL, PRIMARY KEY (module, dest));
@@ -86,11 +87,11 @@ TEST(PostgresqlScript, holders_and_their_end) {
 )");
 }
 
-TEST(PostgresqlScript, columns) {
-  EXPECT_EQ(
-      kDialect.columns_script(*kDialect.table("sales.\"it's\"")),
-      R"(SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, CASE WHEN a.attgenerated = '' THEN 0 ELSE 1 END AS generated, CASE WHEN a.attnotnull THEN 0 ELSE 1 END AS nullable, CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END AS has_default FROM pg_attribute a WHERE a.attrelid = to_regclass('"sales"."it''s"') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum;
-)");
+TEST(PostgresqlScript, names_a_table_as_a_literal_in_its_inspection) {
+  const auto script = kDialect.columns_script(*kDialect.table("sales.\"it's\""));
+  EXPECT_NE(script.find(R"(a.attrelid = to_regclass('"sales"."it''s"') AND a.attnum > 0)"), std::string::npos)
+      << script;
+  EXPECT_EQ(script.find(";\n"), script.size() - 2) << "one statement";
 }
 
 TEST(PostgresqlScript, staging_is_made_and_dropped) {
@@ -98,15 +99,20 @@ TEST(PostgresqlScript, staging_is_made_and_dropped) {
   const std::string create =
       R"(CREATE TABLE pipekit_staging.orders_s_42_7 AS SELECT "id", "doc", "v" FROM "sales"."orders" WITH NO DATA;
 )";
-  EXPECT_EQ(kDialect.create_staging_script(p.staging, p.dest, p.columns), create);
-  EXPECT_EQ(kDialect.create_staging_script(p.staging, p.dest, p.columns, true), R"(BEGIN;
+  EXPECT_EQ(kDialect.create_staging_script(p.staging, p.dest, {{"id", "integer"}, {"doc", ""}, {"v", "DECIMAL(10,2)"}}),
+            create);
+  EXPECT_EQ(
+      kDialect.create_staging_script(p.staging, p.dest, {{"id", "integer"}, {"doc", ""}, {"v", "DECIMAL(10,2)"}}, true),
+      R"(SET client_min_messages = 'warning';
+BEGIN;
 SELECT pg_advisory_xact_lock(7201735);
 CREATE SCHEMA IF NOT EXISTS pipekit_staging;
 COMMIT;
 )" + create);
   const std::vector<TableName> lost{kDialect.staging_table({"orders", "", "S", 42, 5}),
                                     kDialect.staging_table({"orders", "", "S", 42, 6})};
-  EXPECT_EQ(kDialect.drop_staging_script(lost), R"(SET lock_timeout = '5s';
+  EXPECT_EQ(kDialect.drop_staging_script(lost), R"(SET client_min_messages = 'warning';
+SET lock_timeout = '5s';
 DROP TABLE IF EXISTS pipekit_staging.orders_s_42_5;
 DROP TABLE IF EXISTS pipekit_staging.orders_s_42_6;
 )");
@@ -116,12 +122,12 @@ DROP TABLE IF EXISTS pipekit_staging.orders_s_42_6;
 TEST(PostgresqlScript, preflight) {
   const auto p = plan(MergeStrategy::kIncremental);
   EXPECT_EQ(
-      kDialect.preflight_script(p.staging, p.dest, p.key, true),
-      R"(SELECT (SELECT count(*) FROM pipekit_staging.orders_s_42_7) AS staged, (SELECT count(*) FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" IS NULL) AS null_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s GROUP BY s."id" HAVING count(*) > 1) g) AS duplicate_keys, (SELECT count(*) FROM "sales"."orders") AS present;
+      kDialect.preflight_script(p.staging, p.dest, p.key, {true, true}),
+      R"(SELECT (SELECT count(*) FROM pipekit_staging.orders_s_42_7) AS staged, (SELECT count(*) FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" IS NULL) AS null_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s GROUP BY s."id" HAVING count(*) > 1) g) AS duplicate_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s JOIN "sales"."orders" AS d ON s."id" = d."id" GROUP BY d."id" HAVING count(*) > 1) g) AS ambiguous_keys, (SELECT count(*) FROM "sales"."orders") AS present;
 )");
   EXPECT_EQ(
-      kDialect.preflight_script(p.staging, p.dest, {}, false),
-      R"(SELECT (SELECT count(*) FROM pipekit_staging.orders_s_42_7) AS staged, 0 AS null_keys, 0 AS duplicate_keys, NULL AS present;
+      kDialect.preflight_script(p.staging, p.dest, {}, {}),
+      R"(SELECT (SELECT count(*) FROM pipekit_staging.orders_s_42_7) AS staged, 0 AS null_keys, 0 AS duplicate_keys, 0 AS ambiguous_keys, NULL AS present;
 )");
 }
 
@@ -153,6 +159,20 @@ TEST(PostgresqlScript, merge_full_and_append_differ_in_the_delete_only) {
   full.truncate = true;
   EXPECT_EQ(kDialect.merge_script(kKey, full),
             replaced(kIncremental, kDeleteMatching, "TRUNCATE \"sales\".\"orders\";\n"));
+}
+
+TEST(PostgresqlScript, merge_by_update) {
+  auto p = plan(MergeStrategy::kFull);
+  p.key = {"id"};
+  p.method = MergeMethod::kUpdate;
+  const auto script = kDialect.merge_script(kKey, p);
+  EXPECT_EQ(
+      script.substr(script.find("DELETE FROM")),
+      R"(DELETE FROM "sales"."orders" AS d WHERE d."id" IS NULL OR NOT EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
+UPDATE "sales"."orders" AS d SET "doc" = s."doc", "v" = s."v" FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id" AND (CAST(ROW(d."doc", d."v") AS record) OPERATOR(pg_catalog.*<>) CAST(ROW(s."doc", s."v") AS record));
+INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT s."id", s."doc", s."v" FROM pipekit_staging.orders_s_42_7 AS s WHERE NOT EXISTS (SELECT 1 FROM "sales"."orders" AS d WHERE s."id" = d."id");
+COMMIT;
+)");
 }
 
 TEST(PostgresqlScript, merge_truncates_only_in_full) {

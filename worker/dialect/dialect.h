@@ -1,8 +1,8 @@
 // What differs between database engines, as text: every function writes one query-mode script (CONTRACT.md, the jrunner
 // contract) in the shapes of FENCE.md, or reads what a runner printed. Pure and stateless: any thread, no connection,
 // no clock. Scripts end each statement with ";\n"; at most one statement returns rows, and it is the last (but for the
-// lock that setup and create_staging take; nobody reads what they print). Values and names are quoted here; the only
-// raw text that enters a script is TableName::sql, which only this class makes.
+// lock that setup and create_staging take, and sequences that a merge advances; nobody reads what they print). Values
+// and names are quoted here; the only raw text that enters a script is TableName::sql, which only this class makes.
 //
 // To add an engine: derive from Dialect in a file of its own, name it in dialect_for(), and add its golden scripts to
 // tests/unit/ and its dialogues to tests/system/.
@@ -17,10 +17,14 @@
 #include <vector>
 
 #include "shared/error.h"
+#include "worker/columns.h"
 
 namespace pipekit::worker {
 
 enum class MergeStrategy { kFull, kIncremental, kAppend };
+
+// How rows get into the table: by DELETE and INSERT, or by UPDATE of those whose key is there.
+enum class MergeMethod { kReplace, kUpdate };
 
 struct TableName {
   std::string sql;        // qualified and quoted as needed: stands in scripts, and after a runner's -dt
@@ -36,14 +40,22 @@ struct FenceKey {
   int64_t epoch = 0;
 };
 
+// A sequence that fills a column, as an SQL name.
+struct ColumnSequence {
+  std::string column;
+  std::string sequence;
+};
+
 struct MergePlan {
   MergeStrategy strategy = MergeStrategy::kFull;
   TableName dest;
   TableName staging;
   std::vector<std::string> columns;  // names as the engine stores them, without generated ones
-  std::vector<std::string> key;      // likewise; incremental only
+  std::vector<std::string> key;      // likewise; incremental, and whatever is updated
   bool truncate = false;             // full only, and only where TRUNCATE can be rolled back; else DELETE
   int64_t staged_rows = 0;           // what preflight counted; a merge that finds another number fails
+  MergeMethod method = MergeMethod::kReplace;
+  std::vector<ColumnSequence> sequences{};  // advanced past the values that were written
 };
 
 class Dialect {
@@ -82,20 +94,24 @@ class Dialect {
   // Ends the session of that name; one row per session ended, none when it was gone. The row's `ended` is 1 or 0.
   [[nodiscard]] virtual std::optional<std::string> end_session_script(std::string_view session_name) const = 0;
 
-  // name, type, generated, nullable, has_default (the last three 0 or 1), in order; no rows when there is no such
-  // table. worker/columns.h reads it.
+  // One row per column, in order: name, type, generated, nullable, has_default (the last three 0 or 1). Then, by
+  // `kind`, one row per thing that depends on the table or fills it (references, triggers, rules, inheriting tables,
+  // sequences). No rows when there is no such table. worker/columns.h reads it.
   [[nodiscard]] virtual std::string columns_script(const TableName& table) const = 0;
   // A durable table with these columns of dest, empty. `with_schema` makes the staging schema first: only for fence:
   // none, where no claim's setup did, and only after it failed without (is_missing_fence), because CREATE SCHEMA IF NOT
   // EXISTS asks for a right that the role may lack where an administrator made the schema.
   [[nodiscard]] virtual std::string create_staging_script(const TableName& staging, const TableName& dest,
-                                                          const std::vector<std::string>& columns,
+                                                          const std::vector<Column>& columns,
                                                           bool with_schema = false) const = 0;
   [[nodiscard]] virtual std::string drop_staging_script(std::span<const TableName> staging) const = 0;
-  // One row: staged, null_keys, duplicate_keys, present. Without a key the middle two are 0. `present`, a count of the
-  // whole destination, is asked for only with count_present (max_shrink_pct); else it is NULL.
+  // One row: staged, null_keys, duplicate_keys, ambiguous_keys, present. Without a key the middle three are 0.
+  struct Counts {
+    bool present = false;    // all rows of the destination (max_shrink_pct); else NULL
+    bool ambiguous = false;  // keys that several rows of the destination have (merge_method: update); else 0
+  };
   [[nodiscard]] virtual std::string preflight_script(const TableName& staging, const TableName& dest,
-                                                     const std::vector<std::string>& key, bool count_present) const = 0;
+                                                     const std::vector<std::string>& key, Counts counts) const = 0;
 
   // One transaction. A call that did not exit 0 has an unknown outcome: close, then believe the answer (FENCE.md rule
   // 6).
@@ -110,6 +126,8 @@ class Dialect {
   [[nodiscard]] virtual bool is_retryable(std::string_view stderr_text) const = 0;
   // What to grant, for people, where a claim failed because the role lacks a right; else empty.
   [[nodiscard]] virtual std::string missing_right(std::string_view stderr_text) const = 0;
+  // The database refused the merge because other rows refer to those that it deletes.
+  [[nodiscard]] virtual bool is_referenced(std::string_view stderr_text) const = 0;
   // The fence tables or their schema are not there.
   [[nodiscard]] virtual bool is_missing_fence(std::string_view stderr_text) const = 0;
 };

@@ -27,20 +27,11 @@ std::string sanitised(std::string_view text) {
   return out;
 }
 
-std::string equal_keys(const std::vector<std::string>& key) {
-  std::string out;
-  for (const auto& column : key) {
-    if (!out.empty()) out += " AND ";
-    out += fmt::format("s.{0} = d.{0}", quote_identifier(column));
-  }
-  return out;
-}
-
-std::string any_null(const std::vector<std::string>& key) {
+std::string any_null(const std::vector<std::string>& key, std::string_view alias) {
   std::string out;
   for (const auto& column : key) {
     if (!out.empty()) out += " OR ";
-    out += fmt::format("s.{} IS NULL", quote_identifier(column));
+    out += fmt::format("{}.{} IS NULL", alias, quote_identifier(column));
   }
   return out;
 }
@@ -103,18 +94,56 @@ std::string delete_matching(const MergePlan& plan) {
                      plan.staging.sql, equal_keys(plan.key));
 }
 
+std::string equal_keys(const std::vector<std::string>& key) {
+  std::string out;
+  for (const auto& column : key) {
+    if (!out.empty()) out += " AND ";
+    out += fmt::format("s.{0} = d.{0}", quote_identifier(column));
+  }
+  return out;
+}
+
+std::vector<std::string> values_of(const MergePlan& plan) {
+  std::vector<std::string> values;
+  std::ranges::copy_if(plan.columns, std::back_inserter(values),
+                       [&](const auto& column) { return std::ranges::find(plan.key, column) == plan.key.end(); });
+  return values;
+}
+
+std::string delete_missing(const MergePlan& plan, const std::string& not_in_staging) {
+  return fmt::format("DELETE FROM {} AS d WHERE {} OR {}", plan.dest.sql, any_null(plan.key, "d"), not_in_staging);
+}
+
+std::string update_matching(const MergePlan& plan, const std::string& differs) {
+  std::string assignments;
+  for (const auto& column : values_of(plan)) {
+    assignments += fmt::format("{0}{1} = s.{1}", assignments.empty() ? "" : ", ", quote_identifier(column));
+  }
+  if (assignments.empty()) return {};
+  return fmt::format("UPDATE {} AS d SET {} FROM {} AS s WHERE {} AND ({})", plan.dest.sql, assignments,
+                     plan.staging.sql, equal_keys(plan.key), differs);
+}
+
 std::string count_staged(const TableName& staging, const TableName& dest, const std::vector<std::string>& key,
-                         bool count_present) {
+                         Dialect::Counts counts, const std::string& staged_keys) {
   std::string nulls = "0";
   std::string duplicates = "0";
+  std::string ambiguous = "0";
   if (!key.empty()) {
-    nulls = fmt::format("(SELECT count(*) FROM {} AS s WHERE {})", staging.sql, any_null(key));
+    nulls = fmt::format("(SELECT count(*) FROM {} AS s WHERE {})", staging.sql, any_null(key, "s"));
     duplicates = fmt::format("(SELECT count(*) FROM (SELECT 1 FROM {} AS s GROUP BY {} HAVING count(*) > 1) g)",
-                             staging.sql, column_list(key, "s"));
+                             staged_keys, column_list(key, "s"));
   }
-  return fmt::format("SELECT (SELECT count(*) FROM {}) AS staged, {} AS null_keys, {} AS duplicate_keys, {} AS present",
-                     staging.sql, nulls, duplicates,
-                     count_present ? fmt::format("(SELECT count(*) FROM {})", dest.sql) : "NULL");
+  if (counts.ambiguous) {
+    ambiguous = fmt::format(
+        "(SELECT count(*) FROM (SELECT 1 FROM {} AS s JOIN {} AS d ON {} GROUP BY {} HAVING count(*) > 1) g)",
+        staging.sql, dest.sql, equal_keys(key), column_list(key, "d"));
+  }
+  return fmt::format(
+      "SELECT (SELECT count(*) FROM {}) AS staged, {} AS null_keys, {} AS duplicate_keys, {} AS ambiguous_keys, {} AS "
+      "present",
+      staging.sql, nulls, duplicates, ambiguous,
+      counts.present ? fmt::format("(SELECT count(*) FROM {})", dest.sql) : "NULL");
 }
 
 std::string staging_stem(const FenceKey& key, size_t max_bytes) {

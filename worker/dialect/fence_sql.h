@@ -43,9 +43,19 @@ class FenceSql {
 // Rows of the destination whose key stands in staging. A NULL in a key matches nothing.
 std::string delete_matching(const MergePlan& plan);
 
-// staged, null_keys, duplicate_keys, present.
+// merge_method: update. Destination `d`, staging `s`; equal by the destination's own comparison.
+// Rows that are not in staging, those with a NULL in the key among them.
+std::string delete_missing(const MergePlan& plan, const std::string& not_in_staging);
+// Rows of both, where `differs` holds; nothing when the key is all there is.
+std::string update_matching(const MergePlan& plan, const std::string& differs);
+
+// staged, null_keys, duplicate_keys, ambiguous_keys, present. `staged_keys` is what duplicates are counted in.
 std::string count_staged(const TableName& staging, const TableName& dest, const std::vector<std::string>& key,
-                         bool count_present);
+                         Dialect::Counts counts, const std::string& staged_keys);
+
+std::string equal_keys(const std::vector<std::string>& key);
+// The columns that are not of the key.
+std::vector<std::string> values_of(const MergePlan& plan);
 
 // [a-z0-9_], at most max_bytes: the module, cut, then store, run and epoch, whole.
 std::string staging_stem(const FenceKey& key, size_t max_bytes);

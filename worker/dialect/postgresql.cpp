@@ -33,6 +33,9 @@ constexpr std::string_view kCreateMerged =
     "KEY "
     "(store, module, run))";
 
+// IF EXISTS and IF NOT EXISTS have a NOTICE for what nobody asked about.
+constexpr std::string_view kQuiet = "SET client_min_messages = 'warning'";
+
 // Spelled out: under a role's REPEATABLE READ default the wait for the fence row would end in error 40001.
 constexpr std::string_view kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
@@ -42,18 +45,126 @@ std::string lock_timeout(std::chrono::seconds limit) {
 
 std::string set_session_name(std::string_view name) { return "SET application_name = " + quote_literal_escaping(name); }
 
+// Compares images: works for types without an equality (json), takes NULLs for equal, and sees what an equality does
+// not (1.0 and 1.00, two boxes of one area). The casts keep it from being read as a comparison field by field.
+std::string differs(const MergePlan& plan) {
+  const auto values = values_of(plan);
+  return fmt::format("CAST(ROW({}) AS record) OPERATOR(pg_catalog.*<>) CAST(ROW({}) AS record)",
+                     column_list(values, "d"), column_list(values, "s"));
+}
+
+std::string not_in_staging(const MergePlan& plan) {
+  return fmt::format("NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})", plan.staging.sql, equal_keys(plan.key));
+}
+
 std::string delete_statement(const MergePlan& plan) {
   if (plan.strategy == MergeStrategy::kAppend) return {};
+  if (plan.method == MergeMethod::kUpdate) {
+    return plan.strategy == MergeStrategy::kFull ? delete_missing(plan, not_in_staging(plan)) : std::string{};
+  }
   if (plan.strategy == MergeStrategy::kIncremental) return delete_matching(plan);
   return (plan.truncate ? "TRUNCATE " : "DELETE FROM ") + plan.dest.sql;
+}
+
+std::string update_statement(const MergePlan& plan) {
+  return plan.method == MergeMethod::kUpdate ? update_matching(plan, differs(plan)) : std::string{};
 }
 
 // OVERRIDING: a column GENERATED ALWAYS AS IDENTITY refuses values otherwise; where there is none it means nothing.
 std::string insert_statement(const MergePlan& plan) {
   const auto columns = column_list(plan.columns);
-  return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", plan.dest.sql, columns, columns,
+  if (plan.method == MergeMethod::kReplace) {
+    return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", plan.dest.sql, columns, columns,
+                       plan.staging.sql);
+  }
+  return fmt::format(
+      "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} AS s WHERE NOT EXISTS (SELECT 1 FROM {} AS d "
+      "WHERE "
+      "{})",
+      plan.dest.sql, columns, column_list(plan.columns, "s"), plan.staging.sql, plan.dest.sql, equal_keys(plan.key));
+}
+
+// Who inserts next gets a value that is free. A sequence is no part of the transaction and others draw from it
+// meanwhile: a short way is gone value by value, which cannot go backwards; a long one is a jump, which would only if
+// that many were drawn between its two halves. Nothing that was not called stands one step before its start.
+std::string advance(const ColumnSequence& filled, const MergePlan& plan) {
+  constexpr std::string_view kAdvance =
+      "SELECT CASE WHEN abs(q.seqincrement) = 1 AND w.steps <= 1000 THEN (SELECT count(nextval({0})) FROM "
+      "generate_series(1, w.steps::bigint)) ELSE setval({0}, t.target::bigint) END FROM (SELECT max({1})::numeric AS "
+      "highest, min({1})::numeric AS lowest FROM {2}) AS v CROSS JOIN pg_catalog.pg_sequence AS q CROSS JOIN LATERAL "
+      "(SELECT CASE WHEN q.seqincrement > 0 AND v.highest >= q.seqmin THEN least(v.highest, q.seqmax) WHEN "
+      "q.seqincrement < 0 AND v.lowest <= q.seqmax THEN greatest(v.lowest, q.seqmin) END AS target) AS t CROSS JOIN "
+      "LATERAL (SELECT (t.target - coalesce(pg_sequence_last_value({0}), q.seqstart::numeric - q.seqincrement)) * "
+      "sign(q.seqincrement)::numeric AS steps) AS w WHERE q.seqrelid = {0}::oid AND w.steps > 0";
+  return fmt::format(kAdvance, quote_literal_escaping(filled.sequence) + "::regclass", quote_identifier(filled.column),
                      plan.staging.sql);
 }
+
+void write_rows(Script& script, const MergePlan& plan, const std::string& insert) {
+  script << delete_statement(plan) << update_statement(plan) << insert;
+  for (const auto& filled : plan.sequences) script << advance(filled, plan);
+}
+
+// Everything that a merge has to know of its table, its partitions and inheriting tables, and of the tables below a
+// view that the engine writes through. A reference has a row per referenced column; a sequence counts where the role
+// may advance it.
+constexpr std::string_view kInspection =
+    "WITH RECURSIVE tree(oid) AS (SELECT to_regclass({0})::oid UNION SELECT x.oid FROM tree CROSS JOIN LATERAL (SELECT "
+    "i.inhrelid AS oid FROM pg_inherits i WHERE i.inhparent = tree.oid UNION ALL SELECT d.refobjid FROM pg_rewrite r "
+    "JOIN "
+    "pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass "
+    "WHERE "
+    "r.ev_class = tree.oid AND r.rulename = '_RETURN' AND NOT EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = "
+    "tree.oid AND g.tgtype & 64 <> 0)) AS x) "
+    "SELECT name, type, generated, nullable, has_default, kind, member, on_delete, on_update FROM ("
+    "SELECT 1 AS part, a.attnum::int AS place, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, "
+    "CASE "
+    "WHEN a.attgenerated = '' THEN 0 ELSE 1 END AS generated, CASE WHEN a.attnotnull THEN 0 ELSE 1 END AS nullable, "
+    "CASE "
+    "WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END AS has_default, CASE WHEN a.attidentity = 'a' THEN "
+    "'identity' ELSE 'column' END AS kind, NULL::text AS member, NULL::text AS on_delete, NULL::text AS on_update FROM "
+    "pg_attribute a WHERE a.attrelid = to_regclass({0}) AND a.attnum > 0 AND NOT a.attisdropped "
+    "UNION ALL SELECT 2, r.place::int, c.conrelid::regclass::text, NULL, 0, 0, 0, CASE WHEN c.conrelid IN (SELECT oid "
+    "FROM "
+    "tree) THEN 'self_reference' ELSE 'reference' END, k.attname::text, CASE c.confdeltype WHEN 'c' THEN 'cascade' "
+    "WHEN "
+    "'n' THEN 'set null' WHEN 'd' THEN 'set default' ELSE 'no action' END, CASE c.confupdtype WHEN 'c' THEN 'cascade' "
+    "WHEN 'n' THEN 'set null' WHEN 'd' THEN 'set default' ELSE 'no action' END FROM pg_constraint c CROSS JOIN LATERAL "
+    "unnest(c.confkey) WITH ORDINALITY AS r(attnum, place) JOIN pg_attribute k ON k.attrelid = c.confrelid AND "
+    "k.attnum = "
+    "r.attnum WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM tree) AND NOT EXISTS (SELECT 1 FROM "
+    "pg_constraint "
+    "p WHERE p.oid = c.conparentid AND p.confrelid IN (SELECT oid FROM tree)) "
+    "UNION ALL SELECT 3, 0, g.tgname::text, NULL, 0, 0, 0, e.kind, g.tgrelid::regclass::text, NULL, NULL FROM "
+    "pg_trigger g "
+    "JOIN (VALUES (8, 'delete_trigger'), (32, 'truncate_trigger')) AS e(bit, kind) ON g.tgtype & e.bit <> 0 WHERE "
+    "g.tgrelid "
+    "IN (SELECT oid FROM tree) AND g.tgtype & 64 = 0 AND g.tgenabled IN ('O', 'A') AND (NOT g.tgisinternal OR "
+    "g.tgparentid <> 0) AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.oid = g.tgconstraint AND c.contype = "
+    "'f') "
+    "UNION ALL SELECT 4, 0, r.rulename::text, NULL, 0, 0, 0, 'delete_rule', r.ev_class::regclass::text, NULL, NULL "
+    "FROM "
+    "pg_rewrite r JOIN pg_class t ON t.oid = r.ev_class WHERE r.ev_class IN (SELECT oid FROM tree) AND r.ev_type = '4' "
+    "AND "
+    "r.ev_enabled IN ('O', 'A') AND t.relkind <> 'v' "
+    "UNION ALL SELECT 5, 0, i.inhrelid::regclass::text, NULL, 0, 0, 0, 'inheriting', t.oid::regclass::text, NULL, NULL "
+    "FROM "
+    "pg_inherits i JOIN pg_class t ON t.oid = i.inhparent WHERE i.inhparent IN (SELECT oid FROM tree) AND t.relkind = "
+    "'r' "
+    "UNION ALL SELECT 6, a.attnum::int, format('%I.%I', n.nspname, s.relname), NULL, 0, 0, 0, CASE WHEN "
+    "has_sequence_privilege(s.oid, 'UPDATE') AND has_sequence_privilege(s.oid, 'USAGE, SELECT') THEN 'sequence' ELSE "
+    "'closed_sequence' END, a.attname::text, NULL, NULL FROM pg_attribute a CROSS JOIN LATERAL (SELECT d.objid AS oid "
+    "FROM "
+    "pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = "
+    "a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'i' UNION SELECT d.refobjid FROM pg_attrdef f JOIN "
+    "pg_depend "
+    "d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass WHERE "
+    "f.adrelid = "
+    "a.attrelid AND f.adnum = a.attnum) AS u JOIN pg_class s ON s.oid = u.oid AND s.relkind = 'S' JOIN pg_namespace n "
+    "ON "
+    "n.oid = s.relnamespace JOIN pg_sequence q ON q.seqrelid = s.oid AND NOT q.seqcycle WHERE a.attrelid = "
+    "to_regclass({0}) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.atttypid IN (20, 21, 23)"
+    ") AS everything ORDER BY part, place, name";
 
 // The server stops when the client is gone, rather than at the statement's end; a client that is silent inside the
 // transaction loses it. A commit that is not durable is no answer to anybody.
@@ -100,7 +211,7 @@ class Postgresql final : public Dialect {
 
   [[nodiscard]] std::string setup_script(bool with_schema) const override {
     Script script;
-    script << "BEGIN" << kSetupLock;
+    script << kQuiet << "BEGIN" << kSetupLock;
     if (with_schema) script << kCreateSchema;
     return (script << kCreateFence << kCreateMerged << "COMMIT").str();
   }
@@ -146,37 +257,29 @@ class Postgresql final : public Dialect {
   }
 
   [[nodiscard]] std::string columns_script(const TableName& table) const override {
-    return (Script{} << fmt::format(
-                "SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, CASE WHEN a.attgenerated = '' "
-                "THEN 0 ELSE 1 END AS generated, CASE WHEN a.attnotnull THEN 0 ELSE 1 END AS nullable, CASE WHEN "
-                "a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END AS has_default FROM pg_attribute a WHERE "
-                "a.attrelid "
-                "= to_regclass({}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-                quote_literal_escaping(table.sql)))
-        .str();
+    return (Script{} << fmt::format(kInspection, quote_literal_escaping(table.sql))).str();
   }
 
   [[nodiscard]] std::string create_staging_script(const TableName& staging, const TableName& dest,
-                                                  const std::vector<std::string>& columns,
-                                                  bool with_schema) const override {
+                                                  const std::vector<Column>& columns, bool with_schema) const override {
     Script script;
-    if (with_schema) script << "BEGIN" << kSetupLock << kCreateSchema << "COMMIT";
-    script << fmt::format("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA", staging.sql, column_list(columns),
-                          dest.sql);
+    if (with_schema) script << kQuiet << "BEGIN" << kSetupLock << kCreateSchema << "COMMIT";
+    script << fmt::format("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA", staging.sql,
+                          column_list(names_of(columns)), dest.sql);
     return script.str();
   }
 
   [[nodiscard]] std::string drop_staging_script(std::span<const TableName> staging) const override {
     if (staging.empty()) return {};
     Script script;
-    script << "SET lock_timeout = '5s'";
+    script << kQuiet << "SET lock_timeout = '5s'";
     for (const auto& table : staging) script << "DROP TABLE IF EXISTS " + table.sql;
     return script.str();
   }
 
   [[nodiscard]] std::string preflight_script(const TableName& staging, const TableName& dest,
-                                             const std::vector<std::string>& key, bool count_present) const override {
-    return (Script{} << count_staged(staging, dest, key, count_present)).str();
+                                             const std::vector<std::string>& key, Counts counts) const override {
+    return (Script{} << count_staged(staging, dest, key, counts, staging.sql)).str();
   }
 
   [[nodiscard]] std::string merge_script(const FenceKey& key, const MergePlan& plan) const override {
@@ -184,7 +287,8 @@ class Postgresql final : public Dialect {
     script << set_session_name(session_name(key));
     begin_merge(script);
     script << kFence.touch(key) << kFence.record_merge(key, plan);
-    return (script << delete_statement(plan) << insert_statement(plan) << "COMMIT").str();
+    write_rows(script, plan, insert_statement(plan));
+    return (script << "COMMIT").str();
   }
 
   // The limit is evaluated once, also for an empty staging table, and the cast of that text is an error that shows it.
@@ -196,7 +300,8 @@ class Postgresql final : public Dialect {
         insert_statement(plan), plan.staged_rows, plan.staged_rows, plan.staging.sql);
     Script script;
     begin_merge(script);
-    return (script << delete_statement(plan) << guarded << "COMMIT").str();
+    write_rows(script, plan, guarded);
+    return (script << "COMMIT").str();
   }
 
   [[nodiscard]] bool is_lock_timeout(std::string_view text) const override {
@@ -214,6 +319,11 @@ class Postgresql final : public Dialect {
   [[nodiscard]] std::string missing_right(std::string_view text) const override {
     if (!has(text, "permission denied") && !has_state(text, "42501")) return {};
     return "grant the role CREATE on the database, or make the schema pipekit_staging and grant USAGE and CREATE on it";
+  }
+
+  [[nodiscard]] bool is_referenced(std::string_view text) const override {
+    if (has(text, "cannot truncate a table referenced in a foreign key constraint")) return true;
+    return has(text, "violates foreign key constraint") && has(text, "update or delete on table");
   }
 
   [[nodiscard]] bool is_missing_fence(std::string_view text) const override {

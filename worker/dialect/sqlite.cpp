@@ -28,27 +28,74 @@ constexpr std::string_view kCreateMerged =
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+std::string key_of(const MergePlan& plan, std::string_view alias) {
+  const auto key = column_list(plan.key, alias);
+  return plan.key.size() == 1 ? key : '(' + key + ')';
+}
+
 // IN, because it is looked up in a tree: SQLite scans staging for each row of a correlated EXISTS, without an automatic
 // index (20,000 rows against 5,000: 2.1 s and 4 ms). It compares as = does, by the collation of the left side, which is
 // the destination's: staging has the affinities only. A NULL in a key matches nothing.
 std::string delete_by_key(const MergePlan& plan) {
-  const auto key = column_list(plan.key, "d");
-  return fmt::format("DELETE FROM {} AS d WHERE {} IN (SELECT {} FROM {} AS s)", plan.dest.sql,
-                     plan.key.size() == 1 ? key : '(' + key + ')', column_list(plan.key, "s"), plan.staging.sql);
+  return fmt::format("DELETE FROM {} AS d WHERE {} IN (SELECT {} FROM {} AS s)", plan.dest.sql, key_of(plan, "d"),
+                     column_list(plan.key, "s"), plan.staging.sql);
+}
+
+// What is the same to the column's collation (Ada, ADA), or to a comparison of numbers (1, 1.0), may still be another
+// value.
+std::string differs(const MergePlan& plan) {
+  std::string out;
+  for (const auto& column : values_of(plan)) {
+    out += fmt::format("{0}d.{1} IS NOT s.{1} COLLATE BINARY OR typeof(d.{1}) <> typeof(s.{1})",
+                       out.empty() ? "" : " OR ", quote_identifier(column));
+  }
+  return out;
 }
 
 std::string delete_statement(const MergePlan& plan) {
   if (plan.strategy == MergeStrategy::kAppend) return {};
+  if (plan.method == MergeMethod::kUpdate) {
+    if (plan.strategy == MergeStrategy::kIncremental) return {};
+    return delete_missing(plan, fmt::format("{} NOT IN (SELECT {} FROM {} AS s)", key_of(plan, "d"),
+                                            column_list(plan.key, "s"), plan.staging.sql));
+  }
   if (plan.strategy == MergeStrategy::kIncremental) return delete_by_key(plan);
   return "DELETE FROM " +
          plan.dest.sql;  // SQLite has no TRUNCATE; this is one without a WHERE, which it optimises alike
 }
 
-// Columns are qualified: SQLite takes an unknown "name" that is not for the string 'name'.
-std::string insert_statement(const MergePlan& plan) {
-  return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} AS s", plan.dest.sql, column_list(plan.columns),
-                     column_list(plan.columns, "s"), plan.staging.sql);
+std::string update_statement(const MergePlan& plan) {
+  return plan.method == MergeMethod::kUpdate ? update_matching(plan, differs(plan)) : std::string{};
 }
+
+// Columns are qualified: SQLite takes an unknown "name" that is not for the string 'name'. A LEFT JOIN, for which
+// SQLite makes an index where the key has none; it does not for NOT EXISTS.
+std::string insert_statement(const MergePlan& plan) {
+  auto insert = fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} AS s", plan.dest.sql, column_list(plan.columns),
+                            column_list(plan.columns, "s"), plan.staging.sql);
+  if (plan.method == MergeMethod::kUpdate) {
+    insert += fmt::format(" LEFT JOIN {} AS d ON {} WHERE d.{} IS NULL", plan.dest.sql, equal_keys(plan.key),
+                          quote_identifier(plan.key.front()));
+  }
+  return insert;
+}
+
+constexpr std::string_view kInspection =
+    "SELECT name, type, generated, nullable, has_default, kind, member, on_delete, on_update FROM ("
+    "SELECT 1 AS part, cid AS place, name, CASE WHEN upper(type) = 'ANY' AND EXISTS (SELECT 1 FROM "
+    "pragma_table_list({0}) WHERE schema = 'main' AND strict = 1) THEN '' ELSE type END AS type, CASE WHEN hidden IN "
+    "(2, 3) THEN 1 ELSE 0 END AS generated, CASE WHEN "
+    "\"notnull\" = 0 THEN 1 ELSE 0 END AS nullable, CASE WHEN dflt_value IS NULL THEN 0 ELSE 1 END AS has_default, "
+    "'column' AS kind, NULL AS member, NULL AS on_delete, NULL AS on_update FROM pragma_table_xinfo({0}) WHERE hidden "
+    "<> "
+    "1 "
+    "UNION ALL SELECT 2, f.seq, m.name, NULL, 0, 0, 0, CASE WHEN lower(m.name) = lower({0}) THEN 'self_reference' ELSE "
+    "'reference' END, coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo({0}) AS p WHERE p.pk = f.seq + 1)), "
+    "lower(f.on_delete), lower(f.on_update) FROM sqlite_schema AS m JOIN pragma_foreign_key_list(m.name) AS f WHERE "
+    "m.type = 'table' AND lower(f.\"table\") = lower({0}) AND EXISTS (SELECT 1 FROM pragma_foreign_keys WHERE "
+    "foreign_keys = 1) "
+    "UNION ALL SELECT 3, 0, name, NULL, 0, 0, 0, 'trigger_sql', sql, NULL, NULL FROM sqlite_schema WHERE type = "
+    "'trigger' AND lower(tbl_name) = lower({0})) ORDER BY part, place";
 
 class Sqlite final : public Dialect {
  public:
@@ -95,23 +142,22 @@ class Sqlite final : public Dialect {
   [[nodiscard]] std::optional<std::string> holders_script(const FenceKey&) const override { return std::nullopt; }
   [[nodiscard]] std::optional<std::string> end_session_script(std::string_view) const override { return std::nullopt; }
 
-  // hidden: 2 and 3 are generated columns, 1 a virtual table's own.
+  // hidden: 2 and 3 are generated columns, 1 a virtual table's own. References count only where the session enforces
+  // them.
   [[nodiscard]] std::string columns_script(const TableName& table) const override {
-    return (Script{} << fmt::format(
-                "SELECT name, type, CASE WHEN hidden IN (2, 3) THEN 1 ELSE 0 END AS generated, CASE WHEN \"notnull\" = "
-                "0 "
-                "THEN 1 ELSE 0 END AS nullable, CASE WHEN dflt_value IS NULL THEN 0 ELSE 1 END AS has_default FROM "
-                "pragma_table_xinfo({}) WHERE hidden <> 1 ORDER BY cid",
-                quote_literal(unquoted(table))))
-        .str();
+    return (Script{} << fmt::format(kInspection, quote_literal(unquoted(table)))).str();
   }
 
-  // AS SELECT … LIMIT 0 keeps affinities, and not constraints, which the merge is to meet and not the load.
-  [[nodiscard]] std::string create_staging_script(const TableName& staging, const TableName& dest,
-                                                  const std::vector<std::string>& columns, bool) const override {
-    return (Script{} << fmt::format("CREATE TABLE {} AS SELECT {} FROM {} AS d LIMIT 0", staging.sql,
-                                    column_list(columns, "d"), dest.sql))
-        .str();
+  // The declared types, for their affinities and because a load tells DECIMAL from DATE by them; no constraints, which
+  // the merge is to meet and not the load. A type in quotes is one name, whatever it says.
+  [[nodiscard]] std::string create_staging_script(const TableName& staging, const TableName&,
+                                                  const std::vector<Column>& columns, bool) const override {
+    std::string declared;
+    for (const auto& column : columns) {
+      declared += (declared.empty() ? "" : ", ") + quote_identifier(column.name);
+      if (!column.type.empty()) declared += ' ' + quote_identifier(column.type);
+    }
+    return (Script{} << fmt::format("CREATE TABLE {} ({})", staging.sql, declared)).str();
   }
 
   [[nodiscard]] std::string drop_staging_script(std::span<const TableName> staging) const override {
@@ -121,14 +167,18 @@ class Sqlite final : public Dialect {
   }
 
   [[nodiscard]] std::string preflight_script(const TableName& staging, const TableName& dest,
-                                             const std::vector<std::string>& key, bool count_present) const override {
-    return (Script{} << count_staged(staging, dest, key, count_present)).str();
+                                             const std::vector<std::string>& key, Counts counts) const override {
+    // The first part of the union gives its collation to the keys: what the destination takes for equal is a duplicate.
+    const auto columns = column_list(key);
+    const auto keys =
+        fmt::format("(SELECT {0} FROM {1} WHERE 0 UNION ALL SELECT {0} FROM {2})", columns, dest.sql, staging.sql);
+    return (Script{} << count_staged(staging, dest, key, counts, keys)).str();
   }
 
   [[nodiscard]] std::string merge_script(const FenceKey& key, const MergePlan& plan) const override {
     Script script;
     script << "BEGIN IMMEDIATE" << kFence.touch(key) << kFence.record_merge(key, plan);
-    return (script << delete_statement(plan) << insert_statement(plan) << "COMMIT").str();
+    return (script << delete_statement(plan) << update_statement(plan) << insert_statement(plan) << "COMMIT").str();
   }
 
   // The limit is evaluated once, also for an empty staging table, and text there is an error: datatype mismatch.
@@ -136,7 +186,8 @@ class Sqlite final : public Dialect {
     const auto guarded =
         fmt::format("{} LIMIT (SELECT CASE WHEN count(*) = {} THEN {} ELSE 'rows in staging have changed' END FROM {})",
                     insert_statement(plan), plan.staged_rows, plan.staged_rows, plan.staging.sql);
-    return (Script{} << "BEGIN IMMEDIATE" << delete_statement(plan) << guarded << "COMMIT").str();
+    return (Script{} << "BEGIN IMMEDIATE" << delete_statement(plan) << update_statement(plan) << guarded << "COMMIT")
+        .str();
   }
 
   [[nodiscard]] bool is_lock_timeout(std::string_view text) const override {
@@ -144,6 +195,9 @@ class Sqlite final : public Dialect {
   }
   [[nodiscard]] bool is_retryable(std::string_view) const override { return false; }
   [[nodiscard]] std::string missing_right(std::string_view) const override { return {}; }
+  [[nodiscard]] bool is_referenced(std::string_view text) const override {
+    return has(text, "FOREIGN KEY constraint failed");
+  }
   [[nodiscard]] bool is_missing_fence(std::string_view text) const override {
     return has(text, "no such table: pipekit_staging__fence") || has(text, "no such table: pipekit_staging__merged");
   }

@@ -1,5 +1,6 @@
 #include "worker/jrunner/arguments.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -9,20 +10,21 @@ namespace {
 using Flags = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view kFlags[] = {"-scu", "-scn", "-scp", "-dcu", "-dcn", "-dcp", "-sq", "-dt", "-f"};
+constexpr std::string_view kSwitches[] = {"--read-only", "--generated"};  // without a value
 constexpr std::string_view kMigrationFlags[] = {"-dcu", "-dcn", "-dcp", "-dt"};
 
 Error usage_error(std::string message) { return {ErrorCode::kUsage, std::move(message), "pipekit-jrunner --help"}; }
 
-bool known(std::string_view flag) {
-  for (const auto name : kFlags) {
-    if (name == flag) return true;
-  }
-  return false;
-}
+bool known(std::string_view flag) { return std::ranges::find(kFlags, flag) != std::end(kFlags); }
+bool is_switch(std::string_view flag) { return std::ranges::find(kSwitches, flag) != std::end(kSwitches); }
 
 Result<Flags> collect(const std::vector<std::string>& args) {
   Flags flags;
   for (size_t i = 0; i < args.size(); i += 2) {
+    if (is_switch(args[i])) {
+      if (!flags.emplace(args[i--], "").second) return usage_error(args[i + 1] + " is given twice");
+      continue;
+    }
     if (!known(args[i])) return usage_error("unknown argument: " + args[i]);
     if (i + 1 == args.size()) return usage_error(args[i] + " needs a value");
     if (!flags.emplace(args[i], args[i + 1]).second) return usage_error(args[i] + " is given twice");
@@ -76,6 +78,8 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& args, const En
   }
   const auto flags = collect(args);
   if (!flags) return flags.error();
+  result.read_only = flags->contains("--read-only");
+  result.generated = flags->contains("--generated");
   result.mode = flags->contains("-dt") && flags->contains("-dcu") ? Mode::kMigration : Mode::kQuery;
   if (const auto checked = check_mode(*flags, result.mode); !checked) return checked.error();
   auto source = login(*flags, "-s", environment);
@@ -106,6 +110,8 @@ std::string_view usage() {
   -scn, -dcn USER       user name
   -scp, -dcp PASSWORD   password; env:NAME takes it from the environment, where no process list shows it
   -sq FILE              with -dt the one query whose rows are copied, else a script of statements
+  --read-only           open the source read-only and refuse statements that write
+  --generated           the script was written by a program: do not number its statements in errors
   -dt TABLE             the table that takes the rows, columns by position: all rows or none
   -f csv|tsv            how the rows of a script's last query are printed (csv)
   --help, --version

@@ -28,6 +28,8 @@ struct Arguments {
   std::string sql_file{};
   std::string table{};
   TableFormat format = TableFormat::kCsv;
+  bool read_only = false;  // the source's session
+  bool generated = false;  // the script was written by a program
 };
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <map>
 #include <optional>
 
@@ -12,6 +13,7 @@ namespace {
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view kSqlitePrefix = "jdbc:sqlite:";
+constexpr int kMostAttached = 10;  // SQLite's own bound
 constexpr std::string_view kPostgresPrefix = "jdbc:postgresql:";
 
 // Parameters of the SQLite driver that are pragmas of the session. busy_timeout is not: this program always waits.
@@ -96,6 +98,11 @@ Result<DatabaseTarget> parse_sqlite(std::string_view url) {
   const auto parameters = parse_parameters(rest.substr(std::min(question + 1, rest.size())), false);
   if (path.empty()) return wrong(url, "names no file");
   if (!parameters) return wrong(url, "has a % that is not followed by two hexadecimal digits");
+  if (path.starts_with('~') || path.starts_with("file:~")) {
+    auto error = wrong(url, "begins with ~, which only a shell expands");
+    error.hint = "write the path in full";
+    return error;
+  }
   SqliteTarget target{std::string(path), path.starts_with("file:"), std::string(path)};
   if (path == ":memory:") target.file.clear();
   std::string uri_query;
@@ -106,6 +113,13 @@ Result<DatabaseTarget> parse_sqlite(std::string_view url) {
     } else if (target.uri && (name == "mode" || name == "cache" || name == "immutable" || name == "vfs")) {
       uri_query += (uri_query.empty() ? "?" : "&") + name + "=" + value;
       if (name == "mode" && value == "memory") target.file.clear();
+      if (name == "immutable") target.immutable = value != "0" && value != "false" && value != "no" && value != "off";
+    } else if (name == "limit_attached") {
+      const auto parsed = std::from_chars(value.data(), value.data() + value.size(), target.attach);
+      const bool whole = parsed.ec == std::errc{} && parsed.ptr == value.data() + value.size();
+      if (!whole || target.attach < 0 || target.attach > kMostAttached) {
+        return wrong(url, "has a limit_attached that is no number from 0 to 10");
+      }
     }
   }
   if (target.uri) {

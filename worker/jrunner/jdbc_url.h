@@ -16,6 +16,8 @@ struct SqliteTarget {
   bool uri = false;
   std::string file;  // the file that must exist; empty for a database in memory
   std::vector<std::pair<std::string, std::string>> pragmas{};
+  bool immutable = false;  // the URI says that nobody writes
+  int attach = 0;          // databases that a script may attach
 };
 
 struct PostgresTarget {

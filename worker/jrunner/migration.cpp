@@ -162,9 +162,11 @@ bool same_file(const DatabaseTarget& a, const DatabaseTarget& b) {
 
 std::unique_ptr<RowSource> open_source(const Migration& migration, Cancellation& cancellation) {
   if (const auto* sqlite = std::get_if<SqliteTarget>(&migration.source)) {
-    return std::make_unique<SqliteSource>(*sqlite, migration.query, cancellation);
+    return std::make_unique<SqliteSource>(*sqlite, migration.query, cancellation,
+                                          migration.read_only ? SqliteAccess::read_only : SqliteAccess::read_write);
   }
-  return std::make_unique<PostgresSource>(std::get<PostgresTarget>(migration.source), migration.query, cancellation);
+  return std::make_unique<PostgresSource>(std::get<PostgresTarget>(migration.source), migration.query, cancellation,
+                                          migration.read_only);
 }
 
 std::unique_ptr<RowSink> open_sink(const Migration& migration, Cancellation& cancellation) {

@@ -16,6 +16,7 @@ struct Migration {
   DatabaseTarget destination;
   std::string table;
   std::string_view query;  // the content of the SQL file
+  bool read_only = false;  // the source's session
 };
 
 // The number of rows, which are committed when it returns.

@@ -9,6 +9,8 @@
 namespace pipekit::jrunner {
 namespace {
 
+constexpr double kLeastPlain = 1e-5;
+constexpr double kBeyondPlain = 1e19;
 constexpr size_t kAlwaysExactDigits = 15;  // significant decimal digits that every double keeps
 
 // 0.DIGITS times ten to the EXPONENT; no zeros at either end of the digits, none at all for zero.
@@ -140,6 +142,10 @@ void append_real(double value, std::string& out) {
     out += "NaN";
   } else if (std::isinf(value)) {
     out += value < 0 ? "-Infinity" : "Infinity";
+  } else if (const auto size = std::abs(value); size == 0 || (size >= kLeastPlain && size < kBeyondPlain)) {
+    std::array<char, 64> buffer{};
+    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed).ptr;
+    out.append(buffer.data(), end);
   } else {
     append_chars(value, out);
   }
@@ -149,6 +155,14 @@ void append_real_as_text(double value, std::string& out) {
   const auto from = out.size();
   append_real(value, out);
   if (std::isfinite(value) && out.find_first_of(".e", from) == std::string::npos) out += ".0";
+}
+
+bool loses_its_spelling(std::string_view text) {
+  const auto number = exact_number(text);
+  std::string spelling;
+  if (const auto* integer = std::get_if<int64_t>(&number)) append_integer(*integer, spelling);
+  if (const auto* real = std::get_if<double>(&number)) append_real(*real, spelling);
+  return spelling != text;
 }
 
 }  // namespace pipekit::jrunner

@@ -21,9 +21,15 @@ ExactNumber exact_number(std::string_view text);
 bool fits_double(int64_t value);
 
 void append_integer(int64_t value, std::string& out);
-// The shortest form that reads back as the same double: "0.1", "3", "1e+300", "NaN", "Infinity", "-Infinity".
+// The shortest digits that read back as the same double, written as people write them: "0.1", "3", "100000", "NaN",
+// "Infinity", "-Infinity"; with an exponent only below 0.00001 and from 1e19 on, beyond any 64-bit integer: whether a
+// number fits an integer column must not depend on how many zeros end it.
 void append_real(double value, std::string& out);
 // The same, but a whole number keeps its ".0", as SQLite prints it.
 void append_real_as_text(double value, std::string& out);
+
+// How a numeric column would change a text, beyond what `exact_number` says of its value: true when the number is
+// written otherwise ("007", "1.50", " 7").
+bool loses_its_spelling(std::string_view text);
 
 }  // namespace pipekit::jrunner

@@ -1,5 +1,6 @@
 #include "worker/jrunner/postgres_source.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "worker/jrunner/copy_text.h"
@@ -43,7 +44,8 @@ void append_number(std::string_view text, PostgresValue type, RowBatch& batch) {
 }
 
 void append_text(std::string_view field, PostgresValue type, RowBatch& batch) {
-  batch.add_bytes(type == PostgresValue::kBytes ? CellKind::kBlob : CellKind::kText, {});
+  const auto text = type == PostgresValue::kText ? CellKind::kText : CellKind::kOpaque;
+  batch.add_bytes(type == PostgresValue::kBytes ? CellKind::kBlob : text, {});
   auto& cell = batch.cells.back();
   if (type == PostgresValue::kBytes) {
     append_hex_bytes(field.substr(field.empty() ? 0 : 1), batch.bytes);  // without COPY's escape of the backslash
@@ -61,46 +63,114 @@ PostgresValue value_of_type(Oid type) {
       return PostgresValue::kBoolean;
     case 17:
       return PostgresValue::kBytes;
-    case 20:  // int8
-    case 21:  // int2
-    case 23:  // int4
-    case 26:
-      return PostgresValue::kInteger;  // oid
-    case 700:                          // float4
+    case 20:    // int8
+    case 21:    // int2
+    case 23:    // int4
+    case 26:    // oid
+    case 28:    // xid
+    case 29:    // cid
+    case 5069:  // xid8
+      return PostgresValue::kInteger;
+    case 700:  // float4
     case 701:
       return PostgresValue::kReal;
     case 1700:
       return PostgresValue::kNumeric;
-    default:
+    case 18:    // "char"
+    case 19:    // name
+    case 25:    // text
+    case 705:   // unknown
+    case 1042:  // char(n)
+    case 1043:  // varchar
+    case 2275:  // cstring
       return PostgresValue::kText;
+    case 1082:
+      return PostgresValue::kDate;
+    case 1083:  // time
+    case 1266:  // timetz
+      return PostgresValue::kTime;
+    case 1114:  // timestamp
+    case 1184:  // timestamptz
+      return PostgresValue::kTimestamp;
+    default:
+      return PostgresValue::kOpaque;
   }
 }
 
-void append_copy_cells(std::string_view line, const std::vector<PostgresValue>& types, RowBatch& batch) {
+std::optional<std::string> sqlite_time(std::string_view text, PostgresValue type) {
+  const bool dated = type != PostgresValue::kTime;
+  constexpr size_t kDateSize = 10;  // a year of five digits is longer; infinity has no digits; BC ends it
+  const bool begins = !text.empty() && text.front() >= '0' && text.front() <= '9';
+  if (!begins || text.ends_with("BC") || (dated && (text.size() < kDateSize || text[4] != '-'))) return std::nullopt;
+  if (type == PostgresValue::kDate) return text.size() == kDateSize ? std::optional(std::string(text)) : std::nullopt;
+  const auto clock = text.substr(dated ? std::min(kDateSize + 1, text.size()) : 0);
+  if (clock.starts_with("24:")) return std::nullopt;
+  std::string result(text);
+  const auto sign = clock.find_first_of("+-");
+  if (sign == std::string_view::npos) return result;
+  const auto offset = clock.substr(sign + 1);
+  if (offset.size() == 2) return result + ":00";
+  return offset.size() == 5 ? std::optional(result) : std::nullopt;
+}
+
+std::optional<size_t> append_copy_cells(std::string_view line, const std::vector<PostgresValue>& types,
+                                        RowBatch& batch) {
   CopyLineReader fields(line);
-  for (const auto type : types) {
+  for (size_t column = 0; column < types.size(); ++column) {
+    const auto type = types[column];
     const auto field = fields.next().value_or(kCopyNull);
     if (field == kCopyNull) {
       batch.add_null();
     } else if (type == PostgresValue::kBoolean) {
       batch.add_integer(field == "t" ? 1 : 0);
-    } else if (type == PostgresValue::kText || type == PostgresValue::kBytes) {
+    } else if (type >= PostgresValue::kDate) {
+      const auto time = sqlite_time(field, type);
+      if (!time) return column;
+      batch.add_bytes(CellKind::kOpaque, *time);
+    } else if (type == PostgresValue::kText || type == PostgresValue::kOpaque || type == PostgresValue::kBytes) {
       append_text(field, type, batch);
     } else {
       append_number(field, type, batch);
     }
   }
   ++batch.rows;
+  return std::nullopt;
 }
 
 // In one transaction from here on, so that the columns which were described are those that are copied.
-PostgresSource::PostgresSource(const PostgresTarget& target, std::string_view script, Cancellation& cancellation)
+PostgresSource::PostgresSource(const PostgresTarget& target, std::string_view script, Cancellation& cancellation,
+                               bool read_only)
     : connection_(target, cancellation), query_(only_query(connection_, script)) {
-  connection_.execute("BEGIN");
+  connection_.execute(read_only ? "BEGIN READ ONLY" : "BEGIN");
   const auto description = connection_.describe(query_);
   const int columns = PQnfields(description.get());
   if (columns == 0) not_one_query("has a statement that returns no rows: " + first_line(query_));
-  for (int i = 0; i < columns; ++i) types_.push_back(value_of_type(PQftype(description.get(), i)));
+  learn_types(description.get());
+}
+
+// Types that an extension or a user made: those of the categories string and number are text that may be a number's.
+void PostgresSource::learn_types(const PGresult* description) {
+  constexpr Oid kFirstOfUsers = 16384;
+  for (int i = 0; i < PQnfields(description); ++i) {
+    const auto type = PQftype(description, i);
+    names_.emplace_back(PQfname(description, i));
+    types_.push_back(value_of_type(type));
+    if (type < kFirstOfUsers) continue;
+    const auto category = connection_.execute(
+        "SELECT 1 FROM pg_catalog.pg_type WHERE oid = $1::oid AND typcategory IN ('S', 'N')", {std::to_string(type)});
+    if (PQntuples(category.get()) > 0) types_.back() = PostgresValue::kText;
+  }
+}
+
+void PostgresSource::refuse_time(size_t column, std::string_view line) const {
+  CopyLineReader fields(line);
+  std::string_view value;
+  for (size_t i = 0; i <= column; ++i) value = fields.next().value_or("");
+  throw Failure({ErrorCode::kUnexpected,
+                 "row " + std::to_string(row_ + 1) + ", column " + names_[column] + ": " + std::string(value) +
+                     " is no date or time that SQLite's functions can read",
+                 "replace it in the query, for example NULLIF(" + names_[column] +
+                     ", 'infinity'); or copy it as text: CAST(" + names_[column] + " AS text)"});
 }
 
 // The line ends keep a comment at the query's end from taking the parenthesis with it.
@@ -117,7 +187,9 @@ bool PostgresSource::read(RowBatch& batch) {
       batch.bytes += line;
       ++batch.rows;
     } else {
-      append_copy_cells(line.substr(0, line.size() - 1), types_, batch);
+      const auto row = line.substr(0, line.size() - 1);
+      if (const auto unreadable = append_copy_cells(row, types_, batch)) refuse_time(*unreadable, row);
+      ++row_;
     }
   }
   return true;

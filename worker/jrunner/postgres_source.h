@@ -1,6 +1,8 @@
 // The rows of one query of a PostgreSQL database, by COPY ... TO STDOUT in one transaction.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,17 +11,24 @@
 
 namespace pipekit::jrunner {
 
-// How a value of a type is read for SQLite; text is kept as the server prints it.
-enum class PostgresValue { kText, kBoolean, kInteger, kReal, kNumeric, kBytes };
+// How a value of a type is read for SQLite. What is not listed by name is text as the server prints it, which only
+// columns take that are not numeric: kOpaque; kText may be converted where it is a number's. Times are in the form that
+// SQLite's functions read, or refused.
+enum class PostgresValue { kText, kOpaque, kBoolean, kInteger, kReal, kNumeric, kBytes, kDate, kTime, kTimestamp };
 PostgresValue value_of_type(Oid type);
+// A date, time or timestamp as SQLite's functions read it, from the server's ISO form (+00 becomes +00:00); nothing
+// where they cannot: infinity, BC, years beyond 9999, 24:00:00, offsets with seconds.
+std::optional<std::string> sqlite_time(std::string_view text, PostgresValue type);
 
-// Takes one line of COPY's text format apart, without its line end. Pure.
-void append_copy_cells(std::string_view line, const std::vector<PostgresValue>& types, RowBatch& batch);
+// Takes one line of COPY's text format apart, without its line end. Pure. The column whose value SQLite's functions
+// could not read as a time, if there is one.
+std::optional<size_t> append_copy_cells(std::string_view line, const std::vector<PostgresValue>& types,
+                                        RowBatch& batch);
 
 class PostgresSource final : public RowSource {
  public:
   // `script` holds the one query; Failure (kInvalid) when it holds none, several, or no query.
-  PostgresSource(const PostgresTarget& target, std::string_view script, Cancellation& cancellation);
+  PostgresSource(const PostgresTarget& target, std::string_view script, Cancellation& cancellation, bool read_only);
 
   [[nodiscard]] size_t columns() const override { return types_.size(); }
   void start(const Destination& destination) override;
@@ -29,7 +38,12 @@ class PostgresSource final : public RowSource {
  private:
   PostgresConnection connection_;
   std::string query_;
+  [[noreturn]] void refuse_time(size_t column, std::string_view line) const;
+  void learn_types(const PGresult* description);
+
   std::vector<PostgresValue> types_{};
+  std::vector<std::string> names_{};
+  uint64_t row_ = 0;
   RowForm form_ = RowForm::kCells;
 };
 

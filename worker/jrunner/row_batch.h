@@ -15,6 +15,7 @@ enum class CellKind : uint8_t {
   kInteger,
   kReal,
   kText,
+  kOpaque,   // text of a type that is neither text nor a number: money, times, ranges, JSON
   kDecimal,  // a number's text, which SQLite may hold as a number where none of its digits is lost
   kBlob,
 };

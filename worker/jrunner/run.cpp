@@ -72,7 +72,7 @@ int run_migration(const Arguments& arguments, std::string_view script, Cancellat
   auto destination = target_of(arguments.destination);
   if (!destination) return report(destination.error());
   StandardOutput out(cancellation);
-  const auto rows = migrate({*source, *destination, arguments.table, script}, cancellation, out);
+  const auto rows = migrate({*source, *destination, arguments.table, script, arguments.read_only}, cancellation, out);
   out.write(count_of(static_cast<int64_t>(rows), "row") + "\n");
   return 0;
 }
@@ -82,9 +82,10 @@ int run_query(const Arguments& arguments, std::string_view script, Cancellation&
   if (!target) return report(target.error());
   ResultPrinter result(arguments.format);
   if (const auto* sqlite = std::get_if<SqliteTarget>(&*target)) {
-    run_sqlite_script(*sqlite, script, cancellation, result);
+    run_sqlite_script(*sqlite, {script, arguments.read_only, arguments.generated}, cancellation, result);
   } else {
-    run_postgres_script(std::get<PostgresTarget>(*target), script, cancellation, result);
+    run_postgres_script(std::get<PostgresTarget>(*target), {script, arguments.read_only, arguments.generated},
+                        cancellation, result);
   }
   FAILPOINT("jrunner.script.done");
   StandardOutput out(cancellation);

@@ -10,9 +10,15 @@
 
 namespace pipekit::jrunner {
 
-void run_sqlite_script(const SqliteTarget& target, std::string_view script, Cancellation& cancellation,
+struct Script {
+  std::string_view text;
+  bool read_only = false;  // statements that write are refused; where the engine has transactions it is one of them
+  bool generated = false;  // nobody wrote it by hand: errors do not name its statements
+};
+
+void run_sqlite_script(const SqliteTarget& target, const Script& script, Cancellation& cancellation,
                        ResultPrinter& result);
-void run_postgres_script(const PostgresTarget& target, std::string_view script, Cancellation& cancellation,
+void run_postgres_script(const PostgresTarget& target, const Script& script, Cancellation& cancellation,
                          ResultPrinter& result);
 
 // Adds which statement failed to a Failure's message.

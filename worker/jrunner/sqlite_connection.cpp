@@ -2,12 +2,16 @@
 
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "worker/jrunner/failure.h"
 
@@ -23,17 +27,60 @@ constexpr int kOperationsBetweenChecks = 20'000;  // of SQLite's virtual machine
 void require_file(const std::string& file) {
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) {
-    if (errno == ENOENT) {
-      unavailable("no such file: " + file, "a new, empty database is made with: sqlite3 '" + file + "' VACUUM");
+    const int why = errno;
+    std::error_code failed;
+    const auto where = std::filesystem::current_path(failed) / file;
+    const auto named = file + (file.starts_with('/') ? "" : " (a relative path: " + where.string() + ")");
+    if (why == ENOENT) {
+      unavailable("no such file: " + named, file.starts_with('/')
+                                                ? "create an empty database with: sqlite3 '" + file + "' VACUUM"
+                                                : "a relative path begins at the worker's directory; write it in full");
     }
-    unavailable("cannot open " + file + ": " + std::strerror(errno));
+    unavailable("cannot open " + named + ": " + std::strerror(why));
   }
   if (S_ISDIR(status.st_mode)) unavailable("cannot open " + file + ": it is a directory");
 }
 
-sqlite3* open(const SqliteTarget& target) {
+// Bytes 18 and 19 of the header: 2 in WAL mode.
+bool in_wal_mode(const std::string& file) {
+  std::array<char, 20> header{};
+  std::ifstream in(file, std::ios::binary);
+  return in.read(header.data(), header.size()) && header[18] == 2;
+}
+
+bool may_write(const std::string& path) { return ::access(path.c_str(), W_OK) == 0; }
+
+std::string directory_of(const std::string& file) {
+  const auto parent = std::filesystem::path(file).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
+// How a database is opened that is only read. A reader of a database in WAL mode needs its -shm file. Where that is
+// missing it would make it, and only one who may write the database removes it again: whoever may not would leave
+// behind what shuts the database's owner out. After a crash a -journal is rolled back by whoever may.
+int reading_flags(const SqliteTarget& target) {
+  if (target.file.empty()) return SQLITE_OPEN_READWRITE;
+  if (target.immutable) return SQLITE_OPEN_READONLY;
+  const bool journal = ::access((target.file + "-journal").c_str(), F_OK) == 0;
+  const bool wal = in_wal_mode(target.file);
+  if (!wal && !journal) return SQLITE_OPEN_READONLY;
+  const auto directory = directory_of(target.file);
+  if (may_write(target.file) && may_write(directory)) return SQLITE_OPEN_READWRITE;
+  if (wal && ::access((target.file + "-shm").c_str(), F_OK) != 0) {
+    unavailable("cannot read " + target.file + ": it is in WAL mode, and this user may not write " +
+                    (may_write(target.file) ? "the directory " + directory : "it") +
+                    ", so that its -shm file cannot be made and removed",
+                "let the worker's user write the database and its directory; or keep a writer connected; or, if nobody "
+                "writes it meanwhile, use jdbc:sqlite:file:" +
+                    target.file + "?immutable=1");
+  }
+  return SQLITE_OPEN_READONLY;
+}
+
+sqlite3* open(const SqliteTarget& target, SqliteAccess access) {
   if (!target.file.empty()) require_file(target.file);
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (target.uri ? SQLITE_OPEN_URI : 0) |
+  const int mode = access == SqliteAccess::read_only ? reading_flags(target) : SQLITE_OPEN_READWRITE;
+  const int flags = mode | SQLITE_OPEN_NOMUTEX | (target.uri ? SQLITE_OPEN_URI : 0) |
                     (target.path == ":memory:" ? SQLITE_OPEN_MEMORY : 0);
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(target.path.c_str(), &handle, flags, nullptr);
@@ -41,6 +88,23 @@ sqlite3* open(const SqliteTarget& target) {
   const std::string reason = handle == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle);
   sqlite3_close_v2(handle);
   unavailable("cannot open " + target.path + ": " + reason);
+}
+
+// A script comes from an operator, the database from anybody. LENGTH bounds a value, SQL_LENGTH a statement.
+void harden(sqlite3* handle, int most_attached) {
+  for (const auto& [option, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                                      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                                      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+                                      {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0}}) {
+    sqlite3_db_config(handle, option, value, nullptr);
+  }
+  for (const auto& [limit, value] : {std::pair{SQLITE_LIMIT_ATTACHED, most_attached},
+                                     {SQLITE_LIMIT_LENGTH, 256 << 20},
+                                     {SQLITE_LIMIT_SQL_LENGTH, 16 << 20},
+                                     {SQLITE_LIMIT_VDBE_OP, 5'000'000},
+                                     {SQLITE_LIMIT_WORKER_THREADS, 0}}) {
+    sqlite3_limit(handle, limit, value);
+  }
 }
 
 }  // namespace
@@ -90,12 +154,19 @@ void SqliteStatement::bind_blob(int parameter, std::string_view bytes) {
                             SQLITE_STATIC));
 }
 
-SqliteConnection::SqliteConnection(const SqliteTarget& target, Cancellation& cancellation)
-    : path_(target.path), cancellation_(cancellation), handle_(open(target), &sqlite3_close_v2) {
+SqliteConnection::SqliteConnection(const SqliteTarget& target, Cancellation& cancellation, SqliteAccess access)
+    : path_(target.path),
+      cancellation_(cancellation),
+      access_(SqliteAccess::read_write),
+      most_attached_(target.attach),
+      handle_(open(target, access), &sqlite3_close_v2) {
+  harden(handle_.get(), most_attached_);
   sqlite3_extended_result_codes(handle_.get(), 1);
   sqlite3_busy_handler(handle_.get(), &on_busy, this);
   sqlite3_progress_handler(handle_.get(), kOperationsBetweenChecks, &on_progress, this);
   for (const auto& [name, value] : target.pragmas) execute("PRAGMA " + name + "=" + value);
+  if (access == SqliteAccess::read_only) execute("PRAGMA query_only=1");
+  access_ = access;  // from here, so that the URL's pragmas may do what they are for
 }
 
 // SQLite's locks cannot be waited for, only tried again: the interval grows to a tenth of a second, and the wait in
@@ -122,7 +193,14 @@ void SqliteConnection::fail(int code) const {
   const int primary = code & 0xFF;
   if (primary == SQLITE_INTERRUPT || primary == SQLITE_BUSY) cancellation_.throw_if_requested();
   const std::string message = sqlite3_errmsg(handle_.get());
-  if (primary == SQLITE_NOTADB || primary == SQLITE_CANTOPEN) unavailable(path_ + ": " + message);
+  if (primary == SQLITE_NOTADB) unavailable(path_ + ": " + message);
+  if (primary == SQLITE_CANTOPEN || code == SQLITE_READONLY_DIRECTORY || code == SQLITE_READONLY_CANTINIT ||
+      code == SQLITE_READONLY_RECOVERY || code == SQLITE_READONLY_ROLLBACK) {
+    unavailable(
+        path_ + ": " + message,
+        "SQLite makes files beside the database (-journal; in WAL mode -wal and -shm): the worker's user must be "
+        "able to write its directory; a database that nobody writes can be read with file:PATH?immutable=1");
+  }
   throw Failure({ErrorCode::kUnexpected, message,
                  primary == SQLITE_BUSY ? "a transaction that will write begins with BEGIN IMMEDIATE" : ""});
 }
@@ -135,7 +213,26 @@ std::optional<SqliteStatement> SqliteConnection::prepare(std::string_view sql, s
   if (code != SQLITE_OK) fail(code);
   if (rest != nullptr) *rest = sql.substr(static_cast<size_t>(tail - sql.data()));
   if (statement == nullptr) return std::nullopt;
+  if (access_ == SqliteAccess::read_only) refuse_writing(statement);
   return SqliteStatement(*this, statement);
+}
+
+std::shared_ptr<void> SqliteConnection::allow_vacuum(std::string_view code) {
+  std::string statement(code.substr(0, code.find(';')));
+  for (char& c : statement) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  const bool plain = statement.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_ \t\r\n") == std::string::npos;
+  if (!plain || !statement.starts_with("VACUUM") || statement.find("INTO") != std::string::npos) return nullptr;
+  sqlite3_limit(handle_.get(), SQLITE_LIMIT_ATTACHED, std::max(most_attached_, 1));
+  return {handle_.get(), [this](sqlite3* handle) { sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, most_attached_); }};
+}
+
+// Of a PRAGMA SQLite does not know beforehand whether it writes; those that could switch query_only off only change the
+// session, and what would use that is refused here.
+void SqliteConnection::refuse_writing(sqlite3_stmt* statement) const {
+  if (sqlite3_stmt_readonly(statement) != 0) return;
+  sqlite3_finalize(statement);
+  throw Failure({ErrorCode::kInvalid, "the statement would write, and this session is read-only",
+                 "set read_only: false on the connection if its queries must write"});
 }
 
 void SqliteConnection::execute(std::string_view sql) {

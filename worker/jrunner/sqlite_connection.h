@@ -1,7 +1,8 @@
 // One SQLite connection and its statements: the only includers of sqlite3.h here. Opened without creating: a path that
-// does not exist is an error, not an empty database. Locks are waited for without limit, with one line on stderr; a
-// requested cancellation ends the wait, and a statement that runs. One thread at a time.
-// Errors: Failure with the engine's message, kUnavailable when there is no database to open; Interrupted.
+// does not exist is an error, not an empty database. What a script may do is bounded: no extensions, no fts3_tokenizer,
+// no ATTACH beyond what the URL allows, nothing that can damage the file's structure. Locks are waited for without
+// limit, with one line on stderr; a requested cancellation ends the wait, and a statement that runs. One thread at a
+// time. Errors: Failure with the engine's message, kUnavailable when there is no database to open; Interrupted.
 #pragma once
 
 #include <sqlite3.h>
@@ -47,15 +48,22 @@ class SqliteStatement {
   std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> statement_;
 };
 
+// read_only: statements that write are refused, and no file is left beside the database.
+enum class SqliteAccess { read_write, read_only };
+
 class SqliteConnection {
  public:
-  SqliteConnection(const SqliteTarget& target, Cancellation& cancellation);
+  SqliteConnection(const SqliteTarget& target, Cancellation& cancellation,
+                   SqliteAccess access = SqliteAccess::read_write);
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
   // The first statement of the text, which a NUL must follow (literals, strings and their tails); `rest`, when asked
   // for, is what follows it. Nothing when there is only space.
   std::optional<SqliteStatement> prepare(std::string_view sql, std::string_view* rest = nullptr);
+  // VACUUM attaches a database of its own: while the result lives, and `code` begins a VACUUM that writes into no other
+  // file, it may.
+  [[nodiscard]] std::shared_ptr<void> allow_vacuum(std::string_view code);
   // One statement, whose rows are not wanted.
   void execute(std::string_view sql);
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
@@ -66,9 +74,12 @@ class SqliteConnection {
  private:
   static int on_busy(void* self, int attempts);
   static int on_progress(void* self);
+  void refuse_writing(sqlite3_stmt* statement) const;
 
   std::string path_;
   Cancellation& cancellation_;
+  SqliteAccess access_;
+  int most_attached_;
   bool waiting_told_ = false;
   std::unique_ptr<sqlite3, decltype(&sqlite3_close_v2)> handle_;
 };

@@ -50,9 +50,11 @@ void run_statement(SqliteStatement& statement, ResultPrinter& result) {
 }  // namespace
 
 // Statements are prepared one after the other, not ahead: each may need what the one before it created.
-void run_sqlite_script(const SqliteTarget& target, std::string_view script, Cancellation& cancellation,
+void run_sqlite_script(const SqliteTarget& target, const Script& given, Cancellation& cancellation,
                        ResultPrinter& result) {
-  SqliteConnection connection(target, cancellation);
+  const auto script = given.text;
+  SqliteConnection connection(target, cancellation,
+                              given.read_only ? SqliteAccess::read_only : SqliteAccess::read_write);
   size_t number = 0;
   size_t line = 1;
   size_t counted = 0;
@@ -65,10 +67,12 @@ void run_sqlite_script(const SqliteTarget& target, std::string_view script, Canc
       cancellation.throw_if_requested();
       FAILPOINT("jrunner.script.statement");
       std::string_view rest;
+      const auto attached = connection.allow_vacuum(code);
       auto statement = connection.prepare(code, &rest);
       if (statement) run_statement(*statement, result);
       at = script.size() - rest.size();
     } catch (const Failure& failure) {
+      if (given.generated) throw;
       throw Failure(at_statement(failure.error(), {number, line, first_line(code)}));
     }
   }

@@ -1,8 +1,10 @@
 #include "worker/jrunner/sqlite_sink.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
+#include <cstdio>
 
 #include "worker/jrunner/failure.h"
 #include "worker/jrunner/number_text.h"
@@ -26,6 +28,23 @@ Affinity affinity_of(std::string_view declared_type, bool strict) {
   return Affinity::kNumeric;
 }
 
+bool names_a_number(std::string_view declared_type) {
+  static constexpr std::array<std::string_view, 26> kNames{
+      "INT",     "INTEGER", "TINYINT", "SMALLINT", "MEDIUMINT", "BIGINT", "INT2",    "INT4",    "INT8",
+      "INT16",   "INT32",   "INT64",   "SERIAL",   "BIGSERIAL", "NUM",    "NUMERIC", "NUMBER",  "DEC",
+      "DECIMAL", "REAL",    "FLOAT",   "FLOAT4",   "FLOAT8",    "DOUBLE", "MONEY",   "CURRENCY"};
+  std::string word;
+  for (const char c : std::string(declared_type) + ' ') {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_') {
+      word += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      continue;
+    }
+    if (std::ranges::find(kNames, word) != kNames.end()) return true;
+    word.clear();
+  }
+  return false;
+}
+
 SqliteSink::SqliteSink(const SqliteTarget& target, const std::string& table, Cancellation& cancellation)
     : connection_(target, cancellation) {
   if (connection_.read_only()) {
@@ -35,6 +54,7 @@ SqliteSink::SqliteSink(const SqliteTarget& target, const std::string& table, Can
   destination_.form = RowForm::kCells;
   find_table(table);
   formatted_.resize(affinities_.size());
+  noted_.resize(affinities_.size());
 }
 
 // A name with a dot is a schema and a table, unless only a table is called so.
@@ -69,6 +89,8 @@ bool SqliteSink::read_columns(const SqliteTableName& name) {
     if (query->integer(3) != 0) continue;  // generated: not to be written
     destination_.columns.push_back({std::string(query->text(0))});
     affinities_.push_back(affinity_of(query->text(1), query->integer(2) != 0));
+    declared_.emplace_back(query->text(1));
+    numbers_.push_back(numeric(affinities_.back()) && names_a_number(query->text(1)));
   }
   return found;
 }
@@ -118,14 +140,51 @@ void SqliteSink::bind(int column, const Cell& cell, const RowBatch& batch) {
     case CellKind::kReal:
       return bind_real(column, cell.real);
     case CellKind::kBlob:
+      if (numbers_[static_cast<size_t>(column)]) {
+        refuse(column, "a BLOB is not a number", "convert it in the query, or declare the column BLOB");
+      }
       return insert_->bind_blob(column, batch.view(cell));
     case CellKind::kText:
-      if (numeric(affinity)) return bind_number_text(column, batch.view(cell), false);
-      return insert_->bind(column, batch.view(cell));
+    case CellKind::kOpaque:
+      return bind_text(column, batch.view(cell), cell.kind == CellKind::kText);
     case CellKind::kDecimal:
       if (affinity != Affinity::kText) return bind_number_text(column, batch.view(cell), true);
       return insert_->bind(column, batch.view(cell));
   }
+}
+
+// A column of numbers takes text that is a number's. Any other column of a numeric affinity (STRING, DATE) takes all
+// text, but SQLite would make a number of some: 007 becomes 7.
+void SqliteSink::bind_text(int column, std::string_view text, bool may_be_number) {
+  const auto index = static_cast<size_t>(column);
+  if (!numeric(affinities_[index])) return insert_->bind(column, text);
+  if (numbers_[index]) {
+    if (!may_be_number) refuse_text(column, text);
+    return bind_number_text(column, text, false);
+  }
+  if (std::holds_alternative<NotANumber>(exact_number(text))) return insert_->bind(column, text);
+  if (loses_its_spelling(text)) {
+    refuse(column,
+           "SQLite would turn the text '" + std::string(text) +
+               "' into a number and lose how it is written, because the "
+               "column is declared " +
+               declared_[index],
+           "declare the column TEXT");
+  }
+  note_conversion(column, text);
+  bind_number_text(column, text, false);
+}
+
+void SqliteSink::note_conversion(int column, std::string_view text) {
+  const auto index = static_cast<size_t>(column);
+  if (noted_[index]) return;
+  noted_[index] = true;
+  std::fprintf(
+      stderr,
+      "warning: row %llu, column %s: SQLite stores the text '%s' as a number, because the column is declared %s; "
+      "declare it TEXT\n",
+      static_cast<unsigned long long>(row_), destination_.columns[index].name.c_str(), std::string(text).c_str(),
+      declared_[index].c_str());
 }
 
 // What a numeric column would convert is converted here, where a loss is seen. In a column that converts nothing, a
@@ -135,15 +194,16 @@ void SqliteSink::bind_number_text(int column, std::string_view text, bool decima
   if (const auto* integer = std::get_if<int64_t>(&number)) return bind_integer(column, *integer);
   if (const auto* real = std::get_if<double>(&number)) return bind_real(column, *real);
   const bool kept = affinities_[static_cast<size_t>(column)] == Affinity::kNone;
-  if (std::holds_alternative<Inexact>(number) && !kept) refuse(column, text);
+  if (std::holds_alternative<Inexact>(number) && !kept) refuse_rounding(column, text);
   if (decimal && text == "Infinity") return insert_->bind(column, HUGE_VAL);
   if (decimal && text == "-Infinity") return insert_->bind(column, -HUGE_VAL);
+  if (numbers_[static_cast<size_t>(column)]) refuse_text(column, text);
   insert_->bind(column, text);
 }
 
 void SqliteSink::bind_integer(int column, int64_t value) {
   if (affinities_[static_cast<size_t>(column)] == Affinity::kReal && !fits_double(value)) {
-    refuse(column, std::to_string(value));
+    refuse_rounding(column, std::to_string(value));
   }
   insert_->bind(column, value);
 }
@@ -157,11 +217,26 @@ void SqliteSink::bind_real(int column, double value) {
   insert_->bind(column, std::string_view(text));
 }
 
-void SqliteSink::refuse(int column, std::string_view value) const {
+void SqliteSink::refuse(int column, const std::string& why, const std::string& hint) const {
   throw Failure({ErrorCode::kUnexpected,
                  "row " + std::to_string(row_) + ", column " + destination_.columns[static_cast<size_t>(column)].name +
-                     ": SQLite would round " + std::string(value) + " to the digits of a double",
-                 "declare the column TEXT, or round in the query"});
+                     ": " + why,
+                 hint});
+}
+
+void SqliteSink::refuse_rounding(int column, std::string_view value) const {
+  refuse(column, "SQLite would round " + std::string(value) + " to the digits of a double",
+         "declare the column TEXT, or round in the query");
+}
+
+void SqliteSink::refuse_text(int column, std::string_view text) const {
+  constexpr size_t kShown = 60;
+  const auto& name = destination_.columns[static_cast<size_t>(column)].name;
+  const auto shown = std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…" : "");
+  refuse(column,
+         "'" + shown + "' is not a number, and the column is declared " + declared_[static_cast<size_t>(column)],
+         "convert it in the query (from PostgreSQL " + name + "::numeric, or NULLIF(" + name + ", 'NaN'); NULLIF(" +
+             name + ", '') for empty text), or declare the column TEXT");
 }
 
 }  // namespace pipekit::jrunner

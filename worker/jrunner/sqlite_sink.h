@@ -1,6 +1,6 @@
 // Writes rows into one SQLite table: BEGIN IMMEDIATE, one prepared INSERT, COMMIT. Values keep their exact value, or
-// the load fails: where the column's affinity would round a number (SQLite does so silently), the row and the column
-// are named.
+// the load fails: where the column's affinity would round a number or respell a text (SQLite does so silently), and
+// where a column of numbers gets what is none, the row and the column are named.
 #pragma once
 
 #include <string>
@@ -15,6 +15,9 @@ enum class Affinity { kInteger, kReal, kNumeric, kText, kNone };
 
 // By the declared type, as SQLite's own rules; `strict` tables know the type ANY, which converts nothing.
 Affinity affinity_of(std::string_view declared_type, bool strict);
+// Whether the declared type is a number's by name: INTEGER, DECIMAL(10,2). SQLite gives a numeric affinity also to
+// DATE, STRING and whatever else it does not know, and to POINT, which has INT in it.
+bool names_a_number(std::string_view declared_type);
 
 class SqliteSink final : public RowSink {
  public:
@@ -30,14 +33,21 @@ class SqliteSink final : public RowSink {
   bool read_columns(const SqliteTableName& name);
   void bind(int column, const Cell& cell, const RowBatch& batch);
   void bind_number_text(int column, std::string_view text, bool decimal);
+  void bind_text(int column, std::string_view text, bool may_be_number);
+  void note_conversion(int column, std::string_view text);
+  [[noreturn]] void refuse(int column, const std::string& why, const std::string& hint) const;
   void bind_integer(int column, int64_t value);
   void bind_real(int column, double value);
-  [[noreturn]] void refuse(int column, std::string_view value) const;
+  [[noreturn]] void refuse_rounding(int column, std::string_view value) const;
+  [[noreturn]] void refuse_text(int column, std::string_view text) const;
 
   SqliteConnection connection_;
   Destination destination_{};
   SqliteTableName name_{};
   std::vector<Affinity> affinities_{};
+  std::vector<std::string> declared_{};
+  std::vector<bool> numbers_{};  // names_a_number
+  std::vector<bool> noted_{};
   std::vector<std::string> formatted_{};  // of a column: text made here, alive until the step
   std::optional<SqliteStatement> insert_{};
   uint64_t row_ = 0;

@@ -14,8 +14,9 @@ namespace {
 
 }  // namespace
 
-SqliteSource::SqliteSource(const SqliteTarget& target, std::string_view script, Cancellation& cancellation)
-    : connection_(target, cancellation) {
+SqliteSource::SqliteSource(const SqliteTarget& target, std::string_view script, Cancellation& cancellation,
+                           SqliteAccess access)
+    : connection_(target, cancellation, access) {
   const auto code = script.substr(skip_sqlite_blank(script, 0));
   std::string_view rest;
   statement_ = connection_.prepare(code, &rest);

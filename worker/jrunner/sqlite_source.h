@@ -11,7 +11,7 @@ namespace pipekit::jrunner {
 class SqliteSource final : public RowSource {
  public:
   // `script` holds the one query; Failure (kInvalid) when it holds none, several, or no query.
-  SqliteSource(const SqliteTarget& target, std::string_view script, Cancellation& cancellation);
+  SqliteSource(const SqliteTarget& target, std::string_view script, Cancellation& cancellation, SqliteAccess access);
 
   [[nodiscard]] size_t columns() const override { return static_cast<size_t>(statement_->columns()); }
   void start(const Destination& destination) override { destination_ = destination; }

@@ -1,0 +1,2 @@
+ALTER TABLE connection DROP COLUMN read_only;
+ALTER TABLE module DROP COLUMN merge_method;

@@ -1,0 +1,25 @@
+// What a merge would do to rows that it was not asked to touch, by what depends on the destination's. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/error.h"
+#include "worker/columns.h"
+#include "worker/dialect/dialect.h"
+
+namespace pipekit::worker {
+
+struct MergeChoice {
+  MergeStrategy strategy = MergeStrategy::kFull;
+  MergeMethod method = MergeMethod::kReplace;
+  bool truncate = false;
+  std::vector<std::string> key{};
+};
+
+// Why this merge is refused; nothing when nobody else is touched by it. Rows that only a plain reference protects are
+// no hazard: the engine refuses to delete them.
+std::optional<Error> merge_hazard(const std::string& table, const TableFacts& facts, const MergeChoice& choice);
+
+}  // namespace pipekit::worker
