@@ -33,8 +33,7 @@ constexpr auto kAnswer =
 TEST(PostgresqlScript, setup) {
   const std::string whole = kDialect.setup_script(true);
   EXPECT_EQ(whole,
-            R"(SET client_min_messages = 'warning';
-BEGIN;
+            R"(BEGIN;
 SELECT pg_advisory_xact_lock(7201735);
 CREATE SCHEMA IF NOT EXISTS pipekit_staging;
 CREATE TABLE IF NOT EXISTS pipekit_staging.pipekit_fence (module text NOT NULL, dest text NOT NULL, store text NOT NULL, epoch bigint NOT NULL, closed smallint NOT NULL, PRIMARY KEY (module, dest));
@@ -123,7 +122,7 @@ TEST(PostgresqlScript, preflight) {
   const auto p = plan(MergeStrategy::kIncremental);
   EXPECT_EQ(
       kDialect.preflight_script(p.staging, p.dest, p.key, {true, true}),
-      R"(SELECT (SELECT count(*) FROM pipekit_staging.orders_s_42_7) AS staged, (SELECT count(*) FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" IS NULL) AS null_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s GROUP BY s."id" HAVING count(*) > 1) g) AS duplicate_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s JOIN "sales"."orders" AS d ON s."id" = d."id" GROUP BY d."id" HAVING count(*) > 1) g) AS ambiguous_keys, (SELECT count(*) FROM "sales"."orders") AS present;
+      R"(SELECT (SELECT count(*) FROM pipekit_staging.orders_s_42_7) AS staged, (SELECT count(*) FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" IS NULL) AS null_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s GROUP BY s."id" HAVING count(*) > 1) g) AS duplicate_keys, (SELECT count(*) FROM (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s JOIN "sales"."orders" AS d ON d."id" = s."id" GROUP BY d."id" HAVING count(*) > 1) g) AS ambiguous_keys, (SELECT count(*) FROM "sales"."orders") AS present;
 )");
   EXPECT_EQ(
       kDialect.preflight_script(p.staging, p.dest, {}, {}),
@@ -138,13 +137,13 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = on;
 UPDATE pipekit_staging.pipekit_fence SET epoch = epoch WHERE module = 'orders' AND dest = 'sales.orders' AND store = 'S' AND epoch = 7 AND closed = 0;
 INSERT INTO pipekit_staging.pipekit_merged (store, module, run, epoch, row_count, merged_at) VALUES ('S', 'orders', 42, (SELECT epoch FROM pipekit_staging.pipekit_fence WHERE module = 'orders' AND dest = 'sales.orders' AND store = 'S' AND epoch = 7 AND closed = 0 AND (SELECT count(*) FROM pipekit_staging.orders_s_42_7) = 2), 2, now());
-DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
+DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
 INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT "id", "doc", "v" FROM pipekit_staging.orders_s_42_7;
 COMMIT;
 )";
 
 constexpr auto kDeleteMatching =
-    R"(DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
+    R"(DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
 )";
 
 TEST(PostgresqlScript, merge_incremental) {
@@ -168,9 +167,9 @@ TEST(PostgresqlScript, merge_by_update) {
   const auto script = kDialect.merge_script(kKey, p);
   EXPECT_EQ(
       script.substr(script.find("DELETE FROM")),
-      R"(DELETE FROM "sales"."orders" AS d WHERE d."id" IS NULL OR NOT EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
-UPDATE "sales"."orders" AS d SET "doc" = s."doc", "v" = s."v" FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id" AND (CAST(ROW(d."doc", d."v") AS record) OPERATOR(pg_catalog.*<>) CAST(ROW(s."doc", s."v") AS record));
-INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT s."id", s."doc", s."v" FROM pipekit_staging.orders_s_42_7 AS s WHERE NOT EXISTS (SELECT 1 FROM "sales"."orders" AS d WHERE s."id" = d."id");
+      R"(DELETE FROM "sales"."orders" AS d WHERE d."id" IS NULL OR NOT EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
+UPDATE "sales"."orders" AS d SET "doc" = s."doc", "v" = s."v" FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id" AND (CAST(ROW(d."doc", d."v") AS record) OPERATOR(pg_catalog.*<>) CAST(ROW(s."doc", s."v") AS record));
+INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT s."id", s."doc", s."v" FROM pipekit_staging.orders_s_42_7 AS s WHERE NOT EXISTS (SELECT 1 FROM "sales"."orders" AS d WHERE d."id" = s."id");
 COMMIT;
 )");
 }
@@ -184,7 +183,7 @@ TEST(PostgresqlScript, merge_truncates_only_in_full) {
 TEST(PostgresqlScript, merge_by_a_composite_key) {
   auto p = plan(MergeStrategy::kIncremental);
   p.key = {"id", "do\"c"};
-  EXPECT_NE(kDialect.merge_script(kKey, p).find(R"( WHERE s."id" = d."id" AND s."do""c" = d."do""c");)"),
+  EXPECT_NE(kDialect.merge_script(kKey, p).find(R"( WHERE d."id" = s."id" AND d."do""c" = s."do""c");)"),
             std::string::npos);
 }
 
@@ -194,7 +193,7 @@ TEST(PostgresqlScript, merge_without_a_fence) {
 SET idle_in_transaction_session_timeout = '60s';
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = on;
-DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE s."id" = d."id");
+DELETE FROM "sales"."orders" AS d WHERE EXISTS (SELECT 1 FROM pipekit_staging.orders_s_42_7 AS s WHERE d."id" = s."id");
 INSERT INTO "sales"."orders" ("id", "doc", "v") OVERRIDING SYSTEM VALUE SELECT "id", "doc", "v" FROM pipekit_staging.orders_s_42_7 LIMIT (SELECT CASE WHEN count(*) = 2 THEN 2 ELSE CAST('rows in staging are now ' || count(*) AS bigint) END FROM pipekit_staging.orders_s_42_7);
 COMMIT;
 )");

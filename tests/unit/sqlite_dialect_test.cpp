@@ -70,7 +70,7 @@ TEST(SqliteScript, staging_is_made_and_dropped) {
 )x");
   const std::vector<TableName> lost{kDialect.staging_table({"orders", "", "S", 42, 5}),
                                     kDialect.staging_table({"orders", "", "S", 42, 6})};
-EXPECT_EQ(kDialect.drop_staging_script(lost), R"(DROP TABLE IF EXISTS pipekit_staging__orders_s_42_5;
+  EXPECT_EQ(kDialect.drop_staging_script(lost), R"(DROP TABLE IF EXISTS pipekit_staging__orders_s_42_5;
 DROP TABLE IF EXISTS pipekit_staging__orders_s_42_6;
 )");
 }
@@ -105,8 +105,8 @@ TEST(SqliteScript, merge_by_update) {
   EXPECT_EQ(
       script.substr(script.find("DELETE FROM")),
       R"(DELETE FROM "orders" AS d WHERE d."id" IS NULL OR d."id" NOT IN (SELECT s."id" FROM pipekit_staging__orders_s_42_7 AS s);
-UPDATE "orders" AS d SET "doc" = s."doc", "v" = s."v" FROM pipekit_staging__orders_s_42_7 AS s WHERE s."id" = d."id" AND (d."doc" IS NOT s."doc" COLLATE BINARY OR typeof(d."doc") <> typeof(s."doc") OR d."v" IS NOT s."v" COLLATE BINARY OR typeof(d."v") <> typeof(s."v"));
-INSERT INTO "orders" ("id", "doc", "v") SELECT s."id", s."doc", s."v" FROM pipekit_staging__orders_s_42_7 AS s LEFT JOIN "orders" AS d ON s."id" = d."id" WHERE d."id" IS NULL;
+UPDATE "orders" AS d SET "doc" = s."doc", "v" = s."v" FROM pipekit_staging__orders_s_42_7 AS s WHERE d."id" = s."id" AND (d."doc" IS NOT s."doc" COLLATE BINARY OR typeof(d."doc") <> typeof(s."doc") OR d."v" IS NOT s."v" COLLATE BINARY OR typeof(d."v") <> typeof(s."v"));
+INSERT INTO "orders" ("id", "doc", "v") SELECT s."id", s."doc", s."v" FROM pipekit_staging__orders_s_42_7 AS s LEFT JOIN "orders" AS d ON d."id" = s."id" WHERE d."id" IS NULL;
 COMMIT;
 )");
   const auto incremental = kDialect.merge_script(kKey, update_plan(MergeStrategy::kIncremental));

@@ -98,7 +98,7 @@ std::string equal_keys(const std::vector<std::string>& key) {
   std::string out;
   for (const auto& column : key) {
     if (!out.empty()) out += " AND ";
-    out += fmt::format("s.{0} = d.{0}", quote_identifier(column));
+    out += fmt::format("d.{0} = s.{0}", quote_identifier(column));
   }
   return out;
 }

@@ -53,6 +53,7 @@ std::string update_matching(const MergePlan& plan, const std::string& differs);
 std::string count_staged(const TableName& staging, const TableName& dest, const std::vector<std::string>& key,
                          Dialect::Counts counts, const std::string& staged_keys);
 
+// The destination on the left: SQLite compares by the left one's collation.
 std::string equal_keys(const std::vector<std::string>& key);
 // The columns that are not of the key.
 std::vector<std::string> values_of(const MergePlan& plan);

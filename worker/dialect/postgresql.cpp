@@ -211,7 +211,7 @@ class Postgresql final : public Dialect {
 
   [[nodiscard]] std::string setup_script(bool with_schema) const override {
     Script script;
-    script << kQuiet << "BEGIN" << kSetupLock;
+    script << "BEGIN" << kSetupLock;
     if (with_schema) script << kCreateSchema;
     return (script << kCreateFence << kCreateMerged << "COMMIT").str();
   }

@@ -32,11 +32,15 @@ std::string only_query(const PostgresConnection& connection, std::string_view sc
 
 void append_number(std::string_view text, PostgresValue type, RowBatch& batch) {
   const auto* end = text.data() + text.size();
+  const auto reads = [&](auto& number) {
+    const auto parsed = std::from_chars(text.data(), end, number);
+    return parsed.ec == std::errc{} && parsed.ptr == end;
+  };
   int64_t integer = 0;
   double real = 0;
-  if (type == PostgresValue::kInteger && std::from_chars(text.data(), end, integer).ptr == end) {
+  if (type == PostgresValue::kInteger && reads(integer)) {
     batch.add_integer(integer);
-  } else if (type == PostgresValue::kReal && text != "NaN" && std::from_chars(text.data(), end, real).ptr == end) {
+  } else if (type == PostgresValue::kReal && text != "NaN" && reads(real)) {
     batch.add_real(real);
   } else {
     batch.add_bytes(CellKind::kDecimal, text);
