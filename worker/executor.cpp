@@ -48,19 +48,19 @@ void fit_into_a_frame(fact::Finished& finished) {
 
 }  // namespace
 
-std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections) {
-  std::vector<std::string> secrets;
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections, const Secrets& secrets) {
+  std::vector<std::string> values;
   for (const auto* connection : connections) {
-    if (auto secret = resolve_secret(connection->password, environment_variable)) secrets.push_back(std::move(*secret));
+    if (auto value = secrets.resolve(connection->password, connection->jdbc_url)) values.push_back(std::move(*value));
   }
-  return secrets;
+  return values;
 }
 
-std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
+std::vector<std::string> secrets_of(const ModuleSnapshot& module, const Secrets& secrets) {
   std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
   for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
   for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
-  return secrets_of(connections);
+  return secrets_of(connections, secrets);
 }
 
 Executor::Executor(const Assignment& assignment, const RunnerConfig& config, const Clock& clock, Link& link)
@@ -68,9 +68,9 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
       module_(assignment.module),
       clock_(clock),
       link_(link),
-      masker_(secrets_of(assignment.module)),
+      masker_(secrets_of(assignment.module, config.secrets)),
       runner_(config, fmt::format("{}-{}", assignment.key.run.value, assignment.key.epoch.value), clock, link,
-              secrets_of(assignment.module)) {
+              secrets_of(assignment.module, config.secrets)) {
   result_.outcome = "none";
   result_.staging_dropped = assignment_.leftovers.empty();
 }
@@ -242,6 +242,7 @@ Executor::Done Executor::transfer(Destination& destination) {
                      "if it prints it in its own way, set row_count_pattern (pipekit-ctl settings)", false};
   }
   reported_ = call.rows;
+  link_.send(fact::Progress{now_ms(), *call.rows, {}});  // what was told on the way is behind this
   return std::nullopt;
 }
 

@@ -58,7 +58,7 @@ class Executor {
 };
 
 // The passwords of these connections, or of all that the module touches, where they can be resolved.
-std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections);
-std::vector<std::string> secrets_of(const ModuleSnapshot& module);
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections, const Secrets& secrets);
+std::vector<std::string> secrets_of(const ModuleSnapshot& module, const Secrets& secrets);
 
 }  // namespace pipekit::worker

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,6 +72,14 @@ bool open_control(Ends& ends) {
   return true;
 }
 
+// An open file of this child's own, for reading only, which holds a shared lock until the last of its descendants has
+// ended. Were it the worker's, a child could release the lock for everybody.
+Result<UniqueFd> hold(int lock_fd) {
+  UniqueFd file(::open(fmt::format("/proc/self/fd/{}", lock_fd).c_str(), O_RDONLY | O_CLOEXEC));
+  if (file && ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return file;
+  return unavailable(fmt::format("cannot lock the state directory: {}", std::strerror(errno)));
+}
+
 std::optional<Report> next_report(int control) {
   Report report{};
   const auto size = ::recv(control, &report, sizeof report, MSG_DONTWAIT);
@@ -134,11 +143,18 @@ Result<void> Process::start_supervisor(const SpawnSpec& spec) {
     return unavailable(fmt::format("cannot start {}: {}", spec.argv.front(), std::strerror(errno)));
   }
   const auto open_files = std::to_string(spec.open_files);
-  CleanSpawn what{supervisor_path(spec), {"pipekit-supervisor", spec.cwd, open_files}, environment_with(spec.env), {}};
+  CleanSpawn what{supervisor_path(spec), {"pipekit-supervisor", spec.cwd, open_files}, {}, {}};
+  for (const auto& [name, value] : spec.env) what.environment.push_back(fmt::format("{}={}", name, value));
   what.argv.insert(what.argv.end(), spec.argv.begin(), spec.argv.end());
   what.files = {out.theirs.get(), err.theirs.get(), control.theirs.get()};
   static_assert(supervisor::kControlFd == 3 && supervisor::kLockFd == 4);
-  if (spec.lock_fd >= 0) what.files.push_back(spec.lock_fd);
+  UniqueFd lock;
+  if (spec.lock_fd >= 0) {
+    auto held = hold(spec.lock_fd);
+    if (!held) return held.error();
+    lock = std::move(*held);
+    what.files.push_back(lock.get());
+  }
   const auto pid = spawn_clean(what);
   if (!pid) return pid.error();
   supervisor_pid_ = *pid;

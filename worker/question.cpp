@@ -5,7 +5,6 @@
 #include "worker/csv.h"
 #include "worker/destination.h"
 #include "worker/executor.h"
-#include "worker/secrets.h"
 #include "worker/watermark.h"
 
 namespace pipekit::worker {
@@ -111,8 +110,8 @@ TaskResult take_over(const Task& task, Runner& runner) {
 }  // namespace
 
 TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clock, Link& link) {
-  const auto secrets = task.module       ? secrets_of(*task.module)
-                       : task.connection ? secrets_of({&*task.connection})
+  const auto secrets = task.module       ? secrets_of(*task.module, config.secrets)
+                       : task.connection ? secrets_of({&*task.connection}, config.secrets)
                                          : std::vector<std::string>{};
   Runner runner(config, fmt::format("task-{}", task.id), clock, link, secrets);
   runner.set_deadline(clock.now() + kLimit);

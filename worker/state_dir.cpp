@@ -92,13 +92,14 @@ std::string in_use_by(int lock) {
   return alive ? fmt::format("worker pid {}", pid) : fmt::format("children of worker pid {}, which is gone", pid);
 }
 
-Result<void> take(int lock, const fs::path& dir, std::chrono::milliseconds limit,
+// `lock` holds the pid of the one that has `wanted`, or had it when its children were started.
+Result<void> take(int wanted, int lock, const fs::path& dir, std::chrono::milliseconds limit,
                   const std::function<void(const std::string&)>& on_wait) {
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return {};
+  if (::flock(wanted, LOCK_EX | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return failed("lock", dir / "lock", errno);
   const auto holder_text = in_use_by(lock);
   if (on_wait) on_wait(fmt::format("state directory {} is in use by {}; waiting", dir.string(), holder_text));
-  if (limit > limit.zero() && lock_within(lock, limit)) return {};
+  if (limit > limit.zero() && lock_within(wanted, limit)) return {};
   return Error{ErrorCode::kUnavailable,
                fmt::format("state directory {} is in use by {}", dir.string(), in_use_by(lock)),
                "stop that worker, or give this one a directory of its own with --state-dir"};
@@ -117,16 +118,33 @@ Result<UniqueFd> lock_dir(const fs::path& dir, std::chrono::milliseconds limit,
   const auto path = dir / "lock";
   UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return failed("open", path, errno);
-  if (auto taken = take(lock.get(), dir, limit, on_wait); !taken) return taken.error();
+  if (auto taken = take(lock.get(), lock.get(), dir, limit, on_wait); !taken) return taken.error();
   if (!still_there(lock.get(), path)) {
     return Error{ErrorCode::kUnavailable, path.string() + " was removed while this worker waited for it",
                  "start the worker again; never remove that file"};
   }
-  const auto pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-    return failed("write", path, errno);
-  }
   return lock;
+}
+
+// Taken and given back: that shows that no child is left, and ours take it next.
+Result<UniqueFd> await_children(int lock, const fs::path& dir, std::chrono::milliseconds limit,
+                                const std::function<void(const std::string&)>& on_wait) {
+  const auto path = dir / "children";
+  UniqueFd children(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!children) return failed("open", path, errno);
+  if (auto taken = take(children.get(), lock, dir, limit, on_wait); !taken) return taken.error();
+  if (!still_there(children.get(), path)) {
+    return Error{ErrorCode::kUnavailable, path.string() + " was removed while this worker waited for it",
+                 "start the worker again; never remove that file"};
+  }
+  ::flock(children.get(), LOCK_UN);
+  return children;
+}
+
+Result<void> write_pid(int lock, const fs::path& path) {
+  const auto pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock, 0) == 0 && ::pwrite(lock, pid.data(), pid.size(), 0) > 0) return {};
+  return failed("write", path, errno);
 }
 
 std::optional<std::string> read_small(const fs::path& path) {
@@ -192,6 +210,10 @@ Result<StateDir> StateDir::open(const fs::path& dir, std::chrono::milliseconds l
   auto lock = lock_dir(state.path_, limit, on_wait);
   if (!lock) return lock.error();
   state.lock_ = std::move(*lock);
+  auto children = await_children(state.lock_.get(), state.path_, limit, on_wait);
+  if (!children) return children.error();
+  state.children_ = std::move(*children);
+  if (auto written = write_pid(state.lock_.get(), state.path_ / "lock"); !written) return written.error();
   auto id = load_id(state.path_ / "id");
   if (!id) return id.error();
   struct stat named {};
@@ -203,7 +225,7 @@ Result<StateDir> StateDir::open(const fs::path& dir, std::chrono::milliseconds l
 
 // One byte: a full disk takes an empty file.
 Result<void> StateDir::check() const {
-  if (!still_there(lock_.get(), path_ / "lock")) {
+  if (!still_there(lock_.get(), path_ / "lock") || !still_there(children_.get(), path_ / "children")) {
     return Error{ErrorCode::kUnavailable,
                  fmt::format("state directory {} was removed or replaced while this worker ran", path_.string()),
                  "start the worker again, it makes a new one; leave the directory alone while a worker runs"};

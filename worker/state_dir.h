@@ -1,7 +1,10 @@
-// The worker's state directory and its lock. Holding the lock proves that every child of every earlier worker on this
-// directory is dead: children inherit the very same open file, and an flock ends with the last holder of that.
+// The worker's state directory and its locks. An open StateDir proves that every child of every earlier worker on this
+// directory is dead: each child inherits an open file of its own that holds a shared lock, an flock ends with the last
+// holder of its open file, and opening waits until nobody holds one.
 //
-//   DIR/lock      flock'ed while a worker or any of its descendants lives; holds the worker's pid, for messages
+//   DIR/lock      locked while a worker lives; holds the worker's pid, for messages
+//   DIR/children  locked, shared, while a child or anything that descends from it lives. No child holds a descriptor
+//                 that can be written, or whose lock is another's
 //   DIR/id        16 hex digits, made once: by it the broker knows that two incarnations share this directory. The
 //                 lock's inode goes with it, because a copy of the directory has the digits, and a lock of its own
 //   DIR/scratch   files of running attempts; emptied at open, when nobody can be using them any more
@@ -31,8 +34,8 @@ class StateDir {
   // Refused when DIR is no longer what was opened, or scratch cannot be written: what is started now would only fail.
   [[nodiscard]] Result<void> check() const;
 
-  // For SpawnSpec::lock_fd. Open as long as the StateDir; close-on-exec, so only children meant to hold it do.
-  [[nodiscard]] int lock_fd() const { return lock_.get(); }
+  // For SpawnSpec::lock_fd. Open as long as the StateDir.
+  [[nodiscard]] int children_fd() const { return children_.get(); }
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::filesystem::path& scratch() const { return scratch_; }
@@ -44,6 +47,7 @@ class StateDir {
   std::filesystem::path scratch_;
   std::string id_;
   UniqueFd lock_;
+  UniqueFd children_;
 };
 
 }  // namespace pipekit::worker

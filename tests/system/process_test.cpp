@@ -354,7 +354,7 @@ class WorkerDeathTest : public ProcessTest {
     if (worker == 0) {
       auto state = StateDir::open(dir_ / "state", 0ms);
       auto spec = shell(script);
-      spec.lock_fd = state ? state->lock_fd() : -1;
+      spec.lock_fd = state ? state->children_fd() : -1;
       auto process = Process::spawn(spec);
       if (process) ::pause();
       ::_exit(1);
