@@ -58,12 +58,10 @@ struct Split {
 std::optional<Split> split(std::string_view url) {
   if (!url.starts_with(kJdbc)) return std::nullopt;
   url.remove_prefix(kJdbc.size());
-  const auto colon = url.find(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  const auto name = url.substr(0, colon);
+  const auto name = url.substr(0, url.find(':'));
   const auto in_name = [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '+' || c == '.'; };
-  if (!std::ranges::all_of(name, in_name)) return std::nullopt;
-  Split result{lower_case(name), url.substr(colon + 1), {}, {}};
+  if (name.empty() || !std::ranges::all_of(name, in_name)) return std::nullopt;
+  Split result{lower_case(name), url.substr(std::min(name.size() + 1, url.size())), {}, {}};
   const auto syntax = jdbc_engine(result.engine).syntax;
   const auto begin = result.rest.find_first_of(syntax == UrlSyntax::file || syntax == UrlSyntax::query ? "?" : "?;");
   result.place = result.rest.substr(0, begin);

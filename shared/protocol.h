@@ -298,7 +298,7 @@ struct Log {
 struct Progress {
   int64_t at = 0;
   int64_t rows = 0;
-  std::string line;
+  std::string line{};
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
     field("rows", self.rows);

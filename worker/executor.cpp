@@ -246,6 +246,17 @@ Executor::Done Executor::transfer(Destination& destination) {
   return std::nullopt;
 }
 
+// Takes the side from the front of what pipekit-jrunner says.
+std::string Executor::failed_side(std::string& complaint) const {
+  for (const auto& [side, action, connection] :
+       {std::tuple{"source: ", "reading from", &module_.source}, {"destination: ", "writing to", &module_.dest}}) {
+    if (!complaint.starts_with(side)) continue;
+    complaint.erase(0, std::string_view(side).size());
+    return fmt::format("{} {}", action, connection->name);
+  }
+  return fmt::format("transfer from {} to {}", module_.source.name, module_.dest.name);
+}
+
 StepError Executor::transfer_error(const CallResult& call, const std::string& staging) const {
   auto complaint = call.describe();
   // What the runner calls the table nobody has heard of; it has the columns of the user's.
@@ -253,7 +264,8 @@ StepError Executor::transfer_error(const CallResult& call, const std::string& st
     complaint.replace(at, staging.size(), module_.dest_table);
     at += module_.dest_table.size();
   }
-  StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, complaint),
+  const auto side = failed_side(complaint);
+  StepError error{"transfer_failed", fmt::format("{} failed: {}", side, complaint),
                   call.hint.empty() ? quoting_hint(module_, complaint) : call.hint};
   error.interruption = call.interruption;
   return error;

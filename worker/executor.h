@@ -28,6 +28,7 @@ class Executor {
   void tell_default(const WatermarkSnapshot& watermark);
   Done materialise();
   Done transfer(Destination& destination);
+  std::string failed_side(std::string& complaint) const;
   [[nodiscard]] StepError transfer_error(const CallResult& call, const std::string& staging) const;
   Done verify(Destination& destination);
   Done merge(Destination& destination);

@@ -57,14 +57,14 @@ std::optional<std::string> LineSplitter::take_state() {
 void LineSplitter::take(std::string_view bytes) {
   if (!bytes.empty()) in_line_ = true;
   while (!bytes.empty()) {
-    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(bytes, is_plain) - bytes.begin());
-    if (plain == 0 || missing_ > 0 || escape_ != Escape::none) {
+    if (missing_ > 0 || escape_ != Escape::none || !is_plain(bytes.front())) {
       take_byte(static_cast<unsigned char>(bytes.front()));
       bytes.remove_prefix(1);
-    } else {
-      append_plain(bytes.substr(0, plain));
-      bytes.remove_prefix(plain);
+      continue;
     }
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(bytes, is_plain) - bytes.begin());
+    append_plain(bytes.substr(0, plain));
+    bytes.remove_prefix(plain);
   }
 }
 

@@ -188,7 +188,8 @@ TEST(SecretsFile, that_others_can_read_or_change_is_refused) {
     ::chmod(file.c_str(), mode);
     const auto read = read_secrets(file);
     EXPECT_EQ(read ? std::nullopt : std::optional(read.error().code), code) << std::oct << mode;
-    if (!read) EXPECT_THAT(read.error().hint, HasSubstr("chmod 0600 "));
+    if (read) continue;
+    EXPECT_THAT(read.error().hint, HasSubstr("chmod 0600 "));
   }
   EXPECT_EQ(read_secrets(dir.file("none")).error().code, ErrorCode::kUsage);
   EXPECT_EQ(read_secrets(dir.path()).error().code, ErrorCode::kRefused);
