@@ -235,7 +235,7 @@ Executor::Done Executor::transfer(Destination& destination) {
   result_.jrunner_stdout = call.output;
   result_.jrunner_stderr = call.errors;
   if (!call.ok()) {
-    return transfer_error(call, destination.staging().sql);
+    return transfer_error(call, destination);
   }
   if (!call.rows) {
     return StepError{"transfer_failed", "the runner exited 0 but printed no number of rows",
@@ -257,13 +257,8 @@ std::string Executor::failed_side(std::string& complaint) const {
   return fmt::format("transfer from {} to {}", module_.source.name, module_.dest.name);
 }
 
-StepError Executor::transfer_error(const CallResult& call, const std::string& staging) const {
-  auto complaint = call.describe();
-  // What the runner calls the table nobody has heard of; it has the columns of the user's.
-  for (auto at = complaint.find(staging); at != std::string::npos; at = complaint.find(staging, at)) {
-    complaint.replace(at, staging.size(), module_.dest_table);
-    at += module_.dest_table.size();
-  }
+StepError Executor::transfer_error(const CallResult& call, const Destination& destination) const {
+  auto complaint = destination.in_terms_of_the_table(call.describe());
   const auto side = failed_side(complaint);
   StepError error{"transfer_failed", fmt::format("{} failed: {}", side, complaint),
                   call.hint.empty() ? quoting_hint(module_, complaint) : call.hint};
@@ -335,7 +330,7 @@ Executor::Done Executor::merge(Destination& destination) {
 
 // FENCE.md rule 6: whatever the call said, only a closed fence knows.
 Executor::Done Executor::after_failed_merge(Destination& destination, const CallResult& call) {
-  StepError error{"merge_failed", "merge failed: " + call.describe(), call.hint};
+  StepError error{"merge_failed", "merge failed: " + destination.in_terms_of_the_table(call.describe()), call.hint};
   error.interruption = call.interruption;
   if (!call.exit && call.interruption != Interruption::none) {
     result_.outcome = "not_merged";  // the runner was never started

@@ -29,7 +29,7 @@ class Executor {
   Done materialise();
   Done transfer(Destination& destination);
   std::string failed_side(std::string& complaint) const;
-  [[nodiscard]] StepError transfer_error(const CallResult& call, const std::string& staging) const;
+  [[nodiscard]] StepError transfer_error(const CallResult& call, const Destination& destination) const;
   Done verify(Destination& destination);
   Done merge(Destination& destination);
   Done after_failed_merge(Destination& destination, const CallResult& call);

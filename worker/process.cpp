@@ -26,7 +26,7 @@ namespace {
 using supervisor::Report;
 using supervisor::ReportKind;
 
-// From spawn to exec; only a hung file system or a stopped supervisor takes longer than a moment.
+// From spawn to exec; only a hung file system or a stopped supervisor takes long.
 constexpr std::chrono::milliseconds kStartLimit{10'000};
 
 Error unavailable(std::string message, std::string hint = {}) {
@@ -42,7 +42,8 @@ Result<void> check(const SpawnSpec& spec) {
   }
   for (const auto& [name, value] : spec.env) {
     if (!name.empty() && name.find('=') == std::string::npos && !has_nul(name) && !has_nul(value)) continue;
-    return Error{ErrorCode::kInvalid, "a variable for " + spec.argv.front() + " has a bad name or a NUL byte in it"};
+    return Error{ErrorCode::kInvalid,
+                 "a variable for " + spec.argv.front() + " has an invalid name or contains a NUL byte"};
   }
   return {};
 }
@@ -164,7 +165,7 @@ Result<void> Process::start_supervisor(const SpawnSpec& spec) {
   supervisor_ = open_pidfd(supervisor_pid_);
   if (supervisor_) return {};
   const int error = errno;
-  control_.reset();  // nobody could tell when it is over, so it is over now
+  control_.reset();  // its end could not be noticed, so it ends now
   ::waitpid(supervisor_pid_, nullptr, 0);
   return unavailable(fmt::format("cannot watch {}: {}", spec.argv.front(), std::strerror(error)));
 }
@@ -216,7 +217,7 @@ void Process::terminate() {
 // End of file, as if this worker had died: it cannot be lost in a full buffer, and reports still come back.
 void Process::kill() {
   ::shutdown(control_.get(), SHUT_WR);
-  ::syscall(SYS_pidfd_send_signal, supervisor_.get(), SIGCONT, nullptr, 0);  // somebody may have stopped it
+  ::syscall(SYS_pidfd_send_signal, supervisor_.get(), SIGCONT, nullptr, 0);  // in case it was stopped
 }
 
 std::optional<ExitStatus> Process::status() {
