@@ -221,7 +221,7 @@ Json removed_lines() {
           {"line", "… older than what is kept (settings: events_keep_days, events_keep) …"}};
 }
 
-Result<Json> runs_logs(Database& db, const ReadJob&, const Json& args) {
+Result<Json> runs_logs(Database& db, const ReadJob& job, const Json& args) {
   const auto id = required_id(args);
   if (!id) return id.error();
   auto run = db.query("SELECT status, queued_seq FROM run_log WHERE id = ?", *id);
@@ -233,7 +233,9 @@ Result<Json> runs_logs(Database& db, const ReadJob&, const Json& args) {
   const bool final = status != "queued" && status != "running";
   const bool beginning_removed = after == 0 && run.get<int64_t>(1) < store::events::first_seq(db);
   if (beginning_removed) lines.insert(lines.begin(), removed_lines());
-  return Json{{"lines", lines}, {"next", next}, {"done", final && next == after}, {"status", status}};
+  Json answer = {{"lines", lines}, {"next", next}, {"done", final && next == after}, {"status", status}};
+  if (job.live.is_object() && !job.live.value("line", "").empty()) answer["unfinished_line"] = job.live["line"];
+  return answer;
 }
 
 Result<Json> group_runs_list(Database& db, const ReadJob&, const Json& args) {
@@ -508,7 +510,7 @@ bool knows(const std::string& verb) { return table().contains(verb); }
 
 Live needs_live(const std::string& verb) {
   if (verb == "status" || verb == "workers.list") return Live::all;
-  return verb == "runs.show" ? Live::run : Live::none;
+  return verb == "runs.show" || verb == "runs.logs" ? Live::run : Live::none;
 }
 
 std::vector<std::string> verbs() {

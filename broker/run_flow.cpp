@@ -314,12 +314,19 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
                            log.lines};
             if (run.group_run) chunk.group_run_id = run.group_run->value;
             for (const auto& line : log.lines) run.log_bytes += static_cast<int64_t>(line.text.size()) + 1;
+            run.line.clear();  // ended, or it will be told again
             turn.log(std::move(chunk));
             elide_log(run);
           },
           [&](const fact::Progress& progress) {
-            run.rows = progress.rows;
-            turn.emit(event("run.progress", run, attempt.worker, {{"rows", progress.rows}}));
+            Json fields = Json::object();
+            if (progress.line.empty() || progress.rows > 0) {
+              run.rows = progress.rows;
+              fields["rows"] = progress.rows;
+            }
+            if (!progress.line.empty()) fields["line"] = progress.line;
+            run.line = progress.line;
+            turn.emit(event("run.progress", run, attempt.worker, std::move(fields)));
           },
           [&](const fact::Merging&) {
             store::attempts::set_merging(db_, attempt.epoch);
@@ -550,6 +557,7 @@ void RunFlow::put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Milli
   run.step.clear();
   run.step_began.reset();
   run.rows.reset();
+  run.line.clear();
   run.needs = needs_of(run);
   turn.emit(event("run.queued", run, "", std::move(fields)));
   enqueue(run, turn.now);
@@ -652,6 +660,7 @@ Json RunFlow::live_json(RunId id, MonoTime now) const {
   auto row = row_json(*run, now);
   if (!run->attempt) return row;
   row["epoch"] = run->attempt->value;
+  row["line"] = run->line;
   row["steps"] = store::attempts::steps_json(steps_until(*run, attempts_.at(*run->attempt), now));
   return row;
 }

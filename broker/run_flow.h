@@ -100,6 +100,7 @@ class RunFlow {
     std::string step;
     std::optional<MonoTime> step_began;
     std::optional<int64_t> rows;
+    std::string line;  // of the runner's output, not ended yet
     int64_t log_bytes = 0;
     Needs needs;
   };

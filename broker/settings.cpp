@@ -1,10 +1,10 @@
 #include "broker/settings.h"
 
 #include <fmt/format.h>
-#include <regex.h>
 
-#include <array>
 #include <charconv>
+
+#include "shared/pattern.h"
 
 namespace pipekit {
 namespace {
@@ -66,24 +66,12 @@ Result<const Setting*> find(const std::string& key) {
   return Error{ErrorCode::kNotFound, fmt::format("there is no setting \"{}\"", key), "settings are: " + known};
 }
 
-// What prevents the use of a row count pattern, in the dialect in which the workers use it; empty when nothing does.
-std::string trouble_of_pattern(const std::string& text) {
-  regex_t compiled{};
-  if (const int failed = regcomp(&compiled, text.c_str(), REG_EXTENDED); failed != 0) {
-    std::array<char, 256> words{};
-    regerror(failed, &compiled, words.data(), words.size());
-    return words.data();
-  }
-  const auto groups = compiled.re_nsub;
-  regfree(&compiled);
-  return groups == 1 ? "" : fmt::format("it has {} groups", groups);
-}
-
 Result<std::string> checked_pattern(const Setting& setting, const std::string& text) {
-  const auto trouble = text.empty() ? "" : trouble_of_pattern(text);
-  if (trouble.empty()) return text;
-  return Error{ErrorCode::kInvalid, fmt::format("setting {}: \"{}\" cannot be used: {}", setting.key, text, trouble),
-               "write a POSIX extended regular expression with one group around the number, as ([0-9,]+) rows"};
+  if (text.empty()) return text;
+  const auto pattern = Pattern::compile(text);
+  if (pattern) return text;
+  return Error{ErrorCode::kInvalid, fmt::format("setting {}: {}", setting.key, pattern.error().message),
+               pattern.error().hint};
 }
 
 // The value as text, checked.

@@ -27,13 +27,22 @@ void print_line(Context& context, const Json& line) {
   context.out.write(tinted(style.people ? printable(text) : text, tint, style) + "\n");
 }
 
+// What a progress bar shows at the moment; it is not kept, so only people see it.
+void print_unfinished(Context& context, const std::string& line) {
+  if (line.empty()) return;
+  const auto style = context.style();
+  context.out.write(tinted(style.people ? printable(line) : line, Tint::dim, style) + "\n");
+}
+
 // Lines of the run as they come, until it ends.
 class LogFollower final : public Observer {
  public:
   explicit LogFollower(Context& context) : context_(context) {}
   std::optional<int> observe(const Event& event) override {
     if (event.kind == "run.finished") return 0;
-    if (event.kind == "run.log") {
+    if (event.kind == "run.progress") {
+      if (context_.for_people()) print_unfinished(context_, text_in(event.fields, "line"));
+    } else if (event.kind == "run.log") {
       print_line(context_, {{"seq", event.seq},
                             {"ts", to_iso(from_ms(event.ts))},
                             {"stream", text_in(event.fields, "stream")},
@@ -64,6 +73,7 @@ Result<Reached> print_stored(Context& context, int64_t run_id) {
     const auto next = integer_in(*page, "next").value_or(reached.after);
     const bool end = next <= reached.after;
     reached = {std::max(reached.after, next), page->value("done", false)};
+    if (end && context.for_people()) print_unfinished(context, text_in(*page, "unfinished_line"));
     if (end) return reached;
   }
 }
@@ -81,7 +91,7 @@ Result<int> runs_logs(Context& context, const Arguments& args) {
   TailWish wish;
   wish.after = reached->after;
   wish.filter.run_id = *id;
-  wish.filter.kinds = {"run.log", "run.elided", "run.finished"};
+  wish.filter.kinds = {"run.log", "run.progress", "run.elided", "run.finished"};
   return follow(context, std::move(wish), follower);
 }
 

@@ -51,10 +51,15 @@ std::optional<int> RunWatch::observe(const Event& event) {
   if (!event.worker.empty()) worker_ = event.worker;
   if (!began_) began_ = from_ms(event.ts);
   if (event.kind == "run.step") step_ = text_in(event.fields, "step");
-  if (event.kind == "run.progress") rows_ = integer_in(event.fields, "rows");
+  if (event.kind == "run.log") unfinished_.clear();
+  if (event.kind == "run.progress") {
+    if (const auto rows = integer_in(event.fields, "rows")) rows_ = rows;
+    unfinished_ = text_in(event.fields, "line");
+  }
   if (event.kind == "run.queued" || event.kind == "run.assigned" || event.kind == "run.started") {
     step_ = event.kind.substr(4);
     rows_.reset();  // a new attempt begins again
+    unfinished_.clear();
   }
   show(event);
   if (event.kind != "run.finished") return std::nullopt;
@@ -82,6 +87,7 @@ void RunWatch::repaint(WallTime now) {
   if (rows_) text += "  " + rows_text(*rows_, style);
   if (began_) text += "  " + elapsed_text(now - *began_);
   if (!worker_.empty()) text += "  on " + printable(worker_);
+  if (!unfinished_.empty()) text += "  | " + printable(unfinished_);
   line_.show(tinted(cut(text, style.width - 1), Tint::live, style));
 }
 

@@ -29,6 +29,7 @@ class RunWatch final : public Observer {
   std::string step_ = "queued";
   std::string worker_;
   std::optional<int64_t> rows_;
+  std::string unfinished_;  // what a progress bar shows
   std::optional<WallTime> began_;
 };
 

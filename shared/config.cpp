@@ -27,6 +27,19 @@ Result<std::vector<std::string>> values_of(const std::string& file, const std::s
   return values;
 }
 
+// {NAME: VALUE} or {NAME: [VALUE, VALUE]} as "NAME=VALUE" each.
+Result<std::vector<std::string>> entries_of(const std::string& file, const std::string& key, const YAML::Node& node) {
+  std::vector<std::string> entries;
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar()) return bad(file, entry.first.Mark().line, key + ": expected names with values");
+    const auto name = entry.first.Scalar();
+    const auto values = values_of(file, key + "." + name, entry.second);
+    if (!values) return values.error();
+    for (const auto& value : *values) entries.push_back(fmt::format("{}={}", name, value));
+  }
+  return entries;
+}
+
 Result<std::string> text_of(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   in.peek();  // a directory can be opened, but not read
@@ -36,7 +49,8 @@ Result<std::string> text_of(const std::string& file) {
 
 }  // namespace
 
-Result<ConfigValues> read_config(const std::string& file, const std::vector<std::string>& known_keys) {
+Result<ConfigValues> read_config(const std::string& file, const std::vector<std::string>& known_keys,
+                                 const std::vector<std::string>& maps) {
   const auto text = text_of(file);
   if (!text) return text.error();
   ConfigValues values;
@@ -52,7 +66,8 @@ Result<ConfigValues> read_config(const std::string& file, const std::vector<std:
       if (std::ranges::find(known_keys, key) == known_keys.end()) {
         return bad(file, line, fmt::format("unknown key \"{}\"", key), did_you_mean(key, known_keys));
       }
-      auto parsed = values_of(file, key, entry.second);
+      const bool map = entry.second.IsMap() && std::ranges::find(maps, key) != maps.end();
+      auto parsed = map ? entries_of(file, key, entry.second) : values_of(file, key, entry.second);
       if (!parsed) return parsed.error();
       if (!values.emplace(key, std::move(*parsed)).second) return bad(file, line, fmt::format("\"{}\" again", key));
     }

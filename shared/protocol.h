@@ -293,12 +293,16 @@ struct Log {
     field("lines", self.lines);
   }
 };
+// With a line: what the runner shows on a line that it has not ended, a progress bar for example. Then 0 rows mean that
+// their number is not known.
 struct Progress {
   int64_t at = 0;
   int64_t rows = 0;
+  std::string line{};
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
     field("rows", self.rows);
+    field("line", self.line);
   }
 };
 // The next thing is the merge. The worker waits for the acknowledgement: an attempt lost before it has not merged.

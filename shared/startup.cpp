@@ -41,8 +41,12 @@ int report(const Error& error) {
 
 Result<void> add_file_options(const std::string& file, const FileKeys& keys) {
   std::vector<std::string> known;
-  for (const auto& [key, option] : keys) known.push_back(key);
-  const auto values = read_config(file, known);
+  std::vector<std::string> maps;
+  for (const auto& [key, option] : keys) {
+    known.push_back(key);
+    if (option->get_type_name().find('=') != std::string::npos) maps.push_back(key);
+  }
+  const auto values = read_config(file, known, maps);
   if (!values) return values.error();
   for (const auto& [key, option] : keys) {
     const auto found = values->find(key);

@@ -11,16 +11,16 @@ std::string CallResult::describe() const {
     case Interruption::killed:
       return "the worker's lease on the run ended";
     case Interruption::timed_out:
-      return "the run's time was over (timeout_s)";
+      return "timed out (timeout_s)";
     case Interruption::overran:
-      return fmt::format("it took longer than the {} s that are left to a run which has ended",
+      return fmt::format("it took longer than the {} s allowed for cleaning up after a run",
                          std::chrono::floor<std::chrono::seconds>(Runner::kCleanUpLimit).count());
     case Interruption::not_started:
       return complaint;
     case Interruption::none:
       break;
   }
-  if (overflow) return "the runner printed more than an answer may have";
+  if (overflow) return "the runner printed more than an answer may contain";
   constexpr std::string_view kError = "error: ";  // as the bundled runner begins; the message it goes into says so
   if (complaint.starts_with(kError)) return complaint.substr(kError.size());
   if (!complaint.empty()) return complaint;

@@ -11,7 +11,7 @@ namespace {
 
 Error refuse(size_t line, std::string_view reason) {
   return {ErrorCode::kExecutionFailed, fmt::format("the runner's output is not CSV, line {}: {}", line, reason),
-          "query mode prints RFC 4180 and nothing else on stdout; pipekit-ctl doctor probes the runner"};
+          "in query mode a runner must print CSV and nothing else on stdout (docs/CONTRACT.md)"};
 }
 
 class CsvParser {

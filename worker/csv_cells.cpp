@@ -49,7 +49,7 @@ int64_t CsvCells::required_integer(std::string_view column) {
 Result<void> CsvCells::check(std::string_view what) const {
   if (trouble_.empty()) return {};
   return Error{ErrorCode::kExecutionFailed, fmt::format("the runner's answer to {} cannot be used: {}", what, trouble_),
-               "pipekit-ctl doctor probes whether the runner keeps the query-mode contract"};
+               "use pipekit-jrunner, or a runner that prints what docs/CONTRACT.md says"};
 }
 
 void CsvCells::complain(std::string_view column, std::string_view reason) {

@@ -11,13 +11,13 @@
 
 namespace pipekit::worker {
 
-// Reads one row after another of an answer that has to have certain columns. What does not fit is remembered, once, and
-// asked for at the end, so that reading stays free of checks.
+// Reads the rows of an answer that must have certain columns. The first thing that is wrong is remembered and reported
+// by check(), so that reading needs no checks.
 class CsvCells {
  public:
   explicit CsvCells(const Csv& answer) : answer_(answer) {}
 
-  // The row that the next reads are of.
+  // The row for the next reads.
   void select(size_t row) { row_ = row; }
   std::optional<std::string> text(std::string_view column);
   std::optional<int64_t> integer(std::string_view column);

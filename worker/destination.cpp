@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "shared/failpoint.h"
+#include "shared/jdbc_url.h"
 #include "worker/csv.h"
 
 namespace pipekit::worker {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr int kRepeats = 3;  // of a claim or close that met a deadlock or a serialisation failure; a merge never
 
-constexpr auto kContract = "the runner does not keep its contract (docs/CONTRACT.md); try pipekit-jrunner in its place";
+constexpr auto kContract = "the runner does not follow docs/CONTRACT.md; try pipekit-jrunner instead";
 
 std::optional<int64_t> number(const Csv& csv, std::string_view column) {
   const auto index = csv.column(column);
@@ -46,10 +47,10 @@ Step<Destination> Destination::open(const Assignment& assignment, Runner& runner
   const auto& dest = assignment.module.dest;
   const auto* dialect = dialect_for(dest.jdbc_url);
   if (dialect == nullptr) {
-    return StepError{"unsupported",
-                     fmt::format("connection {}: no destination of this kind is known: {}", dest.name,
-                                 dest.jdbc_url.substr(0, dest.jdbc_url.find_first_of("/?;", 5))),
-                     "destinations may be jdbc:sqlite: and jdbc:postgresql:", false};
+    return StepError{
+        "unsupported",
+        fmt::format("connection {}: no destination of this kind is known: {}", dest.name, jdbc_scheme(dest.jdbc_url)),
+        "destinations may be jdbc:sqlite: and jdbc:postgresql:", false};
   }
   auto table = dialect->table(assignment.module.dest_table);
   if (!table) return StepError{"invalid", "dest_table: " + table.error().message, table.error().hint, false};
@@ -90,9 +91,25 @@ Runner::Query Destination::script_of(const std::string& sql) const {
 }
 
 StepError Destination::failed(const char* code, const std::string& what, const CallResult& result) const {
-  StepError error{code, fmt::format("{}: {}", what, result.describe()), result.hint};
+  StepError error{code, fmt::format("{}: {}", what, in_terms_of_the_table(result.describe())), result.hint};
   error.interruption = result.interruption;
   return error;
+}
+
+// The name of a staging table means nothing to people; it has the columns of theirs.
+std::string Destination::in_terms_of_the_table(std::string text) const {
+  const auto replace = [&](std::string_view name) {
+    for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at)) {
+      text.replace(at, name.size(), assignment_->module.dest_table);
+      at += assignment_->module.dest_table.size();
+    }
+  };
+  std::string_view name = staging_.sql;
+  replace(name);
+  name.remove_prefix(std::min(name.rfind('.') + 1, name.size()));
+  if (name.starts_with('"') && name.ends_with('"') && name.size() > 2) name = name.substr(1, name.size() - 2);
+  replace(name);
+  return text;
 }
 
 StepError Destination::unreadable(const char* code, const std::string& what, const std::string& why) const {
@@ -291,7 +308,7 @@ Step<std::monostate> Destination::create_staging() {
   }
   FAILPOINT("worker.staging.after");
   if (!result.ok())
-    return failed("staging_failed", fmt::format("cannot create the staging table of {}", table_.sql), result);
+    return failed("staging_failed", fmt::format("cannot create a staging table for {}", table_.sql), result);
   return std::monostate{};
 }
 
@@ -299,10 +316,9 @@ Step<Staged> Destination::verify() {
   const auto& module = assignment_->module;
   const bool count_present = module.merge_strategy == "full" && module.max_shrink_pct.has_value();
   const auto result = call(dialect_->preflight_script(staging_, table_, merge_key_, {count_present, updates()}));
-  if (!result.ok())
-    return failed("verification_failed", fmt::format("cannot count the staged rows of {}", table_.sql), result);
+  const auto what = fmt::format("cannot check the rows loaded for {}", table_.sql);
+  if (!result.ok()) return failed("verification_failed", what, result);
   const auto csv = parse_csv(result.output);
-  const auto what = fmt::format("cannot count the staged rows of {}", table_.sql);
   if (!csv) return unreadable("verification_failed", what, csv.error().message);
   const auto rows = number(*csv, "staged");
   if (!rows) return unreadable("verification_failed", what, "the runner printed no number of staged rows");

@@ -75,6 +75,8 @@ class Destination {
   [[nodiscard]] bool fenced() const { return assignment_->module.dest.fence != "none"; }
   [[nodiscard]] bool updates() const { return assignment_->module.merge_method == "update"; }
   [[nodiscard]] const TableName& staging() const { return staging_; }
+  // A message of the runner, with the destination's name in place of that of its staging table.
+  [[nodiscard]] std::string in_terms_of_the_table(std::string text) const;
 
  private:
   Destination(const Assignment& assignment, Runner& runner, const Dialect& dialect, TableName table);

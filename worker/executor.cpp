@@ -48,19 +48,19 @@ void fit_into_a_frame(fact::Finished& finished) {
 
 }  // namespace
 
-std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections) {
-  std::vector<std::string> secrets;
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections, const Secrets& secrets) {
+  std::vector<std::string> values;
   for (const auto* connection : connections) {
-    if (auto secret = resolve_secret(connection->password, environment_variable)) secrets.push_back(std::move(*secret));
+    if (auto value = secrets.resolve(connection->password, connection->jdbc_url)) values.push_back(std::move(*value));
   }
-  return secrets;
+  return values;
 }
 
-std::vector<std::string> secrets_of(const ModuleSnapshot& module) {
+std::vector<std::string> secrets_of(const ModuleSnapshot& module, const Secrets& secrets) {
   std::vector<const ConnectionSnapshot*> connections = {&module.source, &module.dest};
   for (const auto& watermark : module.watermarks) connections.push_back(&watermark.connection);
   for (const auto& hook : module.hooks) connections.push_back(&hook.connection);
-  return secrets_of(connections);
+  return secrets_of(connections, secrets);
 }
 
 Executor::Executor(const Assignment& assignment, const RunnerConfig& config, const Clock& clock, Link& link)
@@ -68,9 +68,9 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
       module_(assignment.module),
       clock_(clock),
       link_(link),
-      masker_(secrets_of(assignment.module)),
+      masker_(secrets_of(assignment.module, config.secrets)),
       runner_(config, fmt::format("{}-{}", assignment.key.run.value, assignment.key.epoch.value), clock, link,
-              secrets_of(assignment.module)) {
+              secrets_of(assignment.module, config.secrets)) {
   result_.outcome = "none";
   result_.staging_dropped = assignment_.leftovers.empty();
 }
@@ -241,24 +241,32 @@ Executor::Done Executor::transfer(Destination& destination) {
   result_.jrunner_stdout = call.output;
   result_.jrunner_stderr = call.errors;
   if (!call.ok()) {
-    return transfer_error(call, destination.staging().sql);
+    return transfer_error(call, destination);
   }
   if (!call.rows) {
     return StepError{"transfer_failed", "the runner exited 0 but printed no number of rows",
                      "if it prints it in its own way, set row_count_pattern (pipekit-ctl settings)", false};
   }
   reported_ = call.rows;
+  link_.send(fact::Progress{now_ms(), *call.rows, {}});  // what was told on the way is behind this
   return std::nullopt;
 }
 
-StepError Executor::transfer_error(const CallResult& call, const std::string& staging) const {
-  auto complaint = call.describe();
-  // What the runner calls the table nobody has heard of; it has the columns of the user's.
-  for (auto at = complaint.find(staging); at != std::string::npos; at = complaint.find(staging, at)) {
-    complaint.replace(at, staging.size(), module_.dest_table);
-    at += module_.dest_table.size();
+// Takes the side from the front of what pipekit-jrunner says.
+std::string Executor::failed_side(std::string& complaint) const {
+  for (const auto& [side, action, connection] :
+       {std::tuple{"source: ", "reading from", &module_.source}, {"destination: ", "writing to", &module_.dest}}) {
+    if (!complaint.starts_with(side)) continue;
+    complaint.erase(0, std::string_view(side).size());
+    return fmt::format("{} {}", action, connection->name);
   }
-  StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, complaint),
+  return fmt::format("transfer from {} to {}", module_.source.name, module_.dest.name);
+}
+
+StepError Executor::transfer_error(const CallResult& call, const Destination& destination) const {
+  auto complaint = destination.in_terms_of_the_table(call.describe());
+  const auto side = failed_side(complaint);
+  StepError error{"transfer_failed", fmt::format("{} failed: {}", side, complaint),
                   call.hint.empty() ? quoting_hint(module_, complaint) : call.hint};
   error.interruption = call.interruption;
   return error;
@@ -342,7 +350,7 @@ Executor::Done Executor::merge(Destination& destination) {
 
 // FENCE.md rule 6: whatever the call said, only a closed fence knows.
 Executor::Done Executor::after_failed_merge(Destination& destination, const CallResult& call) {
-  StepError error{"merge_failed", "merge failed: " + call.describe(), call.hint};
+  StepError error{"merge_failed", "merge failed: " + destination.in_terms_of_the_table(call.describe()), call.hint};
   if (error.hint.empty()) error.hint = destination.merge_hint(call.complaint);
   error.interruption = call.interruption;
   if (!call.exit && call.interruption != Interruption::none) {

@@ -28,7 +28,8 @@ class Executor {
   void tell_default(const WatermarkSnapshot& watermark);
   Done materialise();
   Done transfer(Destination& destination);
-  [[nodiscard]] StepError transfer_error(const CallResult& call, const std::string& staging) const;
+  std::string failed_side(std::string& complaint) const;
+  [[nodiscard]] StepError transfer_error(const CallResult& call, const Destination& destination) const;
   Done verify(Destination& destination);
   Done merge(Destination& destination);
   Done after_failed_merge(Destination& destination, const CallResult& call);
@@ -58,7 +59,7 @@ class Executor {
 };
 
 // The passwords of these connections, or of all that the module touches, where they can be resolved.
-std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections);
-std::vector<std::string> secrets_of(const ModuleSnapshot& module);
+std::vector<std::string> secrets_of(const std::vector<const ConnectionSnapshot*>& connections, const Secrets& secrets);
+std::vector<std::string> secrets_of(const ModuleSnapshot& module, const Secrets& secrets);
 
 }  // namespace pipekit::worker

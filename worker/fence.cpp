@@ -17,8 +17,8 @@ Result<std::optional<FenceRow>> read_fence(const Csv& answer) {
   if (answer.rows.empty() && answer.column("merged_epoch")) return std::optional<FenceRow>{};
   if (answer.rows.size() != 1) {
     return Error{ErrorCode::kExecutionFailed,
-                 fmt::format("the runner's answer to the fence has {} rows where one is expected", answer.rows.size()),
-                 "pipekit-ctl doctor probes whether the runner keeps the query-mode contract"};
+                 fmt::format("the runner's answer to the fence has {} rows, one is expected", answer.rows.size()),
+                 "use pipekit-jrunner, or a runner that prints what docs/CONTRACT.md says"};
   }
   CsvCells cells{answer};
   FenceRow row{cells.required_text("store"), cells.required_integer("epoch"), cells.flag("closed"),
@@ -42,7 +42,7 @@ Result<std::optional<int64_t>> outcome_of(const std::optional<FenceRow>& row, co
     return Error{
         ErrorCode::kExecutionFailed,
         fmt::format("the fence of module {} still shows epoch {} open after it was closed", key.module, key.epoch),
-        "close it again; until then nobody knows whether the merge commits"};
+        "until it is closed, the merge may still be committed"};
   }
   const bool ours = row->merged_epoch == key.epoch || (row->merged_epoch && among(earlier_epochs, *row->merged_epoch));
   return ours ? row->row_count : std::optional<int64_t>{};

@@ -4,8 +4,7 @@
 
 namespace pipekit::worker {
 
-// The head ends with the first line that does not fit: what follows it in the text would otherwise have a hole before
-// it that nothing shows.
+// The head ends before the first line that does not fit: a shorter line after it would hide the gap.
 void HeadTail::add_line(std::string_view line) {
   const auto size = line.size() + 1;
   head_open_ = head_open_ && size <= head_room_;

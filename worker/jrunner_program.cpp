@@ -36,8 +36,8 @@ std::string beside_this_program() {
 }
 
 // What `--version` prints first; nothing when that takes too long (a Java runner may take it for a query and wait).
-std::string version_line(const std::string& path) {
-  auto process = Process::spawn({{path, "--version"}, {}, {}, -1, {}});
+std::string version_line(const std::string& path, const Variables& environment) {
+  auto process = Process::spawn({{path, "--version"}, environment, {}, -1, {}});
   if (!process) return "";
   const SystemClock clock;
   const auto deadline = clock.now() + kProbeLimit;
@@ -57,7 +57,7 @@ std::string version_line(const std::string& path) {
 
 }  // namespace
 
-Result<JrunnerProgram> find_jrunner(const std::string& given) {
+Result<JrunnerProgram> find_jrunner(const std::string& given, const Variables& environment) {
   auto path = given;
   if (given.empty()) {
     path = beside_this_program();
@@ -69,7 +69,7 @@ Result<JrunnerProgram> find_jrunner(const std::string& given) {
     return Error{ErrorCode::kUnavailable, fmt::format("there is no runner {}", given.empty() ? kBundled : given),
                  "name an executable file with --jrunner"};
   }
-  return JrunnerProgram{path, version_line(path).starts_with("pipekit-jrunner ")};
+  return JrunnerProgram{path, version_line(path, environment).starts_with("pipekit-jrunner ")};
 }
 
 }  // namespace pipekit::worker

@@ -17,7 +17,7 @@
 
 namespace pipekit::worker {
 
-// What an executor has to know of the world while it waits for a child.
+// What an executor learns from the loop while it waits for a child.
 class Link {
  public:
   // `id`: names the executor to the hub.
@@ -28,19 +28,19 @@ class Link {
   void send(TaskResult result);
   void done();
 
-  // Asks the loop whether the lease still stands; false as well when killed meanwhile. Blocks for the answer, which the
+  // Asks the loop whether the lease is still valid; false also when killed meanwhile. Blocks for the answer, which the
   // loop gives at once.
   bool may_start();
   // Blocks until the fact is durable at the broker; false when cancelled or killed before that.
   bool wait_acknowledged(int64_t seq);
 
-  // Takes in what the loop has said; call when socket() is readable.
+  // Reads what the loop has sent; call when socket() is readable.
   void pump();
   zmq::socket_t& socket() { return socket_; }
 
-  [[nodiscard]] bool cancelled() const { return cancelled_; }  // somebody asked for the end
-  [[nodiscard]] bool killed() const { return killed_; }        // the lease is over: nothing may be started any more
-  // So much is not acknowledged that the child has to wait.
+  [[nodiscard]] bool cancelled() const { return cancelled_; }  // by an operator or the broker
+  [[nodiscard]] bool killed() const { return killed_; }        // the lease has ended: nothing may be started any more
+  // So much is unacknowledged that the child must wait.
   [[nodiscard]] bool congested() const { return open_bytes_ > kWindowBytes; }
 
  private:

@@ -1,5 +1,5 @@
-// Facts that the broker has not acknowledged, per attempt and in order: pure. The loop's thread. What is in here is
-// bounded by the executors, each of which stops reading its child's output while too much of its own is open (link.h).
+// Facts that the broker has not acknowledged, per attempt and in order: pure. The loop's thread. Its size is bounded
+// by the executors, each of which stops reading its child's output while too much of its own is open (link.h).
 #pragma once
 
 #include <deque>

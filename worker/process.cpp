@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,7 +26,7 @@ namespace {
 using supervisor::Report;
 using supervisor::ReportKind;
 
-// From spawn to exec; only a hung file system or a stopped supervisor takes longer than a moment.
+// From spawn to exec; only a hung file system or a stopped supervisor takes long.
 constexpr std::chrono::milliseconds kStartLimit{10'000};
 
 Error unavailable(std::string message, std::string hint = {}) {
@@ -41,7 +42,8 @@ Result<void> check(const SpawnSpec& spec) {
   }
   for (const auto& [name, value] : spec.env) {
     if (!name.empty() && name.find('=') == std::string::npos && !has_nul(name) && !has_nul(value)) continue;
-    return Error{ErrorCode::kInvalid, "a variable for " + spec.argv.front() + " has a bad name or a NUL byte in it"};
+    return Error{ErrorCode::kInvalid,
+                 "a variable for " + spec.argv.front() + " has an invalid name or contains a NUL byte"};
   }
   return {};
 }
@@ -69,6 +71,14 @@ bool open_control(Ends& ends) {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return false;
   ends = {UniqueFd(fds[0]), UniqueFd(fds[1])};
   return true;
+}
+
+// An open file of this child's own, for reading only, which holds a shared lock until the last of its descendants has
+// ended. Were it the worker's, a child could release the lock for everybody.
+Result<UniqueFd> hold(int lock_fd) {
+  UniqueFd file(::open(fmt::format("/proc/self/fd/{}", lock_fd).c_str(), O_RDONLY | O_CLOEXEC));
+  if (file && ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return file;
+  return unavailable(fmt::format("cannot lock the state directory: {}", std::strerror(errno)));
 }
 
 std::optional<Report> next_report(int control) {
@@ -134,11 +144,18 @@ Result<void> Process::start_supervisor(const SpawnSpec& spec) {
     return unavailable(fmt::format("cannot start {}: {}", spec.argv.front(), std::strerror(errno)));
   }
   const auto open_files = std::to_string(spec.open_files);
-  CleanSpawn what{supervisor_path(spec), {"pipekit-supervisor", spec.cwd, open_files}, environment_with(spec.env), {}};
+  CleanSpawn what{supervisor_path(spec), {"pipekit-supervisor", spec.cwd, open_files}, {}, {}};
+  for (const auto& [name, value] : spec.env) what.environment.push_back(fmt::format("{}={}", name, value));
   what.argv.insert(what.argv.end(), spec.argv.begin(), spec.argv.end());
   what.files = {out.theirs.get(), err.theirs.get(), control.theirs.get()};
   static_assert(supervisor::kControlFd == 3 && supervisor::kLockFd == 4);
-  if (spec.lock_fd >= 0) what.files.push_back(spec.lock_fd);
+  UniqueFd lock;
+  if (spec.lock_fd >= 0) {
+    auto held = hold(spec.lock_fd);
+    if (!held) return held.error();
+    lock = std::move(*held);
+    what.files.push_back(lock.get());
+  }
   const auto pid = spawn_clean(what);
   if (!pid) return pid.error();
   supervisor_pid_ = *pid;
@@ -148,7 +165,7 @@ Result<void> Process::start_supervisor(const SpawnSpec& spec) {
   supervisor_ = open_pidfd(supervisor_pid_);
   if (supervisor_) return {};
   const int error = errno;
-  control_.reset();  // nobody could tell when it is over, so it is over now
+  control_.reset();  // its end could not be noticed, so it ends now
   ::waitpid(supervisor_pid_, nullptr, 0);
   return unavailable(fmt::format("cannot watch {}: {}", spec.argv.front(), std::strerror(error)));
 }
@@ -200,7 +217,7 @@ void Process::terminate() {
 // End of file, as if this worker had died: it cannot be lost in a full buffer, and reports still come back.
 void Process::kill() {
   ::shutdown(control_.get(), SHUT_WR);
-  ::syscall(SYS_pidfd_send_signal, supervisor_.get(), SIGCONT, nullptr, 0);  // somebody may have stopped it
+  ::syscall(SYS_pidfd_send_signal, supervisor_.get(), SIGCONT, nullptr, 0);  // in case it was stopped
 }
 
 std::optional<ExitStatus> Process::status() {

@@ -21,16 +21,17 @@
 
 #include "shared/error.h"
 #include "shared/unique_fd.h"
+#include "worker/child_environment.h"
 
 namespace pipekit::worker {
 
 struct SpawnSpec {
-  std::vector<std::string> argv;                           // argv[0] with a slash is a path, else searched in PATH
-  std::vector<std::pair<std::string, std::string>> env{};  // set on top of the worker's own environment
-  std::string cwd{};                                       // empty: the worker's own
-  int lock_fd = -1;                                        // StateDir::lock_fd(), inherited by child and descendants
-  std::string supervisor{};                                // empty: pipekit-supervisor beside this program
-  rlim_t open_files = 0;                                   // the child's soft limit; 0: the worker's own
+  std::vector<std::string> argv;  // argv[0] with a slash is a path, else searched in PATH
+  Variables env{};                // all of the child's environment
+  std::string cwd{};              // empty: the worker's own
+  int lock_fd = -1;               // StateDir::children_fd(): held, shared, by all descendants
+  std::string supervisor{};       // empty: pipekit-supervisor beside this program
+  rlim_t open_files = 0;          // the child's soft limit; 0: the worker's own
 };
 
 struct ExitStatus {

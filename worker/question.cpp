@@ -5,7 +5,6 @@
 #include "worker/csv.h"
 #include "worker/destination.h"
 #include "worker/executor.h"
-#include "worker/secrets.h"
 #include "worker/watermark.h"
 
 namespace pipekit::worker {
@@ -13,7 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kLimit{110};  // what a client waits, less what the answer takes
 
-// The words of a run's errors (no_table, watermark_failed) mean nothing to who asked a question.
+// The codes of a run's errors (no_table, watermark_failed) mean nothing to a client of a test or preview.
 std::string code_of(const StepError& error) {
   const bool known = error_code_from(error.code) != ErrorCode::kUnexpected;
   return std::string(known ? error.code : to_string(ErrorCode::kExecutionFailed));
@@ -51,7 +50,7 @@ Json rows_of(const Csv& csv, int64_t max_rows) {
   return rows;
 }
 
-// The answer may have been cut in the middle of a row.
+// The output may have been cut in the middle of a row.
 Csv whole_rows(std::string output) {
   for (;;) {
     if (auto csv = parse_csv(output)) return std::move(*csv);
@@ -111,15 +110,16 @@ TaskResult take_over(const Task& task, Runner& runner) {
 }  // namespace
 
 TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clock, Link& link) {
-  const auto secrets = task.module       ? secrets_of(*task.module)
-                       : task.connection ? secrets_of({&*task.connection})
+  const auto secrets = task.module       ? secrets_of(*task.module, config.secrets)
+                       : task.connection ? secrets_of({&*task.connection}, config.secrets)
                                          : std::vector<std::string>{};
   Runner runner(config, fmt::format("task-{}", task.id), clock, link, secrets);
   runner.set_deadline(clock.now() + kLimit);
   if (task.kind == "test" && task.connection) return test(task, runner, clock);
   if (task.kind == "preview" && task.module) return preview(task, runner);
   if (task.kind == "take_over" && task.module) return take_over(task, runner);
-  return failure(task, {"invalid", fmt::format("this worker ({}) knows no task \"{}\"", PIPEKIT_VERSION, task.kind)});
+  return failure(
+      task, {"invalid", fmt::format("this worker ({}) does not know the task \"{}\"", PIPEKIT_VERSION, task.kind)});
 }
 
 }  // namespace pipekit::worker

@@ -1,8 +1,5 @@
 #include "worker/row_count.h"
 
-#include <fmt/format.h>
-#include <regex.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -84,64 +81,26 @@ std::optional<int64_t> rows_in(std::string_view line) {
   return std::nullopt;
 }
 
-Error bad_pattern(const std::string& pattern, std::string_view reason) {
-  return {ErrorCode::kUsage, fmt::format("the row count pattern \"{}\" cannot be used: {}", pattern, reason),
-          "write a POSIX extended regular expression with one group around the number, as ([0-9,]+) rows"};
-}
-
 }  // namespace
 
-// POSIX and not std::regex, whose recursion overflows the stack on a long line.
-class RowCount::Pattern {
- public:
-  explicit Pattern(const std::string& text) : status_(regcomp(&regex_, text.c_str(), REG_EXTENDED)) {}
-  ~Pattern() {
-    if (status_ == 0) regfree(&regex_);
-  }
-  Pattern(const Pattern&) = delete;
-  Pattern& operator=(const Pattern&) = delete;
-
-  // Empty when the expression can be used.
-  [[nodiscard]] std::string trouble() const {
-    if (status_ != 0) {
-      std::array<char, 256> text{};
-      regerror(status_, &regex_, text.data(), text.size());
-      return text.data();
-    }
-    return regex_.re_nsub == 1 ? std::string{} : fmt::format("it has {} groups", regex_.re_nsub);
-  }
-
-  [[nodiscard]] std::optional<int64_t> rows_in(std::string_view line) const {
-    const std::string text{line};
-    std::array<regmatch_t, 2> match{};
-    if (regexec(&regex_, text.c_str(), match.size(), match.data(), 0) != 0 || match[1].rm_so < 0) return std::nullopt;
-    const auto group = std::string_view{text}.substr(static_cast<size_t>(match[1].rm_so),
-                                                     static_cast<size_t>(match[1].rm_eo - match[1].rm_so));
-    if (group.empty() || !is_digit(group[0])) return std::nullopt;
-    const auto number = number_at(group, true);
-    return number.length == group.size() ? number.value : std::nullopt;
-  }
-
- private:
-  regex_t regex_{};
-  int status_;
-};
-
-RowCount::RowCount() = default;
-RowCount::RowCount(std::unique_ptr<Pattern> pattern) : pattern_(std::move(pattern)) {}
-RowCount::RowCount(RowCount&&) noexcept = default;
-RowCount& RowCount::operator=(RowCount&&) noexcept = default;
-RowCount::~RowCount() = default;
+RowCount::RowCount(Pattern pattern) : pattern_(std::move(pattern)) {}
 
 Result<RowCount> RowCount::with_pattern(const std::string& pattern) {
-  auto compiled = std::make_unique<Pattern>(pattern);
-  if (auto trouble = compiled->trouble(); !trouble.empty()) return bad_pattern(pattern, trouble);
-  return RowCount{std::move(compiled)};
+  auto compiled = Pattern::compile(pattern);
+  if (!compiled) return compiled.error();
+  return RowCount(*std::move(compiled));
+}
+
+std::optional<int64_t> RowCount::by_pattern(std::string_view line) const {
+  const auto group = pattern_->group_in(line);
+  if (!group || group->empty() || !is_digit(group->front())) return std::nullopt;
+  const auto number = number_at(*group, true);
+  return number.length == group->size() ? number.value : std::nullopt;
 }
 
 void RowCount::feed(std::string_view line) {
   line = line.substr(0, kMaxLooked);
-  if (const auto found = pattern_ ? pattern_->rows_in(line) : rows_in(line)) last_ = found;
+  if (const auto found = pattern_ ? by_pattern(line) : rows_in(line)) last_ = found;
 }
 
 }  // namespace pipekit::worker

@@ -4,39 +4,35 @@
 // By default a line matches that has a whole number before the word `row` or `rows` (any case), and its first such
 // number counts. Thousands may be separated into groups of three by `,` `.` `'` or a narrow or no-break space, the same
 // throughout: "1,234,567 rows". An ordinary blank separates nothing, or "table 3 500 rows" would be 3500; "2.50 rows",
-// "-1 rows" and "5000 rows/s" do not match. With an operator's regular expression (POSIX extended, one group) the
-// group's text is read in the same way, there also with blanks between groups; where it is no number, the line does not
-// match.
+// "-1 rows" and "5000 rows/s" do not match. With an operator's pattern (shared/pattern.h) the text of its group is read
+// in the same way, there also with blanks between groups of digits; where it is no number, the line does not match.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "shared/error.h"
+#include "shared/pattern.h"
 
 namespace pipekit::worker {
 
 class RowCount {
  public:
-  RowCount();
-  // kUsage, with the compiler's words, for an expression that does not compile or has other than one group.
+  RowCount() = default;
+  // kInvalid for a pattern that Pattern refuses.
   static Result<RowCount> with_pattern(const std::string& pattern);
-  RowCount(RowCount&&) noexcept;
-  RowCount& operator=(RowCount&&) noexcept;
-  ~RowCount();
 
   // One line without its end. Only its first 4 KiB are looked at.
   void feed(std::string_view line);
   [[nodiscard]] std::optional<int64_t> result() const { return last_; }
 
  private:
-  class Pattern;
-  explicit RowCount(std::unique_ptr<Pattern> pattern);
+  explicit RowCount(Pattern pattern);
+  [[nodiscard]] std::optional<int64_t> by_pattern(std::string_view line) const;
 
-  std::unique_ptr<Pattern> pattern_;  // null: the default
+  std::optional<Pattern> pattern_;  // none: the default
   std::optional<int64_t> last_;
 };
 

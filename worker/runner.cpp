@@ -8,11 +8,11 @@
 #include <cstring>
 
 #include "shared/failpoint.h"
+#include "shared/jdbc_url.h"
 #include "shared/poller.h"
 #include "shared/utf8.h"
 #include "worker/head_tail.h"
 #include "worker/line_splitter.h"
-#include "worker/secrets.h"
 
 namespace pipekit::worker {
 namespace {
@@ -22,6 +22,9 @@ constexpr size_t kBatchBytes = size_t{64} * 1024;
 constexpr size_t kHeadBytes = size_t{16} * 1024;
 constexpr size_t kTailBytes = size_t{48} * 1024;
 constexpr size_t kComplaintBytes = 4096;
+// Of a line that is rewritten by carriage returns: a newline just behind one makes it an ordinary line.
+constexpr Millis kStateDelay{250};
+constexpr Millis kStatePeriod{1000};
 
 // "progress: 12000 rows so far", as the bundled runner prints it now and then.
 std::optional<int64_t> progress_rows(std::string_view line) {
@@ -48,11 +51,12 @@ std::string trimmed(std::string text) {
 
 // One child's output on its way: bytes -> masked -> lines -> log, count and what the run log keeps.
 struct Runner::Call {
-  Call(const Clock& clock_in, Link& link_in, const Masker& masker)
-      : clock(clock_in), link(link_in), out_mask(masker), err_mask(masker) {}
+  Call(const Clock& clock_in, Link& link_in, const Masker& masker_in)
+      : clock(clock_in), link(link_in), masker(masker_in), out_mask(masker_in), err_mask(masker_in) {}
 
   const Clock& clock;
   Link& link;
+  const Masker& masker;
   Kind kind = Kind::work;
   bool lines_to_log = false;  // stdout is for people; else it is data and kept whole
   bool quiet = false;
@@ -70,6 +74,10 @@ struct Runner::Call {
   size_t batch_bytes = 0;
   std::optional<int64_t> progress;
   MonoTime batch_since{};
+  std::optional<int64_t> last_rows;
+  std::string told_state;
+  MonoTime state_told{};
+  std::optional<MonoTime> state_due;  // there is a new state of an unfinished line
   int64_t newlines = 0;
   CallResult result;
   std::optional<MonoTime> kill_at;
@@ -77,12 +85,14 @@ struct Runner::Call {
   std::optional<MonoTime> limit;
 
   void add_line(bool err, std::string line) {
+    line = masker.mask(line);  // again: escape sequences within a secret are gone only now
+    told_state.clear();
     (err ? err_kept : out_kept).add_line(line);
     if (!err && count != nullptr) count->feed(line);
     if (err && quiet) return;
     if (const auto rows = err || count == nullptr ? std::nullopt : progress_rows(line)) {
       begin_batch();
-      progress = rows;  // the newest is enough, however many lines tell of it
+      progress = last_rows = rows;  // the newest is enough, however many lines tell of it
       return;
     }
     begin_batch();
@@ -98,16 +108,34 @@ struct Runner::Call {
 
   void flush() {
     if (!batch.empty()) link.send(fact::Log{to_ms(clock.wall()), std::move(batch)});
-    if (progress) link.send(fact::Progress{to_ms(clock.wall()), *progress});
+    if (progress) link.send(fact::Progress{to_ms(clock.wall()), *progress, {}});
     batch.clear();
     batch_bytes = 0;
     progress.reset();
   }
 
+  void note_state() {
+    const bool new_state = out_lines.has_state() || (err_lines.has_state() && !quiet);
+    if (!new_state) state_due.reset();
+    if (new_state && !state_due) state_due = std::max(clock.now() + kStateDelay, state_told + kStatePeriod);
+  }
+
+  void tell_state() {
+    state_due.reset();
+    state_told = clock.now();
+    auto state = out_lines.take_state();
+    if (auto err_state = quiet ? std::nullopt : err_lines.take_state()) state = std::move(err_state);
+    if (!state || *state == told_state) return;
+    flush();
+    told_state = *state;
+    if (const auto rows = progress_rows(*state)) last_rows = rows;
+    link.send(fact::Progress{to_ms(clock.wall()), last_rows.value_or(0), masker.mask(*state)});
+  }
+
   void take_stdout(std::string_view bytes) {
     if (lines_to_log) {
       out_lines.feed(out_mask.feed(bytes), [&](std::string line) { add_line(false, std::move(line)); });
-      return;
+      return note_state();
     }
     newlines += std::count(bytes.begin(), bytes.end(), '\n');
     const auto room = max_output - std::min(max_output, result.output.size());
@@ -117,6 +145,7 @@ struct Runner::Call {
 
   void take_stderr(std::string_view bytes) {
     err_lines.feed(err_mask.feed(bytes), [&](std::string line) { add_line(true, std::move(line)); });
+    note_state();
   }
 
   void finish() {
@@ -161,18 +190,25 @@ Runner::Runner(const RunnerConfig& config, std::string tag, const Clock& clock, 
 
 Result<void> Runner::add_connection(Arguments& arguments, const ConnectionSnapshot& connection, const char* prefix,
                                     const char* variable) const {
-  const auto password = resolve_secret(connection.password, environment_variable);
-  if (!password) {
-    return Error{password.error().code, fmt::format("connection {}: {}", connection.name, password.error().message),
-                 password.error().hint};
+  const auto refused = [&](const Error& why, const std::string& message) {
+    return Error{why.code, fmt::format("connection {}: {}", connection.name, message), why.hint};
+  };
+  if (const auto url = check_jdbc_url(connection.jdbc_url, config_.url_parameters); !url) {
+    auto error = refused(url.error(), "jdbc_url " + url.error().message);
+    if (error.hint.empty()) error.hint = "if it is harmless, allow it on this worker: --url-parameter NAME";
+    return error;
   }
+  const auto password = config_.secrets.resolve(connection.password, connection.jdbc_url);
+  if (!password) return refused(password.error(), password.error().message);
   const auto flag = [&](const char* letter) { return std::string("-") + prefix + letter; };
   arguments.argv.insert(arguments.argv.end(), {flag("cu"), connection.jdbc_url, flag("cn"), connection.username});
-  if (!config_.bundled) {
+  if (config_.passwords_as_arguments) {
     arguments.argv.insert(arguments.argv.end(), {flag("cp"), *password});
   } else if (!password->empty()) {
     arguments.argv.insert(arguments.argv.end(), {flag("cp"), std::string("env:") + variable});
     arguments.env.emplace_back(variable, *password);
+  } else if (!config_.bundled) {
+    arguments.argv.insert(arguments.argv.end(), {flag("cp"), ""});
   }
   return {};
 }
@@ -204,7 +240,7 @@ CallResult Runner::query(const Query& query) {
   call.quiet = query.quiet;
   call.max_output = query.max_output;
   call.max_rows = query.max_rows;
-  Arguments arguments{{config_.program}, {}};
+  Arguments arguments{{config_.program}, config_.environment};
   if (auto added = add_connection(arguments, query.connection, "s", "PIPEKIT_SOURCE_PASSWORD"); !added) {
     return not_started(added.error());
   }
@@ -222,7 +258,7 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   Call call(clock_, link_, masker_);
   call.lines_to_log = true;
   call.count = &count;
-  Arguments arguments{{config_.program}, {}};
+  Arguments arguments{{config_.program}, config_.environment};
   for (const auto& [connection, prefix, variable] : {std::tuple{&migration.source, "s", "PIPEKIT_SOURCE_PASSWORD"},
                                                      {&migration.dest, "d", "PIPEKIT_DEST_PASSWORD"}}) {
     if (auto added = add_connection(arguments, *connection, prefix, variable); !added) {
@@ -286,6 +322,7 @@ void Runner::wait(Process& process, Call& call) {
     std::optional<MonoTime> wake;
     const auto consider = [&](MonoTime at) { wake = std::min(wake.value_or(at), at); };
     if (call.pending()) consider(call.batch_since + kBatchAge);
+    if (call.state_due) consider(*call.state_due);
     if (!exited) {
       if (call.kill_at) consider(*call.kill_at);
       if (call.result.interruption == Interruption::none && call.limit) consider(*call.limit);
@@ -303,6 +340,7 @@ void Runner::wait(Process& process, Call& call) {
     if (!exited) check_interruption(process, call);
     if (exited && link_.killed()) break;  // nobody acknowledges any more, so the rest could wait for ever
     if (call.pending() && call.batch_since + kBatchAge <= clock_.now()) call.flush();
+    if (call.state_due && *call.state_due <= clock_.now()) call.tell_state();
   }
   if (call.max_rows && call.newlines > *call.max_rows) call.result.exit = ExitStatus{ExitStatus::Kind::kExited, 0};
 }

@@ -18,13 +18,18 @@
 #include "worker/masker.h"
 #include "worker/process.h"
 #include "worker/row_count.h"
+#include "worker/secrets.h"
 
 namespace pipekit::worker {
 
 // What a worker's executors have in common.
 struct RunnerConfig {
   std::string program;  // the jrunner
-  bool bundled = true;  // takes passwords by environment
+  bool bundled = true;
+  bool passwords_as_arguments = false;  // where every user of the host can see them; else as env:NAME
+  Secrets secrets{};
+  Variables environment{};                    // of every child
+  std::vector<std::string> url_parameters{};  // allowed beyond those that are harmless
   std::filesystem::path scratch;
   int lock_fd = -1;
   rlim_t open_files = 0;      // the runner's soft limit; 0: the worker's own
@@ -89,7 +94,7 @@ class Runner {
   struct Call;
   struct Arguments {
     std::vector<std::string> argv;
-    std::vector<std::pair<std::string, std::string>> env;
+    Variables env;
   };
   Result<void> add_connection(Arguments& arguments, const ConnectionSnapshot& connection, const char* prefix,
                               const char* variable) const;

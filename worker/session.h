@@ -1,9 +1,9 @@
-// The worker's side of the conversation with the broker: pure. Messages and times in, things to do out. It decides when
-// to say hello and to beat, how long each attempt may go on, and what a silent broker means. The loop carries it out;
-// the simulation drives the same code.
+// The worker's side of the conversation with the broker. Pure: messages and times in, actions out. It decides when to
+// send a hello or a heartbeat, how long each attempt may continue, and what a silent broker means. The loop carries out
+// the actions; the simulation drives the same code.
 //
 // Leases count from when the heartbeat that was answered was *sent*, so that this side always ends before the broker
-// gives the run to somebody else. All times are CLOCK_BOOTTIME: a suspended host wakes up with its leases over.
+// gives the run to somebody else. All times are CLOCK_BOOTTIME: after a suspended host wakes up its leases have ended.
 #pragma once
 
 #include <map>
@@ -29,17 +29,17 @@ struct Identity {
 
 // What the loop is to do, in this order.
 struct Actions {
-  bool replace_socket = false;  // the old one and all that is queued in it is worth nothing
+  bool replace_socket = false;  // the old one and what is queued in it are dropped
   std::vector<WorkerToBroker> send;
-  bool resend_facts = false;  // the broker is there again: everything it has not acknowledged
+  bool resend_facts = false;  // the broker is back: everything it has not acknowledged
   std::vector<RunKey> kill;   // end the processes at once; the executor's last fact is still wanted
   std::vector<RunKey> cancel;
   std::vector<FactAck> acknowledged;
   std::vector<Assignment> start;
   std::vector<Task> tasks;
-  std::vector<int64_t> drop;     // tasks that nobody waits for any more
-  std::optional<Error> fatal;    // the broker will never take this worker
-  std::optional<Error> not_yet;  // the broker does not take it now: it asks again
+  std::vector<int64_t> drop;     // tasks that no client waits for any more
+  std::optional<Error> fatal;    // the broker will never accept this worker
+  std::optional<Error> not_yet;  // the broker does not accept it now: it will try again
 };
 
 class Session {
@@ -51,9 +51,9 @@ class Session {
   Actions tick(MonoTime now);
   [[nodiscard]] MonoTime next_deadline() const;
 
-  // The connection stands again. The broker behind it may be another one, which asks for a hello when it is addressed.
+  // Connected again. It may be to another broker process, which asks for a hello when it gets a message.
   Actions reconnected(MonoTime now);
-  // No new runs from now on; what comes is refused.
+  // No new runs from now on: assignments are refused.
   Actions drain(MonoTime now);
   // The final fact of the attempt is acknowledged: it is no longer listed.
   void over(RunKey key) { attempts_.erase(key); }

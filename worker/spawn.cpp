@@ -14,7 +14,6 @@
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <string_view>
 
 namespace pipekit::worker {
 namespace {
@@ -120,18 +119,6 @@ Result<pid_t> spawn_clean(const CleanSpawn& what) {
       ::posix_spawn(&pid, what.path.c_str(), actions.get(), attributes.get(), argv.data(), environment.data());
   if (error != 0) return cannot_start(what.path, error);
   return pid;
-}
-
-std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& variables) {
-  std::set<std::string_view> replaced;
-  for (const auto& [name, value] : variables) replaced.insert(name);
-  std::vector<std::string> result;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    if (!replaced.contains(text.substr(0, text.find('=')))) result.emplace_back(text);
-  }
-  for (const auto& [name, value] : variables) result.push_back(name + "=" + value);
-  return result;
 }
 
 UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }

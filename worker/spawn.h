@@ -24,9 +24,6 @@ struct CleanSpawn {
 // The pid, or errno as the text of an Error kUnavailable that names the path.
 Result<pid_t> spawn_clean(const CleanSpawn& what);
 
-// This process's environment with the given variables set on top.
-std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& variables);
-
 // pidfd_open(2), close-on-exec; readable when the process has ended.
 UniqueFd open_pidfd(pid_t pid);
 

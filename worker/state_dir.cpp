@@ -28,7 +28,7 @@ Error failed(std::string_view what, const fs::path& path, int error) {
   const bool rights = error == EACCES || error == EPERM || error == EROFS;
   return {rights ? ErrorCode::kRefused : ErrorCode::kUnavailable,
           fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(error)),
-          rights ? "give this user the directory, or name another with --state-dir" : ""};
+          rights ? "let the worker's user write to the directory, or choose another with --state-dir" : ""};
 }
 
 Result<void> create_private(const fs::path& dir) {
@@ -37,7 +37,7 @@ Result<void> create_private(const fs::path& dir) {
     so_far /= part;
     if (::mkdir(so_far.c_str(), 0700) == 0 || errno == EEXIST || errno == EISDIR) continue;
     const int error = errno;
-    struct stat exists {};  // a directory that we may not write to refuses with the same errors
+    struct stat exists {};  // the same errors come from a parent directory that we cannot write
     if (::stat(so_far.c_str(), &exists) != 0) return failed("create the directory", so_far, error);
   }
   return {};
@@ -49,17 +49,17 @@ Result<void> check_private(const fs::path& dir) {
   if (!S_ISDIR(info.st_mode)) return failed("use the directory", dir, ENOTDIR);
   if (info.st_uid != ::geteuid()) {
     return Error{ErrorCode::kRefused, fmt::format("state directory {} belongs to another user", dir.string()),
-                 "run the worker as that user, or name another with --state-dir"};
+                 "run the worker as that user, or choose another directory with --state-dir"};
   }
   if ((info.st_mode & 077) == 0) return {};
   return Error{ErrorCode::kRefused,
-               fmt::format("state directory {} is open to other users (mode {:04o})", dir.string(),
+               fmt::format("other users can access the state directory {} (mode {:04o})", dir.string(),
                            static_cast<unsigned>(info.st_mode & 07777)),
                "chmod 700 " + dir.string()};
 }
 
-// The wait is a child's, which holds the same open file: what it gets is ours, and a deadline just ends it. (A signal
-// that interrupts flock could arrive before the call begins.)
+// A child waits, with the same open file: a lock that it gets is ours, and at the deadline it is killed. (A signal that
+// interrupts flock could arrive before the call begins.)
 bool lock_within(int lock, std::chrono::milliseconds limit) {
   const pid_t parent = ::getpid();
   const pid_t waiter = ::fork();
@@ -89,22 +89,23 @@ std::string in_use_by(int lock) {
   const auto pid = holder(lock);
   if (pid <= 0) return "another worker";
   const bool alive = ::kill(pid, 0) == 0 || errno == EPERM;
-  return alive ? fmt::format("worker pid {}", pid) : fmt::format("children of worker pid {}, which is gone", pid);
+  return alive ? fmt::format("worker pid {}", pid) : fmt::format("children of worker pid {}, which has ended", pid);
 }
 
-Result<void> take(int lock, const fs::path& dir, std::chrono::milliseconds limit,
+// `lock` holds the pid of the one that has `wanted`, or had it when its children were started.
+Result<void> take(int wanted, int lock, const fs::path& dir, std::chrono::milliseconds limit,
                   const std::function<void(const std::string&)>& on_wait) {
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return {};
+  if (::flock(wanted, LOCK_EX | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return failed("lock", dir / "lock", errno);
   const auto holder_text = in_use_by(lock);
   if (on_wait) on_wait(fmt::format("state directory {} is in use by {}; waiting", dir.string(), holder_text));
-  if (limit > limit.zero() && lock_within(lock, limit)) return {};
+  if (limit > limit.zero() && lock_within(wanted, limit)) return {};
   return Error{ErrorCode::kUnavailable,
                fmt::format("state directory {} is in use by {}", dir.string(), in_use_by(lock)),
-               "stop that worker, or give this one a directory of its own with --state-dir"};
+               "stop that worker, or choose a different directory with --state-dir"};
 }
 
-// Somebody may have removed the file while we waited for it; then others lock a new one.
+// If the file was removed while we waited for it, others lock a new one.
 bool still_there(int lock, const fs::path& path) {
   struct stat ours {};
   struct stat named {};
@@ -117,16 +118,33 @@ Result<UniqueFd> lock_dir(const fs::path& dir, std::chrono::milliseconds limit,
   const auto path = dir / "lock";
   UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return failed("open", path, errno);
-  if (auto taken = take(lock.get(), dir, limit, on_wait); !taken) return taken.error();
+  if (auto taken = take(lock.get(), lock.get(), dir, limit, on_wait); !taken) return taken.error();
   if (!still_there(lock.get(), path)) {
     return Error{ErrorCode::kUnavailable, path.string() + " was removed while this worker waited for it",
-                 "start the worker again; never remove that file"};
-  }
-  const auto pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-    return failed("write", path, errno);
+                 "start the worker again, and do not remove that file"};
   }
   return lock;
+}
+
+// Taken and given back: that shows that no child is left, and ours take it next.
+Result<UniqueFd> await_children(int lock, const fs::path& dir, std::chrono::milliseconds limit,
+                                const std::function<void(const std::string&)>& on_wait) {
+  const auto path = dir / "children";
+  UniqueFd children(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!children) return failed("open", path, errno);
+  if (auto taken = take(children.get(), lock, dir, limit, on_wait); !taken) return taken.error();
+  if (!still_there(children.get(), path)) {
+    return Error{ErrorCode::kUnavailable, path.string() + " was removed while this worker waited for it",
+                 "start the worker again, and do not remove that file"};
+  }
+  ::flock(children.get(), LOCK_UN);
+  return children;
+}
+
+Result<void> write_pid(int lock, const fs::path& path) {
+  const auto pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock, 0) == 0 && ::pwrite(lock, pid.data(), pid.size(), 0) > 0) return {};
+  return failed("write", path, errno);
 }
 
 std::optional<std::string> read_small(const fs::path& path) {
@@ -145,7 +163,7 @@ std::string random_id() {
   return fmt::format("{:016x}", bits);
 }
 
-// Under its final name only when it is whole and on disk: a crash leaves no half id.
+// It gets its final name only when it is complete and on disk: a crash leaves no half id.
 bool write_durably(const fs::path& path, const std::string& text) {
   const auto draft = path.string() + ".new";
   const UniqueFd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -168,8 +186,8 @@ Result<std::string> load_id(const fs::path& path) {
                        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
                      });
   if (valid) return *text;
-  return Error{ErrorCode::kInvalid, path.string() + " does not hold 16 hexadecimal digits",
-               "remove that file; the worker then makes a new one"};
+  return Error{ErrorCode::kInvalid, path.string() + " does not contain 16 hexadecimal digits",
+               "remove that file; the worker then creates a new one"};
 }
 
 Result<void> empty_scratch(const fs::path& scratch) {
@@ -192,6 +210,10 @@ Result<StateDir> StateDir::open(const fs::path& dir, std::chrono::milliseconds l
   auto lock = lock_dir(state.path_, limit, on_wait);
   if (!lock) return lock.error();
   state.lock_ = std::move(*lock);
+  auto children = await_children(state.lock_.get(), state.path_, limit, on_wait);
+  if (!children) return children.error();
+  state.children_ = std::move(*children);
+  if (auto written = write_pid(state.lock_.get(), state.path_ / "lock"); !written) return written.error();
   auto id = load_id(state.path_ / "id");
   if (!id) return id.error();
   struct stat named {};
@@ -203,10 +225,10 @@ Result<StateDir> StateDir::open(const fs::path& dir, std::chrono::milliseconds l
 
 // One byte: a full disk takes an empty file.
 Result<void> StateDir::check() const {
-  if (!still_there(lock_.get(), path_ / "lock")) {
+  if (!still_there(lock_.get(), path_ / "lock") || !still_there(children_.get(), path_ / "children")) {
     return Error{ErrorCode::kUnavailable,
                  fmt::format("state directory {} was removed or replaced while this worker ran", path_.string()),
-                 "start the worker again, it makes a new one; leave the directory alone while a worker runs"};
+                 "start the worker again: it creates a new one. Do not change the directory while a worker runs"};
   }
   const auto probe = scratch_ / "probe";
   const UniqueFd file(::open(probe.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));

@@ -24,7 +24,7 @@ Worker::Worker(WorkerConfig config, const StateDir& state, SignalFd& signals)
 
 void Worker::connect() {
   monitor_.reset();
-  socket_.reset();  // what it had queued is worth nothing: facts are in the outbox
+  socket_.reset();  // nothing that it had queued is needed: facts are in the outbox
   socket_ = std::make_unique<DealerSocket>(context_, config_.broker, true, config_.keys);
   monitor_ = std::make_unique<SocketMonitor>(
       context_, socket_->socket(), kRefusals | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
@@ -42,9 +42,9 @@ int Worker::run() {
     if (drain_until_) wake = std::min(wake, *drain_until_);
     poller.wait_until(wake, clock_);
     if (poller.readable(on_signals)) on_signal();
-    // Deadlines first: after a long sleep of this process its leases are over, whatever waits to be read.
+    // Deadlines first: after a long sleep of this process its leases are over, whatever there is to read.
     carry_out(session_.tick(clock_.now()));
-    if (drain_until_ && *drain_until_ <= clock_.now()) end_at_once("the drain timeout is over");
+    if (drain_until_ && *drain_until_ <= clock_.now()) end_at_once("the drain timeout has passed");
     if (poller.readable(on_link)) {
       while (auto message = hub_.try_receive()) on_executor(*message);
     }
@@ -63,7 +63,7 @@ int Worker::run() {
 }
 
 void Worker::end_at_once(const char* why) {
-  spdlog::warn("{}: ending at once, children included", why);
+  spdlog::warn("{}: stopping at once and killing all children", why);
   spdlog::default_logger()->flush();
   std::_Exit(1);  // each supervisor sees its pipe close and kills its child
 }
@@ -78,16 +78,17 @@ void Worker::on_signal() {
   }
 }
 
-// The other end would not have us. With runs under way their leases decide: the broker may have been started wrongly.
+// The broker does not accept this worker. While it has runs their leases decide: the broker may have been
+// misconfigured.
 void Worker::on_connection() {
   bool refused = false;
-  bool stands = false;
+  bool connected = false;
   while (const auto event = monitor_->next()) {
     refused = refused || is_refusal(*event);
-    stands = stands || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    connected = connected || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     hung_up_on_ = *event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
   }
-  if (stands) carry_out(session_.reconnected(clock_.now()));
+  if (connected) carry_out(session_.reconnected(clock_.now()));
   if (!refused) return;
   auto error = handshake_refused(config_.broker, config_.keys.has_value());
   if (session_.idle() && running_.empty()) {
@@ -117,8 +118,8 @@ void Worker::carry_out(Actions actions) {
   if (actions.not_yet) spdlog::warn("waiting: {}; {}", actions.not_yet->message, actions.not_yet->hint);
   if (actions.replace_socket) {
     if (!searching_) {
-      spdlog::info("no word from the broker at {}{}: connecting anew until it answers", config_.broker,
-                   hung_up_on_ ? ", which hangs up in the handshake (is --broker-key its key?)" : "");
+      spdlog::info("no word from the broker at {}{}: reconnecting until it answers", config_.broker,
+                   hung_up_on_ ? ", which closes the connection in the handshake (is --broker-key its key?)" : "");
     }
     searching_ = true;
     connect();
@@ -154,10 +155,10 @@ void Worker::start(const Assignment& assignment) {
   running_[id] = {assignment.key, std::nullopt, std::thread(std::move(body))};
 }
 
-// Here every run would fail. This one is queued again as never begun; those under way end as they can, and then this
-// worker ends too, so that whoever watches it sees why.
+// Every run would fail here. This one is queued again as never started; those in progress end as they can, and then the
+// worker ends too, so that its exit code and log say why.
 void Worker::give_back(const Assignment& assignment, const Error& why) {
-  spdlog::error("{}: taking no more runs", why.message);
+  spdlog::error("{}: accepting no more runs", why.message);
   unfit_ = why;
   send(encode(WorkerToBroker{Fact{assignment.key, 1, fact::Refused{{"refused", why.message, why.hint}}}}));
   session_.over(assignment.key);

@@ -10,6 +10,7 @@
 
 #include "broker/definitions/check.h"
 #include "broker/schedule.h"
+#include "shared/jdbc_url.h"
 #include "shared/nearest.h"
 #include "shared/placeholder.h"
 
@@ -53,29 +54,15 @@ bool is_reference(std::string_view password) {
   return password.starts_with('$') && is_placeholder_name(password.substr(1));
 }
 
-// "...;password=", "...?pwd=": a secret that would stand in the store, in messages and in argument lists.
-bool has_password(std::string url) {
-  std::transform(url.begin(), url.end(), url.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const std::string_view word : {"password=", "pwd="}) {
-    for (auto at = url.find(word); at != std::string::npos; at = url.find(word, at + 1)) {
-      if (at > 0 && std::string_view("?&;:").find(url[at - 1]) != std::string_view::npos) return true;
-    }
-  }
-  return false;
-}
-
 // The text is never echoed: it may be the password itself.
 void Rules::connection() {
-  if (!text("jdbc_url").starts_with("jdbc:")) {
-    fail("jdbc_url", "must begin with jdbc:", "jdbc:sqlite:/data/erp.db, jdbc:postgresql://host:5432/database");
-  }
-  if (has_password(text("jdbc_url"))) {
-    fail("jdbc_url", "holds a password",
-         "take it out and write password: $NAME; the worker has NAME in its environment");
+  if (const auto url = check_jdbc_url(text("jdbc_url")); !url) {
+    fail("jdbc_url", url.error().message,
+         url.error().hint.empty() ? "docs/OPERATING.md lists the parameters that are allowed" : url.error().hint);
   }
   if (const auto password = text("password"); !password.empty() && !is_reference(password)) {
     fail("password", "must be a reference, $NAME; passwords are never kept in the store",
-         "set NAME in the worker's environment");
+         "add a line NAME=... to the worker's secrets file");
   }
 }
 

@@ -29,7 +29,7 @@ destination_start() {
   as_postgres=(env)
   postgres_dir=$(mktemp -d "${TMPDIR:-/tmp}/pipekit-pg.XXXXXX")
   DEMO_PG_PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
-  export DEMO_PG_PASSWORD
+  export DEMO_PG_PASSWORD PIPEKIT_SECRET_ENV=DEMO_PG_PASSWORD    # which the workers may use as a password
   (umask 077; printf '%s\n' "$DEMO_PG_PASSWORD" >"$postgres_dir/password")
   if [ "$(id -u)" = 0 ]; then    # PostgreSQL refuses to run as root
     as_postgres=(setpriv --reuid=postgres --regid=postgres --clear-groups env)

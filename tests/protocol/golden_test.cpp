@@ -133,9 +133,9 @@ const std::vector<Golden>& golden() {
       {"Fact_log", WorkerToBroker{Fact{kKey, 3, fact::Log{200, {{false, "x"}}}}}, "01 02",
        "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 03 a4 'body' 81 a3 'log' 82 a2 'at' cc c8 a5 "
        "'lines' 91 82 a3 'err' c2 a4 'text' a1 'x'"},
-      {"Fact_progress", WorkerToBroker{Fact{kKey, 4, fact::Progress{200, 1000}}}, "01 02",
-       "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 04 a4 'body' 81 a8 'progress' 82 a2 'at' cc c8 a4 "
-       "'rows' cd 03 e8"},
+      {"Fact_progress", WorkerToBroker{Fact{kKey, 4, fact::Progress{200, 1000, "1 %"}}}, "01 02",
+       "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 04 a4 'body' 81 a8 'progress' 83 a2 'at' cc c8 a4 "
+       "'rows' cd 03 e8 a4 'line' a3 '1 %'"},
       {"Fact_merging", WorkerToBroker{Fact{kKey, 5, fact::Merging{200}}}, "01 02",
        "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 05 a4 'body' 81 a7 'merging' 81 a2 'at' cc c8"},
       {"Fact_finished",

@@ -104,7 +104,7 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   auto result = query({migration.dest, load_script(migration.table, executing.key(), rows)});
   say("2: ends");
   if (!result.ok()) return result;
-  link_.send(fact::Progress{to_ms(clock_.wall()), rows});
+  link_.send(fact::Progress{to_ms(clock_.wall()), rows, {}});
   count.feed(fmt::format("{} rows", rows));
   result.rows = count.result();
   return result;

@@ -37,6 +37,14 @@ TEST_F(SettingsTest, are_kept_as_numbers_or_text) {
   EXPECT_EQ((*get_setting(db, "claim_limit_s"))["default"], "60");
 }
 
+TEST_F(SettingsTest, a_pattern_is_checked_as_the_worker_checks_it) {
+  EXPECT_THAT(refusal("row_count_pattern", std::string(100'000, '(')), HasSubstr("at most 200 are allowed"));
+  EXPECT_THAT(refusal("row_count_pattern", "[0-9]+ rows"), HasSubstr("setting row_count_pattern: the pattern"));
+  EXPECT_THAT(refusal("row_count_pattern", "(a)(b)"), HasSubstr("it has 2 groups"));
+  EXPECT_THAT(refusal("row_count_pattern", std::string(200, '(')), HasSubstr("missing )"));
+  ASSERT_TRUE(set_setting(db, "row_count_pattern", ""));
+}
+
 TEST_F(SettingsTest, are_refused_outside_their_bounds) {
   for (const Json& value : {Json("0"), Json("86401"), Json("x"), Json("5s"), Json(""), Json(1.5), Json(nullptr),
                             Json("99999999999999999999"), Json::array()}) {

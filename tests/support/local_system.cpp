@@ -59,6 +59,12 @@ RunningProgram& LocalSystem::start_worker(const std::string& name, const WorkerO
                                    "--kill-grace", fmt::format("{}", options.kill_grace_s)};
   if (!options.jrunner.empty()) args.insert(args.end(), {"--jrunner", options.jrunner});
   if (!options.state_dir.empty()) args.insert(args.end(), {"--state-dir", options.state_dir});
+  for (const auto& name_of_secret : options.secret_env) args.insert(args.end(), {"--secret-env", name_of_secret});
+  for (const auto& entry : options.env) {
+    const auto variable = entry.substr(0, entry.find('='));
+    const bool secret = variable.find("PASSWORD") != std::string::npos || variable.find("SECRET") != std::string::npos;
+    if (!secret) args.insert(args.end(), {"--child-env", variable});
+  }
   args.insert(args.end(), options.args.begin(), options.args.end());
   ProgramOptions program;
   program.env = environment_of(options.failpoint);

@@ -30,7 +30,8 @@ struct WorkerOptions {
   double kill_grace_s = 1.0;
   std::string state_dir{};  // DATA_DIR/workers/NAME when empty
   std::vector<std::string> args{};
-  std::vector<std::string> env{};
+  std::vector<std::string> env{};  // its runners get these, too, except those named PASSWORD or SECRET
+  std::vector<std::string> secret_env{"*"};
   bool wait_joined = true;            // false for a worker that will not get that far
   std::vector<std::string> within{};  // ProgramOptions
   std::string program = program_path("pipekit-worker");

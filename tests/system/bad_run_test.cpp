@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {"connection unset", "NOT_SET is missing in the worker's environment", "hint: set NOT_SET in"},
                  {},
                  [](Site& site) { site.apply(unset_variable()); }},
-        run_of("database_away", {.source = "away"}, {"transfer from away failed", "refused"}, {"s3cret"}, unreachable),
+        run_of("database_away", {.source = "away"}, {"reading from away failed", "refused"}, {"s3cret"}, unreachable),
         run_of("destination_away", {.dest = "away"}, {"cannot claim \"orders\" on away", "refused"}, {"s3cret"},
                unreachable),
         BadInput{"database_away_in_a_test",
@@ -173,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {"connection wrong", "password authentication failed"},
                  {"wr0ng", "s3cret"},
                  [](Site& site) { site.apply(wrong_password()); }},
-        run_of("file_missing", {.source = "nofile"}, {"transfer from nofile failed", "/nowhere/a.db"}, {},
+        run_of("file_missing", {.source = "nofile"}, {"reading from nofile failed", "/nowhere/a.db"}, {},
                no_such_file)),
     name_of);
 
@@ -182,20 +182,20 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         run_of("query_fails_half_way",
                {.query = "SELECT id, customer, CASE id WHEN 3 THEN abs(-9223372036854775807 - 1) END FROM orders"},
-               {"transfer from src failed", "integer overflow"}),
-        run_of("query_is_no_sql", {.query = "SELEC 1"}, {"transfer from src failed", "syntax error"}),
+               {"reading from src failed", "integer overflow"}),
+        run_of("query_is_no_sql", {.query = "SELEC 1"}, {"reading from src failed", "syntax error"}),
         run_of("source_table_missing", {.query = "SELECT 1, 2, 3 FROM nowhere"}, {"no such table: nowhere"}),
         run_of("table_missing", {.table = "nowhere"},
                {"the destination table \"nowhere\" does not exist on dst", "hint: create it first"}),
         run_of("too_few_columns", {.query = "SELECT id, customer FROM orders"},
-               {"transfer from src failed", "the query has 2 columns", "has 3"}),
+               {"transfer from src to dst failed", "the query has 2 columns", "has 3"}),
         run_of("too_many_columns", {.query = "SELECT id, customer, total, 4 FROM orders"},
-               {"transfer from src failed", "the query has 4 columns", "has 3"}),
+               {"transfer from src to dst failed", "the query has 4 columns", "has 3"}),
         run_of("column_of_another_type", {.query = "SELECT customer, customer, total FROM orders"},
                {"merge failed", "datatype mismatch"}),
         run_of("column_of_another_type_in_postgresql",
                {.dest = "pg", .query = "SELECT id, customer, coalesce(customer, 'x') FROM orders"},
-               {"transfer from src failed", "numeric"}, {}, postgres),
+               {"writing to pg failed", "numeric"}, {}, postgres),
         BadInput{"preview_of_a_query_that_is_no_sql",
                  {"module", "preview", "no_sql"},
                  "",
@@ -239,15 +239,15 @@ INSTANTIATE_TEST_SUITE_P(
         runner_that("WRONG_COUNT", {"the runner reported 5 rows, staging has 3", "row_count_pattern"}),
         runner_that("LOADS_NOTHING", {"the runner reported 3 rows, staging has 0"}),
         runner_that("KILLED", {"the runner killed by signal 9"}),
-        runner_that("FAILS", {"transfer from odd failed: the disk is on fire"}),
-        runner_that("FAILS_SILENTLY", {"transfer from odd failed: the runner exited with code 3", "hint: "}),
-        runner_that("FAILS_AFTER_LOADING", {"transfer from odd failed: the runner exited with code 9"}),
-        runner_that("HANGS", {"the run's time was over (timeout_s)"}, ", timeout_s: 1"),
+        runner_that("FAILS", {"transfer from odd to dst failed: the disk is on fire"}),
+        runner_that("FAILS_SILENTLY", {"transfer from odd to dst failed: the runner exited with code 3", "hint: "}),
+        runner_that("FAILS_AFTER_LOADING", {"transfer from odd to dst failed: the runner exited with code 9"}),
+        runner_that("HANGS", {"timed out (timeout_s)"}, ", timeout_s: 1"),
         runner_that("QUERY_SILENT",
-                    {"cannot claim \"orders\" on dst", "not CSV", "hint: the runner does not keep its contract"}),
+                    {"cannot claim \"orders\" on dst", "not CSV", "hint: the runner does not follow docs/CONTRACT.md"}),
         runner_that("QUERY_NO_HEADER",
-                    {"cannot claim \"orders\" on dst", "hint: the runner does not keep its contract"}),
-        runner_that("QUERY_BINARY", {"cannot claim \"orders\" on dst", "hint: the runner does not keep its contract"}),
+                    {"cannot claim \"orders\" on dst", "hint: the runner does not follow docs/CONTRACT.md"}),
+        runner_that("QUERY_BINARY", {"cannot claim \"orders\" on dst", "hint: the runner does not follow docs/CONTRACT.md"}),
         runner_that("QUERY_FAILS", {"cannot claim \"orders\" on dst: the runner exited with code 3", "hint: "}),
         runner_that("QUERY_ENDLESS",
                     {"cannot claim \"orders\" on dst: the runner printed more than an answer may have"}),
@@ -304,7 +304,7 @@ TEST_F(BadRun, a_full_disk_under_the_destination_is_told_and_the_next_run_finds_
                                          rows + ") SELECT i, hex(zeroblob(100)) FROM n"});
   };
   expect_refused(
-      *site_, {"full", {"run", "large", "--watch"}, "", 4, {"transfer from src failed", "full"}, {}, [&](Site& site) {
+      *site_, {"full", {"run", "large", "--watch"}, "", 4, {"writing to small failed", "full"}, {}, [&](Site& site) {
                  site.apply(small->definition("small") + module("100000"));
                }});
   EXPECT_EQ(small->rows("SELECT * FROM t"), "7|old");

@@ -143,6 +143,25 @@ TEST_F(FlowRunner, show_their_lines_while_they_run) {
   EXPECT_THAT(followed.out, HasSubstr("3 rows"));
 }
 
+TEST_F(FlowRunner, that_rewrite_a_line_show_it_while_they_run_and_keep_its_last_state) {
+  const auto gate = fifo("gate");
+  start(
+      "act_bar) printf '20%%\\r\\033[1m40%%\\033[0m\\r'; read < gate; real > /dev/null; "
+      "printf '60%%\\r\\033[Kdone\\n1 row\\r3 rows\\r';;");
+  apply("modules:\n" + acting("bar"));
+  const auto id = submit("bar");
+  events().wait_for("the state of the bar", [&](const LoggedEvent& event) {
+    return event.kind == "run.progress" && event.run == id && event.fields.value("line", "") == "40%";
+  });
+  const auto live = ctl({"runs", "logs", std::to_string(id)});
+  EXPECT_EQ(live.out, "40%\n");
+  std::ofstream(gate) << "go\n";
+  const auto ended = wait(id);
+  expect_merged(ended);
+  EXPECT_EQ(ended["jrunner_stdout"], "done\n3 rows\n");
+  EXPECT_EQ(ctl({"runs", "logs", std::to_string(id)}).out, "done\n3 rows\n");
+}
+
 TEST_F(FlowRunner, that_ignore_a_cancel_are_killed_with_their_children_before_the_run_is_cancelled) {
   start("act_stubborn) trap '' TERM; sleep 1000 & echo child $!; echo self $$; wait; sleep 1000; sleep 1000;;");
   apply("modules:\n" + acting("stubborn"));
@@ -185,7 +204,7 @@ TEST_F(FlowRunner, that_hang_after_their_work_end_with_the_runs_time) {
   start("act_hangs) real; echo self $$; sleep 1000;;");
   apply("modules:\n" + acting("hangs", {"timeout_s: 2"}));
   const auto ended = run("hangs");
-  expect_untouched(ended, "the run's time was over (timeout_s)");
+  expect_untouched(ended, "timed out (timeout_s)");
   EXPECT_EQ(ended["error_code"], "timeout");
   EXPECT_FALSE(is_alive(pid_in(ended["id"], "self")));
 }

@@ -26,6 +26,11 @@ std::vector<std::string> command_lines_with(const std::string& text, const std::
 
 class FlowSecret : public FlowTest {
  protected:
+  [[nodiscard]] std::string secrets_file(const std::string& text, std::filesystem::perms mode) const {
+    const auto path = system_.dir().write("secrets.env", text);
+    std::filesystem::permissions(path, mode);
+    return path;
+  }
   void expect_nowhere(const std::string& secret) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(system_.data_dir())) {
       if (!entry.is_regular_file()) continue;
@@ -104,11 +109,105 @@ TEST_F(FlowSecret, that_a_runner_prints_is_masked_also_in_pieces) {
 }
 
 TEST_F(FlowSecret, that_a_runner_prints_for_a_connection_test_is_masked) {
-  start_worker({.jrunner = runner("echo refused: ${arguments[*]} >&2; exit 1"), .env = {"PK_SECRET=hunter22"}});
+  start_worker({.jrunner = runner("echo refused: ${arguments[*]} >&2; exit 1"),
+                .args = {"--runner-passwords", "argument"},
+                .env = {"PK_SECRET=hunter22"}});
   apply("", src_->definition("locked", ", username: u, password: $PK_SECRET"));
   const auto tested = ctl({"connection", "test", "locked"});
   EXPECT_EQ(tested.exit_code, 5);
   EXPECT_THAT(tested.err, AllOf(HasSubstr("-scp ****"), Not(HasSubstr("hunter22"))));
+}
+
+TEST_F(FlowSecret, reaches_an_operators_own_runner_by_its_environment) {
+  start_worker({.jrunner = runner("echo arguments: ${arguments[*]} password: $PIPEKIT_SOURCE_PASSWORD >&2; exit 1"),
+                .env = {"PK_SECRET=hunter22"}});
+  apply("", src_->definition("locked", ", username: u, password: $PK_SECRET"));
+  const auto tested = ctl({"connection", "test", "locked"});
+  EXPECT_THAT(tested.err, AllOf(HasSubstr("-scp env:PIPEKIT_SOURCE_PASSWORD"), HasSubstr("password: ****")));
+}
+
+TEST_F(FlowSecret, that_its_owner_did_not_allow_reaches_no_runner) {
+  const auto called = file("called");
+  start_worker({.jrunner = runner("echo \"$PK_OTHER ${arguments[*]}\" >> " + called + "; real"),
+                .args = {"--secrets-file", secrets_file("PK_SECRET=hunter22\n", std::filesystem::perms(0600))},
+                .env = {"PK_OTHER_SECRET=0ther value"},
+                .secret_env = {"TEST_PG_PASSWORD"}});
+  apply("", src_->definition("theirs", ", username: u, password: $PK_OTHER_SECRET") +
+                src_->definition("ours", ", username: u, password: $PK_SECRET"));
+  std::filesystem::remove(called);
+  const auto refused = ctl({"connection", "test", "theirs"});
+  EXPECT_EQ(refused.exit_code, 5);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("PK_OTHER_SECRET is not allowed on this worker"),
+                                 HasSubstr("--secret-env PK_OTHER_SECRET"), Not(HasSubstr("0ther value"))));
+  EXPECT_FALSE(std::filesystem::exists(called));
+  EXPECT_EQ(ctl({"connection", "test", "ours"}).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(called));
+}
+
+TEST_F(FlowSecret, that_is_bound_to_a_host_is_sent_to_no_other) {
+  dst_ = new_postgres();
+  start_worker({.args = {"--secret-host", "TEST_PG_PASSWORD=db1.example"}});
+  apply("");
+  const auto refused = ctl({"connection", "test", "dst"});
+  EXPECT_EQ(refused.exit_code, 5);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("TEST_PG_PASSWORD may only be used for certain hosts"),
+                                 HasSubstr("127.0.0.1"), HasSubstr("secret_hosts")));
+  const auto config =
+      system_.dir().write("worker.yaml", "secret_hosts:\n  TEST_PG_PASSWORD: [db1.example, 127.0.0.1]\n");
+  start_worker({.args = {"--config", config}});
+  const auto accepted = ctl({"connection", "test", "dst"});
+  EXPECT_EQ(accepted.exit_code, 0) << accepted.err;
+}
+
+TEST_F(FlowSecret, of_a_file_that_others_can_read_ends_the_worker) {
+  auto& worker = start_worker(
+      {.args = {"--secrets-file", secrets_file("A=1\n", std::filesystem::perms(0644))}, .wait_joined = false});
+  const auto ended = worker.wait();
+  EXPECT_EQ(ended.exit_code, 6);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("has mode 0644"), HasSubstr("chmod 0600")));
+}
+
+TEST_F(FlowSecret, of_other_programs_in_the_workers_environment_is_not_handed_on) {
+  const auto seen = file("seen");
+  start_worker({.jrunner = runner("env > " + seen + "; real"),
+                .env = {"PK_SECRET=hunter22", "PK_PASSWORD_OF_MAIL=m4il", "MY_SECRET_OPTION=y"}});
+  apply("", src_->definition("locked", ", username: u, password: $PK_SECRET"));
+  EXPECT_EQ(ctl({"connection", "test", "locked"}).exit_code, 0);
+  const auto environment = read_file(seen);
+  EXPECT_THAT(environment, AllOf(HasSubstr("PATH="), HasSubstr("PIPEKIT_SOURCE_PASSWORD=hunter22"),
+                                 HasSubstr("PGPASSFILE=/nonexistent")));
+  for (const auto* other : {"m4il", "MY_SECRET_OPTION", "PK_SECRET", "TEST_PG_PASSWORD"}) {
+    EXPECT_THAT(environment, Not(HasSubstr(other)));
+  }
+}
+
+TEST_F(FlowSecret, in_a_url_is_refused_by_the_broker_without_its_value) {
+  const auto file = system_.dir().write(
+      "bad.yaml",
+      "connections:\n  - {name: c, driver: sqlite, jdbc_url: \"jdbc:sqlite:x?Pass%77ord=hunter22\"}\n"
+      "  - {name: d, driver: sqlite, jdbc_url: \"jdbc:sqlite:x?foreign_key=on\"}\n");
+  const auto refused = ctl({"apply", "-f", file});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("jdbc_url: contains a secret"), Not(HasSubstr("hunter22"))));
+  EXPECT_THAT(refused.err, HasSubstr("did you mean foreign_keys?"));
+}
+
+// As an older broker, or one that was tampered with, would send it.
+TEST_F(FlowSecret, a_worker_checks_urls_itself_before_it_starts_a_runner) {
+  apply("");
+  system_.broker().signal(SIGTERM);
+  system_.broker_end();
+  new_sqlite(system_.data_dir() + "/pipekit.db")
+      ->execute("UPDATE connection SET jdbc_url = 'jdbc:other://h/d?socketFactory=x' WHERE name = 'src'");
+  system_.start_broker();
+  const auto called = file("called");
+  start_worker({.jrunner = runner("touch " + called + "; real")});
+  std::filesystem::remove(called);
+  const auto tested = ctl({"connection", "test", "src"});
+  EXPECT_EQ(tested.exit_code, 5);
+  EXPECT_THAT(tested.err,
+              AllOf(HasSubstr("parameter socketFactory, which is not allowed"), HasSubstr("--url-parameter")));
+  EXPECT_FALSE(std::filesystem::exists(called));
 }
 
 }  // namespace

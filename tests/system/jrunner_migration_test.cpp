@@ -184,7 +184,7 @@ TEST_F(JrunnerMigration, a_row_that_does_not_fit_leaves_sqlite_as_it_was) {
   const auto file = sqlite("a.db", "CREATE TABLE x (a INTEGER PRIMARY KEY); INSERT INTO x VALUES (3)");
   const auto result = migrate(sqlite("b.db"), "VALUES (1), (2), (3)", file, "x");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_EQ(result.err, "error: row 3: UNIQUE constraint failed: x.a\n");
+  EXPECT_EQ(result.err, "error: destination: row 3: UNIQUE constraint failed: x.a\n");
   EXPECT_EQ(SqliteFile(sqlite_path("a.db")).value("SELECT group_concat(a) FROM x"), "3");
 }
 

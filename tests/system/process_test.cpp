@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -154,13 +155,13 @@ TEST_F(ProcessTest, a_program_that_cannot_be_executed_is_refused_by_name) {
 TEST_F(ProcessTest, the_child_gets_its_environment_directory_and_an_empty_stdin) {
   ::setenv("PIPEKIT_TEST_OLD", "worker's", 1);
   ::setenv("PIPEKIT_TEST_KEPT", "kept", 1);
-  auto process = Process::spawn({.argv = {"sh", "-c", "cat; pwd; echo $PIPEKIT_TEST_OLD $PIPEKIT_TEST_KEPT"},
+  auto process = Process::spawn({.argv = {"sh", "-c", "cat; pwd; echo $PIPEKIT_TEST_OLD; env | grep -c PIPEKIT_TEST"},
                                  .env = {{"PIPEKIT_TEST_OLD", "run's"}},
                                  .cwd = dir_});
   ASSERT_TRUE(process);
   Output output;
   EXPECT_TRUE(drain(*process, output).success());
-  EXPECT_EQ(output.out, std::filesystem::canonical(dir_).string() + "\nrun's kept\n");
+  EXPECT_EQ(output.out, std::filesystem::canonical(dir_).string() + "\nrun's\n1\n");
 }
 
 TEST_F(ProcessTest, the_child_inherits_no_signals_and_no_files) {
@@ -186,6 +187,39 @@ TEST_F(ProcessTest, the_child_inherits_no_signals_and_no_files) {
   output = {};
   EXPECT_TRUE(drain(*with_lock, output).success());
   EXPECT_THAT(output.out, ::testing::StartsWith("0\n1\n2\n4\nName:"));
+}
+
+TEST_F(ProcessTest, the_child_leaves_no_core_file) {
+  auto process = start("ulimit -Hc; ulimit -Sc; grep -h 'core file' /proc/$$/limits /proc/$PPID/limits");
+  Output output;
+  EXPECT_TRUE(drain(process, output).success());
+  EXPECT_THAT(output.out, ::testing::MatchesRegex("0\n0\n([^\n]* 0 +0 +bytes *\n){2}"));
+}
+
+TEST_F(ProcessTest, the_lock_of_a_child_can_be_neither_written_nor_released_for_others) {
+  const auto file = dir_ / "lock";
+  const UniqueFd lock(::open(file.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
+  const auto is_free = [&] {
+    const UniqueFd other(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0;
+  };
+  auto holding = shell("echo 1; read go < $FIFO");
+  holding.lock_fd = lock.get();
+  auto holder = Process::spawn(holding);
+  ASSERT_TRUE(holder);
+  first_line(*holder);
+  auto releasing = shell("flock -u 4; echo x >&4; exec 4<&-; exit 0");
+  releasing.lock_fd = lock.get();
+  auto process = Process::spawn(releasing);
+  ASSERT_TRUE(process);
+  Output output;
+  EXPECT_TRUE(drain(*process, output).success());
+  EXPECT_THAT(output.err, ::testing::HasSubstr("Bad file descriptor"));
+  EXPECT_EQ(std::filesystem::file_size(file), 0U);
+  EXPECT_FALSE(is_free());
+  holder->kill();
+  drain(*holder, output);
+  EXPECT_TRUE(is_free());
 }
 
 TEST_F(ProcessTest, the_child_is_out_of_reach_of_the_terminal) {
@@ -354,7 +388,7 @@ class WorkerDeathTest : public ProcessTest {
     if (worker == 0) {
       auto state = StateDir::open(dir_ / "state", 0ms);
       auto spec = shell(script);
-      spec.lock_fd = state ? state->lock_fd() : -1;
+      spec.lock_fd = state ? state->children_fd() : -1;
       auto process = Process::spawn(spec);
       if (process) ::pause();
       ::_exit(1);

@@ -32,6 +32,16 @@ TEST_F(ConfigFile, has_values_and_lists_of_values) {
   EXPECT_TRUE(read("# nothing\n")->empty());
 }
 
+TEST_F(ConfigFile, has_maps_of_values_where_the_program_takes_them) {
+  const auto file = dir_.write("worker.yaml", "hosts:\n  A: [h1, 'h2:5']\n  B: h3\ntag: t\n");
+  const auto values = read_config(file, {"hosts", "tag"}, {"hosts"});
+  ASSERT_TRUE(values) << values.error().message;
+  EXPECT_EQ(values->at("hosts"), (std::vector<std::string>{"A=h1", "A=h2:5", "B=h3"}));
+  const auto bad = read_config(dir_.write("bad.yaml", "hosts:\n  A:\n    B: c\n"), {"hosts"}, {"hosts"});
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().message, HasSubstr("bad.yaml:3: hosts.A: expected a value or a list of values"));
+}
+
 TEST_F(ConfigFile, is_refused_with_the_line_and_what_was_meant) {
   EXPECT_THAT(refusal("lease: 1\nleese: 2\n"), HasSubstr("broker.yaml:2: unknown key \"leese\""));
   EXPECT_THAT(refusal("leese: 2\n"), HasSubstr("| did you mean 'lease'?"));

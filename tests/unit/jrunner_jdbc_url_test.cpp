@@ -38,10 +38,12 @@ TEST(JdbcUrlSqlite, takes_a_uri) {
 }
 
 TEST(JdbcUrlSqlite, pragmas_of_the_session_are_words_only) {
-  const auto target = sqlite("jdbc:sqlite:a.db?foreign_keys=true&unknown=1&cache_size=-2000");
+  const auto target = sqlite("jdbc:sqlite:a.db?foreign_keys=true&busy_timeout=1&cache_size=-2000");
   EXPECT_EQ(target.pragmas,
             (std::vector<std::pair<std::string, std::string>>{{"foreign_keys", "true"}, {"cache_size", "-2000"}}));
   EXPECT_FALSE(parse_jdbc_url("jdbc:sqlite:a.db?foreign_keys=1;drop").ok());
+  EXPECT_FALSE(parse_jdbc_url("jdbc:sqlite:a.db?unknown=1").ok());
+  EXPECT_FALSE(parse_jdbc_url("jdbc:sqlite:a.db?mode=ro").ok()) << "it would be of no effect";
 }
 
 TEST(JdbcUrlPostgres, has_many_forms) {
@@ -69,17 +71,22 @@ TEST(JdbcUrlPostgres, refuses_what_it_cannot_read) {
 }
 
 TEST(JdbcUrlPostgres, an_error_shows_no_password) {
-  EXPECT_EQ(parse_jdbc_url("jdbc:oracle:x?password=secret").error().message.find("secret"), std::string::npos);
+  for (const auto* url : {"jdbc:oracle:x?password=hunter22", "jdbc:oracle:thin:scott/hunter22@h",
+                          "jdbc:postgresql://u:hunter22@h/d", "jdbc:postgresql://h/d?password=hunter22",
+                          "jdbc:sqlite:x?key=hunter22", "jdbc:postgresql:hunter22@d", "hunter22"}) {
+    const auto target = parse_jdbc_url(url);
+    ASSERT_FALSE(target.ok()) << url;
+    EXPECT_EQ((target.error().message + target.error().hint).find("hunter22"), std::string::npos) << url;
+  }
 }
 
 TEST(JdbcUrlPostgres, parameters_become_libpq_keywords) {
   const auto target = postgres(
       "jdbc:postgresql://h/"
-      "d?user=a%40b&password=p%26q%3D+r&ApplicationName=job&connectTimeout=7&currentSchema=s,%22T%22"
+      "d?user=a%40b&ApplicationName=j%26o%3D+b&connectTimeout=7&currentSchema=s,%22T%22"
       "&sslmode=require&prepareThreshold=0&targetServerType=primary&options=-c%20timezone=CET");
   EXPECT_EQ(target.keyword("user"), "a@b");
-  EXPECT_EQ(target.keyword("password"), "p&q= r");
-  EXPECT_EQ(target.keyword("application_name"), "job");
+  EXPECT_EQ(target.keyword("application_name"), "j&o= b");
   EXPECT_EQ(target.keyword("connect_timeout"), "7");
   EXPECT_EQ(target.keyword("sslmode"), "require");
   EXPECT_EQ(target.keyword("target_session_attrs"), "read-write");

@@ -80,11 +80,11 @@ TEST(RowCount, by_an_expression_survives_a_line_that_makes_others_recurse) {
 
 TEST(RowCount, refuses_expressions_that_cannot_count) {
   for (const auto& [pattern, reason] :
-       {std::pair{"([0-9]+ rows", "nmatched ("}, std::pair{"[0-9]+ rows", "it has 0 groups"},
+       {std::pair{"([0-9]+ rows", "missing )"}, std::pair{"[0-9]+ rows", "it has 0 groups"},
         std::pair{"([0-9]+) (rows)", "it has 2 groups"}}) {
     const auto count = RowCount::with_pattern(pattern);
     ASSERT_FALSE(count) << pattern;
-    EXPECT_EQ(count.error().code, ErrorCode::kUsage);
+    EXPECT_EQ(count.error().code, ErrorCode::kInvalid);
     EXPECT_THAT(count.error().message, HasSubstr(reason));
     EXPECT_THAT(count.error().message, HasSubstr(pattern));
   }

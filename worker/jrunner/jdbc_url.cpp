@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 
+#include "shared/jdbc_url.h"
+
 namespace pipekit::jrunner {
 namespace {
 
@@ -23,12 +25,10 @@ constexpr std::array kPragmas{"foreign_keys", "recursive_triggers", "synchronous
 // The PostgreSQL driver's parameters, and libpq's own, under libpq's names. Values need no translation here.
 const std::map<std::string, std::string, std::less<>> kPostgresKeywords{
     {"user", "user"},
-    {"password", "password"},
     {"sslmode", "sslmode"},
     {"sslrootcert", "sslrootcert"},
     {"sslcert", "sslcert"},
     {"sslkey", "sslkey"},
-    {"sslpassword", "sslpassword"},
     {"ApplicationName", "application_name"},
     {"application_name", "application_name"},
     {"connectTimeout", "connect_timeout"},
@@ -40,35 +40,19 @@ const std::map<std::string, std::string, std::less<>> kPostgresKeywords{
     {"krbsrvname", "krbsrvname"},
     {"kerberosServerName", "krbsrvname"},
     {"target_session_attrs", "target_session_attrs"},
-    {"passfile", "passfile"},
+    {"keepalives", "keepalives"},
+    {"keepalives_idle", "keepalives_idle"},
+    {"keepalives_interval", "keepalives_interval"},
+    {"keepalives_count", "keepalives_count"},
+    {"tcp_user_timeout", "tcp_user_timeout"},
+    {"ssl_min_protocol_version", "ssl_min_protocol_version"},
+    {"ssl_max_protocol_version", "ssl_max_protocol_version"},
 };
 
-Error wrong(std::string_view url, const std::string& what) {
-  return {ErrorCode::kUsage, "the URL " + std::string(url.substr(0, url.find('?'))) + " " + what,
-          "jdbc:sqlite:PATH or jdbc:postgresql://HOST:PORT/DATABASE?NAME=VALUE&..."};
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const int lower = std::tolower(static_cast<unsigned char>(c));
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// Nothing when a % is not followed by two hexadecimal digits, or stands for a NUL byte, which would cut the text short.
-std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
-  std::string result;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-      if (low < 0 || high * 16 + low == 0) return std::nullopt;
-      result += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      result += plus_is_space && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return result;
+// The URL itself is not shown: it may contain a password that nobody found in it.
+Error wrong(std::string_view url, const std::string& what, const std::string& hint = {}) {
+  return {ErrorCode::kUsage, "the URL " + jdbc_scheme(url) + "... " + what,
+          hint.empty() ? "jdbc:sqlite:PATH or jdbc:postgresql://HOST:PORT/DATABASE?NAME=VALUE&..." : hint};
 }
 
 std::optional<Parameters> parse_parameters(std::string_view text, bool plus_is_space) {
@@ -110,7 +94,9 @@ Result<DatabaseTarget> parse_sqlite(std::string_view url) {
     if (std::ranges::find(kPragmas, name) != kPragmas.end()) {
       if (!plain_word(value)) return wrong(url, "has a value of " + name + " that is not a word");
       target.pragmas.emplace_back(name, value);
-    } else if (target.uri && (name == "mode" || name == "cache" || name == "immutable" || name == "vfs")) {
+    } else if (name == "mode" || name == "cache" || name == "immutable") {
+      if (!target.uri) return wrong(url, "has the parameter " + name + ", which needs a URI: jdbc:sqlite:file:PATH");
+      if (!plain_word(value)) return wrong(url, "has a value of " + name + " that is not a word");
       uri_query += (uri_query.empty() ? "?" : "&") + name + "=" + value;
       if (name == "mode" && value == "memory") target.file.clear();
       if (name == "immutable") target.immutable = value != "0" && value != "false" && value != "no" && value != "off";
@@ -136,48 +122,16 @@ Result<DatabaseTarget> parse_sqlite(std::string_view url) {
   return DatabaseTarget{std::move(target)};
 }
 
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-std::optional<HostPort> parse_host(std::string_view text) {
-  std::string_view host = text;
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return std::nullopt;
-    host = text.substr(1, close - 1);
-    port = text.substr(close + 1);
-    if (!port.empty() && !port.starts_with(':')) return std::nullopt;
-  } else {
-    const auto colon = std::min(text.find(':'), text.size());
-    host = text.substr(0, colon);
-    port = text.substr(colon);
-  }
-  if (!port.empty()) port.remove_prefix(1);
-  if (!std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; }) || port.size() > 5) return std::nullopt;
-  auto decoded = percent_decoded(host, false);
-  if (!decoded) return std::nullopt;
-  return HostPort{decoded->empty() ? "localhost" : *decoded, port.empty() ? "5432" : std::string(port)};
-}
-
-// "h1:1,h2" and the like; false when one of them is wrong.
-bool add_hosts(std::string_view text, PostgresTarget& target) {
-  std::string hosts;
+// As libpq takes several: "h1,h2" and "1,5432".
+void add_hosts(const std::vector<JdbcHost>& hosts, PostgresTarget& target) {
+  std::string names;
   std::string ports;
-  while (true) {
-    const auto one = text.substr(0, text.find(','));
-    const auto parsed = parse_host(one);
-    if (!parsed) return false;
-    hosts += (hosts.empty() ? "" : ",") + parsed->host;
-    ports += (ports.empty() ? "" : ",") + parsed->port;
-    if (one.size() == text.size()) break;
-    text.remove_prefix(one.size() + 1);
+  for (const auto& host : hosts) {
+    names += (names.empty() ? "" : ",") + host.name;
+    ports += (ports.empty() ? "" : ",") + host.port;
   }
-  target.keywords.emplace_back("host", hosts);
+  target.keywords.emplace_back("host", names);
   target.keywords.emplace_back("port", ports);
-  return true;
 }
 
 std::string lower_case(std::string text) {
@@ -222,15 +176,12 @@ Result<DatabaseTarget> parse_postgres(std::string_view url) {
   const auto parameters = parse_parameters(rest.substr(std::min(question + 1, rest.size())), true);
   if (!parameters) return wrong(url, "has a % that is not followed by two hexadecimal digits");
   rest = rest.substr(0, question);
-  std::string_view hosts;
-  if (rest.starts_with("//")) {
-    rest.remove_prefix(2);
-    hosts = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(hosts.size());
-  }
+  const auto hosts = jdbc_hosts(url);
+  if (!hosts) return wrong(url, "has a host or port that cannot be read");
+  if (rest.starts_with("//")) rest.remove_prefix(std::min(rest.find('/', 2), rest.size()));
   if (rest.starts_with('/')) rest.remove_prefix(1);
   PostgresTarget target;
-  if (!add_hosts(hosts, target)) return wrong(url, "has a host or port that cannot be read");
+  add_hosts(*hosts, target);
   const auto database = percent_decoded(rest, false);
   if (!database) return wrong(url, "has a % that is not followed by two hexadecimal digits");
   if (!database->empty()) target.keywords.emplace_back("dbname", *database);
@@ -249,10 +200,13 @@ std::string PostgresTarget::keyword(std::string_view name) const {
 }
 
 Result<DatabaseTarget> parse_jdbc_url(std::string_view url) {
-  if (url.find('\0') != std::string_view::npos) return wrong("", "holds a NUL byte");
-  if (url.starts_with(kSqlitePrefix)) return parse_sqlite(url);
-  if (url.starts_with(kPostgresPrefix)) return parse_postgres(url);
-  return wrong(url, "is of no database that pipekit-jrunner knows");
+  const auto scheme = jdbc_scheme(url);
+  if (scheme != kSqlitePrefix && scheme != kPostgresPrefix) {
+    return wrong(url, "is not supported: pipekit-jrunner reads jdbc:sqlite: and jdbc:postgresql: only");
+  }
+  if (const auto checked = check_jdbc_url(url); !checked)
+    return wrong(url, checked.error().message, checked.error().hint);
+  return scheme == kSqlitePrefix ? parse_sqlite(url) : parse_postgres(url);
 }
 
 }  // namespace pipekit::jrunner

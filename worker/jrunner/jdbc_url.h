@@ -30,7 +30,8 @@ struct PostgresTarget {
 
 using DatabaseTarget = std::variant<SqliteTarget, PostgresTarget>;
 
-// kUsage says which part of the URL is wrong. Parameters that only concern the Java drivers are ignored.
+// kUsage says which part of the URL is wrong. Parameters that only matter to the Java drivers have no effect; those
+// that shared/jdbc_parameters.cpp does not list are refused.
 Result<DatabaseTarget> parse_jdbc_url(std::string_view url);
 
 }  // namespace pipekit::jrunner

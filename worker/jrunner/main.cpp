@@ -1,3 +1,8 @@
+#include <sys/prctl.h>
+
 #include "worker/jrunner/run.h"
 
-int main(int argc, char** argv) { return pipekit::jrunner::run({argv + (argc > 0 ? 1 : 0), argv + argc}); }
+int main(int argc, char** argv) {
+  ::prctl(PR_SET_DUMPABLE, 0);  // passwords in its environment and memory: no core file, no look from other processes
+  return pipekit::jrunner::run({argv + (argc > 0 ? 1 : 0), argv + argc});
+}

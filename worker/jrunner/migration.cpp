@@ -23,6 +23,21 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr auto kSource = "source: ";
+constexpr auto kDestination = "destination: ";
+
+// A failure of `work` says which side it is from: a worker reports that to people.
+template <class Work>
+auto on(const char* side, Work work) {
+  try {
+    return work();
+  } catch (const Failure& failure) {
+    auto error = failure.error();
+    error.message = side + error.message;
+    throw Failure(std::move(error));
+  }
+}
+
 // A line a second, for whoever watches a long transfer. Its form is no row count's ("N rows" at the end of a line).
 class Progress {
  public:
@@ -68,19 +83,22 @@ class Reader {
  private:
   void run(RowSource& source, const Destination& destination) {
     try {
-      source.start(destination);
-      bool more = true;
-      while (more) {
-        RowBatch batch;
-        more = source.read(batch);
-        if (batch.rows > 0 && !queue_.push(std::move(batch))) return queue_.close();
-      }
-      source.finish();
+      on(kSource, [&] { read_all(source, destination); });
     } catch (...) {
       failure_ = std::current_exception();
       cancellation_.request(Cancellation::kOtherSideFailed);  // the writer may be waiting for a lock
     }
     queue_.close();
+  }
+
+  void read_all(RowSource& source, const Destination& destination) {
+    source.start(destination);
+    for (bool more = true; more;) {
+      RowBatch batch;
+      more = source.read(batch);
+      if (batch.rows > 0 && !queue_.push(std::move(batch))) return;
+    }
+    source.finish();
   }
 
   BatchQueue& queue_;
@@ -94,10 +112,10 @@ class Reader {
 void write_all(BatchQueue& queue, Reader& reader, RowSink& sink, Progress& progress) {
   auto batch = queue.pop();
   if (!batch) reader.throw_if_failed();
-  sink.begin();
+  on(kDestination, [&] { sink.begin(); });
   FAILPOINT("jrunner.load.begun");
   for (; batch; batch = queue.pop()) {
-    sink.write(*batch);
+    on(kDestination, [&] { sink.write(*batch); });
     progress.add(batch->rows);
   }
 }
@@ -124,19 +142,19 @@ void transfer(RowSource& source, RowSink& sink, Cancellation& cancellation, Prog
 // for ever, and the reader is this process. So everything is read, and put aside, before anything is written.
 void transfer_through_spool(RowSource& source, RowSink& sink, Cancellation& cancellation, Progress& progress) {
   Spool spool;
-  source.start(sink.destination());
+  on(kSource, [&] { source.start(sink.destination()); });
   for (bool more = true; more;) {
     cancellation.throw_if_requested();
     RowBatch batch;
-    more = source.read(batch);
+    more = on(kSource, [&] { return source.read(batch); });
     const std::array<uint64_t, 3> sizes{batch.rows, batch.cells.size(), batch.bytes.size()};
     spool.append({reinterpret_cast<const char*>(sizes.data()), sizeof sizes});
     spool.append({reinterpret_cast<const char*>(batch.cells.data()), batch.cells.size() * sizeof(Cell)});
     spool.append(batch.bytes);
   }
-  source.finish();
+  on(kSource, [&] { source.finish(); });
   spool.rewind();
-  sink.begin();
+  on(kDestination, [&] { sink.begin(); });
   FAILPOINT("jrunner.load.begun");
   std::array<uint64_t, 3> sizes{};
   while (spool.read_exactly(reinterpret_cast<char*>(sizes.data()), sizeof sizes)) {
@@ -146,7 +164,7 @@ void transfer_through_spool(RowSource& source, RowSink& sink, Cancellation& canc
     batch.bytes.resize(sizes[2]);
     spool.read_exactly(reinterpret_cast<char*>(batch.cells.data()), batch.cells.size() * sizeof(Cell));
     spool.read_exactly(batch.bytes.data(), batch.bytes.size());
-    sink.write(batch);
+    on(kDestination, [&] { sink.write(batch); });
     progress.add(batch.rows);
   }
 }
@@ -188,8 +206,8 @@ void check_columns(size_t query, const Destination& destination) {
 }  // namespace
 
 uint64_t migrate(const Migration& migration, Cancellation& cancellation, StandardOutput& out) {
-  const auto source = open_source(migration, cancellation);
-  const auto sink = open_sink(migration, cancellation);
+  const auto source = on(kSource, [&] { return open_source(migration, cancellation); });
+  const auto sink = on(kDestination, [&] { return open_sink(migration, cancellation); });
   check_columns(source->columns(), sink->destination());
   Progress progress(out);
   if (same_file(migration.source, migration.destination)) {
@@ -199,7 +217,7 @@ uint64_t migrate(const Migration& migration, Cancellation& cancellation, Standar
   }
   cancellation.throw_if_requested();
   FAILPOINT("jrunner.load.before_commit");
-  sink->commit();
+  on(kDestination, [&] { sink->commit(); });
   FAILPOINT("jrunner.load.after_commit");
   return progress.rows();
 }

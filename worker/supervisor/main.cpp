@@ -52,6 +52,12 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// A core file would hold the passwords in the environment.
+void forbid_core_files() {
+  constexpr rlimit kNone{0, 0};
+  static_cast<void>(::setrlimit(RLIMIT_CORE, &kNone));
+}
+
 void limit_open_files(rlim_t limit) {
   rlimit files{};
   if (limit == 0 || ::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
@@ -66,6 +72,7 @@ void limit_open_files(rlim_t limit) {
   reset_signals();
   if (argv[1][0] != '\0' && ::chdir(argv[1]) != 0) give_up(start_fd, ReportKind::kCannotEnter);
   limit_open_files(std::strtoull(argv[2], nullptr, 10));
+  ::close_range(kLockFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execvp(argv[3], argv + 3);
   give_up(start_fd, ReportKind::kCannotExecute);
 }
@@ -137,6 +144,8 @@ int open_signals() {
 int run(char** argv) {
   Child child;
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
+  forbid_core_files();
+  ::prctl(PR_SET_DUMPABLE, 0);  // nor can others of this user read the environment from /proc
   const int signals = open_signals();
   if (signals < 0 || ::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || !start(argv, child)) {
     report(ReportKind::kCannotExecute, errno);

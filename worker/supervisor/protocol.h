@@ -16,7 +16,8 @@
 // that descends from it is dead, so its exit without the last report means that it was killed itself.
 //
 // The child's group is not the supervisor's: a signal to the one does not end the other. The child and its descendants
-// keep kLockFd open, so the lock lasts as long as any of them, the supervisor gone or not.
+// keep kLockFd open, so its shared lock lasts as long as any of them, the supervisor gone or not. It is an open file of
+// this child's own, for reading only: whatever the child does to it concerns no other child.
 #pragma once
 
 #include <cstdint>
