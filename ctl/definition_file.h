@@ -4,7 +4,6 @@
 // Pure but for reading the files. Thread-safe: no state.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -31,9 +30,10 @@ struct DefinitionSet {
   [[nodiscard]] const SourceLine* locate(std::string_view path) const;
 };
 
-// A file, or a directory's *.yaml and *.yml, sorted by name and merged. Every problem is told, one a line, each as
-// "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read.
-Result<DefinitionSet> read_definitions(const std::filesystem::path& path);
+// Files, directories (their *.yaml and *.yml, sorted by name) and - for stdin, merged into one set. Every problem is
+// reported, one a line, each as "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read; kUsage for a
+// file that is given twice, by whatever path.
+Result<DefinitionSet> read_definitions(const std::vector<std::string>& paths);
 
 // The same for a text that has been read; `file` stands in messages.
 Result<DefinitionSet> parse_definitions(const std::string& file, const std::string& text);

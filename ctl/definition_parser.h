@@ -27,13 +27,16 @@ class DefinitionParser {
   Result<DefinitionSet> finish() &&;
 
  private:
+  enum class Empty { allowed, refused };  // "modules:" may have nothing below it
   using Fields = std::vector<std::pair<std::string, YAML::Node>>;
 
   bool is_text(const std::string& text);
   void document(const YAML::Node& root);
   void list(const Part& part, const YAML::Node& node);
   Json definition(Kind kind, const YAML::Node& node, const std::string& path);
-  Fields fields(std::string_view what, const YAML::Node& node, const std::vector<std::string>& known);
+  Fields fields(std::string_view what, const YAML::Node& node, const std::vector<std::string>& known, Empty empty);
+  // Reports a null that was not written as null or ~.
+  void check_null(const std::string& key, const YAML::Node& key_node, const YAML::Node& node, Empty empty);
   Json value(const Field& field, const YAML::Node& node, const std::string& path);
   Json integer(const Field& field, const YAML::Node& node);
   Json boolean(const Field& field, const YAML::Node& node);
@@ -49,6 +52,7 @@ class DefinitionParser {
   bool spend(const YAML::Node& node, int depth);
 
   std::string file_;
+  std::string text_;
   size_t visited_ = 0;
   DefinitionSet set_;
   std::vector<std::string> problems_;

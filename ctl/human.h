@@ -19,6 +19,9 @@ std::string duration_text(Millis duration);
 // The same in whole seconds, for what is still going on: "0s", "12s", "3m12s".
 std::string elapsed_text(Millis duration);
 
+// "2026-03-01 03:20:00 CET": in the time zone of this process (TZ, or that of the host), in whole seconds.
+std::string local_text(WallTime time);
+
 // "now", "8s ago", "2m ago", "5h ago", "3d ago"; "in 2m" for what lies ahead.
 std::string ago_text(WallTime then, WallTime now);
 

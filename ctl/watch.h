@@ -15,6 +15,7 @@ class RunWatch final : public Observer {
   RunWatch(Context& context, int64_t run_id, std::string module);
   std::optional<int> observe(const Event& event) override;
   void tick(WallTime now) override;
+  [[nodiscard]] bool has_outcome() const override { return true; }
   void make_room() override { line_.erase(); }
   void interrupted() override;
 
@@ -37,6 +38,7 @@ class GroupWatch final : public Observer {
   GroupWatch(Context& context, int64_t group_run_id, std::string group);
   std::optional<int> observe(const Event& event) override;
   void tick(WallTime now) override;
+  [[nodiscard]] bool has_outcome() const override { return true; }
   void make_room() override { line_.erase(); }
   void interrupted() override;
 
@@ -48,6 +50,7 @@ class GroupWatch final : public Observer {
   };
   void note(const Event& event);
   void finish_member(const Event& event);
+  void show_failed_member(const Event& event);  // all that --quiet shows of members
 
   Context& context_;
   int64_t group_run_id_;
