@@ -135,6 +135,16 @@ Column clock_column(std::string title, std::string field, int priority) {
   return {std::move(title), cell, Align::left, priority};
 }
 
+Column next_column(int priority) {
+  auto cell = [](const Json& row, const Style& style) {
+    const auto next = time_text(field_of(row, "next_fire_at"), style);
+    const auto reason = plain_text(field_of(row, "does_not_fire"));
+    if (reason.empty()) return Cell{next};
+    return Cell{fmt::format("{}{}does not fire: {}", next, next.empty() ? "" : "; ", reason), Tint::bad};
+  };
+  return {"NEXT", cell, Align::left, priority};
+}
+
 Column status_column(std::string title, std::string field, int priority) {
   auto cell = [field](const Json& row, const Style&) {
     const auto status = plain_text(field_of(row, field));

@@ -57,6 +57,8 @@ Column number_column(std::string title, std::string field, int priority = 1);
 Column time_column(std::string title, std::string field, int priority = 1);
 // The time itself, on a terminal in its time zone.
 Column clock_column(std::string title, std::string field, int priority = 1);
+// When a schedule or a group fires next, or why it does not.
+Column next_column(int priority = 1);
 Column status_column(std::string title, std::string field, int priority = 0);
 // The text of an error, and its code in brackets.
 Column error_column(std::string title, std::string field, std::string code_field, int priority = 1, Fit fit = Fit::cut);

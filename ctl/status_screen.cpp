@@ -175,7 +175,7 @@ std::vector<Column> group_columns() {
              return Cell{fmt::format("{} {}", status_mark(last), when), status_tint(last)};
            },
            Align::left, 1},
-          time_column("NEXT", "next_fire_at", 1)};
+          next_column(1)};
 }
 
 // One table, so that its columns line up, with the source's name and the titles before each part.

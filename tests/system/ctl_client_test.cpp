@@ -606,6 +606,33 @@ TEST_F(CtlClient, a_success_with_a_failed_hook_says_so_when_it_is_watched) {
   EXPECT_THAT(ctl.wait().out, HasSubstr("✔ orders  success, 1 hook failed"));
 }
 
+// --- names and IDs
+
+TEST_F(CtlClient, an_id_given_by_a_flag_becomes_the_name_that_a_definition_needs) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"group", "add", "g", "--member", "2", "--member", "orders", "--member", "9"});
+  auto asked = broker.expect_request("module.show");
+  EXPECT_EQ(asked.args["name"], "2");
+  broker.answer(asked.number, {{"id", 2}, {"name", "customers"}});
+  asked = broker.expect_request("module.show");
+  broker.refuse(asked.number, {"not_found", "there is no module '9'", ""});
+  const auto added = broker.expect_request("group.add");
+  EXPECT_EQ(added.args["members"][0]["module"], "customers");
+  EXPECT_EQ(added.args["members"][1]["module"], "orders");
+  EXPECT_EQ(added.args["members"][2]["module"], "9") << "the broker says what is wrong with it";
+  broker.answer(added.number, {{"name", "g"}});
+  EXPECT_EQ(ctl.wait().exit_code, 0);
+}
+
+TEST_F(CtlClient, a_number_in_a_definition_file_is_sent_as_the_name_it_is) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"group", "add", "g", "-f", dir_.write("g.yaml", "members: ['2']\n")});
+  const auto added = broker.expect_request("group.add");
+  EXPECT_EQ(added.args["members"][0]["module"], "2");
+  broker.answer(added.number, {{"name", "g"}});
+  EXPECT_EQ(ctl.wait().exit_code, 0);
+}
+
 // --- removing
 
 TEST_F(CtlClient, nothing_is_removed_without_yes_where_nobody_can_be_asked) {

@@ -389,6 +389,13 @@ TEST(CtlRunPage, a_success_with_a_failed_hook_says_so_wherever_its_status_stands
   EXPECT_NE(status_screen(status, kTerminal).find("1m23s  2 hooks failed"), std::string::npos);
 }
 
+TEST(CtlTable, a_schedule_that_does_not_fire_says_why_where_its_next_time_would_be) {
+  const Json rows = {{{"next_fire_at", nullptr}, {"does_not_fire", "'US/Eastern' is not a known time zone"}},
+                     {{"next_fire_at", "2026-03-02T00:00:00.000Z"}, {"does_not_fire", nullptr}}};
+  EXPECT_EQ(render_table({next_column()}, rows, kPipe),
+            "NEXT\ndoes not fire: 'US/Eastern' is not a known time zone\n2026-03-02T00:00:00.000Z\n");
+}
+
 // What a text of random characters of the awkward kinds becomes is read back as the same text, alone, in a list, as a
 // key and as several lines.
 TEST(CtlYaml, every_text_comes_back_as_it_was) {
