@@ -83,7 +83,7 @@ Result<bool> truth(const Setting& setting) {
   return wrong(setting, "true or false");
 }
 
-// The nearest origin decides; where both stand at the same one, the endpoint does.
+// The nearest origin decides; where both come from the same one, the endpoint does.
 Result<void> choose_endpoint(const Layers& layers, Config& config) {
   for (int level = 0; level < 3; ++level) {
     if (const auto broker = layers.at_level("broker", level)) {

@@ -37,7 +37,7 @@ struct Context {
 
   void print_list(const Listing& listing, const Json& rows);
   void print_object(const std::vector<std::string>& order, const Json& object);
-  // Not the result: a line on stderr, unless --quiet.
+  // A line on stderr that is not the result; nothing with --quiet.
   void notice(std::string_view text) const;
 
   std::unique_ptr<Link> link_{};

@@ -24,7 +24,7 @@ std::string type_of(const YAML::Node& node) {
 }
 
 bool is_absent(const YAML::Node& node) { return !node.IsDefined() || node.IsNull(); }
-// yaml-cpp tags what stands in quotes, or as a block, with "!".
+// yaml-cpp gives a value in quotes, or as a block, the tag "!".
 bool is_plain(const YAML::Node& node) { return node.IsScalar() && node.Tag() != "!"; }
 
 bool all_digits(std::string_view text) {
@@ -125,9 +125,8 @@ bool DefinitionParser::spend(const YAML::Node& node, int depth) {
 void DefinitionParser::document(const YAML::Node& root) {
   if (is_absent(root)) return;
   if (!spend(root, 0)) {
-    fail(root,
-         fmt::format("has more than {} entries or is nested deeper than {} (aliases count as what they stand for)",
-                     kMaxNodes, kMaxDepth));
+    fail(root, fmt::format("has more than {} entries or is nested deeper than {} (aliases count in full)", kMaxNodes,
+                           kMaxDepth));
     return;
   }
   if (!root.IsMap()) {
@@ -141,7 +140,7 @@ void DefinitionParser::document(const YAML::Node& root) {
   }
 }
 
-// The pairs of a map whose keys are known and stand once.
+// The pairs of a map whose keys are known and given once.
 DefinitionParser::Fields DefinitionParser::fields(std::string_view what, const YAML::Node& node,
                                                   const std::vector<std::string>& known, Empty empty) {
   Fields found;

@@ -1,6 +1,6 @@
-// One or more YAML texts -> one DefinitionSet, with every problem of them. Internal to definition_file.h. Knows the
-// fields from shared/definition_fields.h and what YAML and yaml-cpp let pass in silence: duplicate keys, octal-looking
-// numbers, yes and no, aliases that multiply.
+// One or more YAML texts to one DefinitionSet, with all their problems. Internal to definition_file.h. Knows the fields
+// from shared/definition_fields.h and refuses what YAML and yaml-cpp accept silently: duplicate keys, octal-looking
+// numbers, yes and no, values that are missing, aliases that multiply.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -18,7 +18,7 @@ namespace pipekit::ctl {
 
 class DefinitionParser {
  public:
-  // `file` stands in messages. Several documents in one text are merged as several files are.
+  // `file` is its name in messages. Several documents in one text are merged as several files are.
   void add(const std::string& file, const std::string& text);
 
   // A problem that is not about a place in a text.
@@ -48,7 +48,7 @@ class DefinitionParser {
   void fail(const YAML::Node& node, const std::string& reason) { fail(file_, line_of(node), reason); }
   void mark(const std::string& path, const YAML::Node& node) { set_.lines[path] = {file_, line_of(node)}; }
   static int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
-  // False when the text has too much in it, aliases counted as what they stand for.
+  // False when the text has too many entries, with aliases counted in full.
   bool spend(const YAML::Node& node, int depth);
 
   std::string file_;

@@ -20,13 +20,13 @@ std::string subject(const Event& event) {
   return text;
 }
 
-// The fields that were not told in a form of their own: "slots=4 host=db1".
+// The fields that are not shown in a form of their own: "slots=4 host=db1".
 std::string other_fields(const Json& fields) {
-  static const std::set<std::string, std::less<>> kTold = {"status", "row_count", "rows",        "step",
-                                                           "detail", "error",     "hooks_failed"};
+  static const std::set<std::string, std::less<>> kShown = {"status", "row_count", "rows",        "step",
+                                                            "detail", "error",     "hooks_failed"};
   std::string text;
   for (const auto& [name, value] : fields.items()) {
-    if (kTold.contains(name) || value.is_null() || value == "") continue;
+    if (kShown.contains(name) || value.is_null() || value == "") continue;
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, plain_text(value));
   }
   return text;

@@ -2,8 +2,8 @@
 // shown as escapes, and the only sequences that reach a terminal are the colours that tinted() asked for. Unbuffered: a
 // text is on its way when write() returns.
 //
-// A reader that has gone (`| head`) or a full disk does not end a verb: nothing more is written, and the verb goes on
-// to the outcome that its exit code tells. Verbs without an outcome look at usable().
+// A reader that has gone (`| head`) or a full disk does not end a verb: nothing more is written, and the verb continues
+// to the outcome that its exit code reports. Verbs without an outcome look at usable().
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class Output {
   [[nodiscard]] std::optional<int> error() const { return error_; }
   // Becomes ready with an error when the reader has gone; -1 where that cannot happen, or has.
   [[nodiscard]] int watched_fd() const { return pipe_ && !failed_ ? fd_ : -1; }
-  // The reader was seen to have gone before anything was written.
+  // The reader has gone; no write has shown it yet.
   void close() { failed_ = true; }
 
  private:

@@ -19,7 +19,7 @@
 namespace pipekit::ctl {
 namespace {
 
-// The format that errors are told in, also when the command line itself is wrong.
+// The format of errors, also when the command line itself is wrong.
 bool wants_json(const std::vector<std::string>& args) {
   bool json = process_environment()("PIPEKIT_OUTPUT").value_or("") == "json";
   for (size_t i = 0; i < args.size(); ++i) {

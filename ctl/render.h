@@ -37,7 +37,7 @@ struct Cell {
 
 enum class Align { left, right };
 
-// What becomes of a column when the table is too wide: it is left out before any other is cut; it is never cut (a
+// What happens to a column when the table is too wide: it is left out before any other is cut; it is never cut (a
 // number never is); or it is cut.
 enum class Fit { spare, whole, cut };
 

@@ -14,9 +14,9 @@
 namespace pipekit::ctl {
 namespace {
 
-constexpr std::chrono::seconds kPatience{1};  // somebody waits with a finger on the tab key
+constexpr std::chrono::seconds kPatience{1};  // somebody has pressed the tab key
 
-// Where the names of a noun are asked for, and what is said beside each.
+// The list that has the names of a noun, and the fields that describe each.
 struct Source {
   std::string_view noun;
   std::string_view verb;

@@ -1,5 +1,5 @@
 // What `run --watch` and `run-group --watch` show of the events of a run or a group run: a live line with the step, the
-// rows and the time on a terminal, plain lines in a pipe, only the events for programs.
+// rows and the time on a terminal, plain lines in a pipe, only the events for programs; with --quiet only the end.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,7 @@ class GroupWatch final : public Observer {
   int64_t ended_ = 0;
 };
 
-// 0 for success and dry_run, 4 for the other ends.
+// 0 for success and dry_run, 4 otherwise.
 int exit_code_of_run(std::string_view status);
 
 // "✔ orders  1,234 rows  3.2s", "✗ orders  error: ...".

@@ -272,7 +272,9 @@ TEST_F(HostileText, of_no_answer_acts_on_a_terminal_in_any_format) {
       EXPECT_EQ(acting(format == "csv" ? without(result.out, "\r(?=\n)") : result.out, tabs ? "\t" : ""), "")
           << verb.path << " -o " << format;
       EXPECT_EQ(acting(result.err), "") << verb.path << " -o " << format;
-      if (format == "csv") EXPECT_THAT(result.out, testing::Not(testing::ContainsRegex("(^|[,\"\n])=x"))) << verb.path;
+      if (format == "csv") {
+        EXPECT_THAT(result.out, testing::Not(testing::ContainsRegex("(^|[,\"\n])=x"))) << verb.path;
+      }
     }
   }
 }
