@@ -61,12 +61,6 @@ std::string_view sequence_of(char mark) {
   }
 }
 
-// Tabs would leave a table's columns, and text for people has no other use for them.
-std::string without_tabs(std::string text) {
-  std::ranges::replace(text, '\t', ' ');
-  return text;
-}
-
 }  // namespace
 
 Looks looks_of(bool terminal, const std::function<std::optional<std::string>(const std::string&)>& environment) {
@@ -84,7 +78,7 @@ std::string shown(std::string_view marked, bool colour) {
   bool tinted = false;
   while (!marked.empty()) {
     const auto at = std::min(marked.find(kTintMark), marked.size());
-    out += without_tabs(terminal_text(marked.substr(0, at)));
+    out += terminal_text(marked.substr(0, at));
     marked.remove_prefix(at);
     if (marked.empty()) break;
     const char mark = marked.size() > 1 ? marked[1] : '\0';
@@ -104,7 +98,7 @@ Output::Output(int fd)
 
 void Output::write(std::string_view text) { write_raw(shown(text, looks_.colour)); }
 
-void Output::write_data(std::string_view text) { write_raw(terminal_text(text)); }
+void Output::write_data(std::string_view text) { write_raw(data_text(text)); }
 
 void Output::rewrite_line(std::string_view text) { write_raw("\r\x1b[K" + shown(text, looks_.colour)); }
 

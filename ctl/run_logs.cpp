@@ -14,6 +14,13 @@ namespace {
 
 constexpr int64_t kPage = 1000;
 
+// Tabs are data in a pipe.
+std::string in_one_line(std::string text) {
+  if (text.ends_with('\r')) text.pop_back();
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
 void print_line(Context& context, const Json& line, bool raw) {
   if (context.config.format == Format::json) return context.out.write_data(render_json_line(line));
   if (context.config.format == Format::yaml) return context.out.write_data("---\n" + render_yaml(line));
@@ -24,7 +31,7 @@ void print_line(Context& context, const Json& line, bool raw) {
   }
   if (raw) return context.out.write_raw(text + "\n");
   const auto style = context.style();
-  if (!style.people) return context.out.write_data(text + "\n");  // tabs are data in a pipe
+  if (!style.people) return context.out.write_data(in_one_line(text) + "\n");
   const auto tint = text_in(line, "stream") == "stderr" ? Tint::warn : Tint::plain;
   context.out.write(tinted(printable(text), tint, style) + "\n");
 }

@@ -1,5 +1,8 @@
 // help, version: what --help and --version print, for those who type a verb.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "ctl/command_line.h"
 #include "ctl/context.h"
@@ -21,7 +24,12 @@ Result<int> help(Context& context, const Arguments& args) {
   for (const auto* name : {"VERB", "WORD"}) {
     if (args.has(name)) words.push_back(args.text(name));
   }
-  words.emplace_back("--help");
+  const auto path = fmt::format("{}", fmt::join(words, " "));
+  const auto verbs = all_verbs();
+  const bool known = words.empty() || std::ranges::any_of(verbs, [&](const Verb& verb) {
+                       return verb.path == path || verb.path.starts_with(path + " ");
+                     });
+  if (known) words.emplace_back("--help");  // without it an unknown verb is explained
   return print_answer(context, words);
 }
 

@@ -6,6 +6,7 @@
 #include "ctl/human.h"
 #include "ctl/status_screen.h"
 #include "ctl/verbs_parts.h"
+#include "ctl/width.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -116,7 +117,13 @@ Result<int> next(Context& context, const Arguments& args) {
     context.print_object({}, *times);
     return 0;
   }
-  for (const auto& time : *times) context.out.write(plain_text(time) + "\n");
+  if (context.config.format == Format::csv) {
+    Json rows = Json::array();
+    for (const auto& time : *times) rows.push_back({{"fires_at", time}});
+    context.out.write_data(render_csv({"fires_at"}, rows));
+    return 0;
+  }
+  for (const auto& time : *times) context.out.write(printable(plain_text(time)) + "\n");
   if (times->empty()) context.notice("it never fires: it has no enabled schedule");
   return 0;
 }

@@ -78,7 +78,15 @@ std::string escape_of(uint32_t point) {
 
 std::string terminal_text(std::string_view text) {
   return escaped(text, [](std::string_view rest, std::string& out) {
-    const bool alone = rest[0] == '\r' && (rest.size() == 1 || rest[1] != '\n');
+    if (rest[0] == '\n') out += '\n';
+    if (rest[0] == '\t') out += ' ';
+    if (rest[0] == '\r' && !rest.starts_with("\r\n")) out += escape_of('\r');
+  });
+}
+
+std::string data_text(std::string_view text) {
+  return escaped(text, [](std::string_view rest, std::string& out) {
+    const bool alone = rest[0] == '\r' && !rest.starts_with("\r\n");
     out += alone ? escape_of('\r') : std::string(1, rest[0]);
   });
 }

@@ -26,8 +26,11 @@ bool acts_on_terminal(uint32_t code_point);
 // "\u001b"; beyond U+FFFF a pair, as in JSON.
 std::string escape_of(uint32_t code_point);
 
-// Several lines: newlines stay, tabs too, a carriage return only before a newline.
+// Several lines for people: newlines stay, CR LF becomes one, tabs become spaces.
 std::string terminal_text(std::string_view text);
+
+// The same for programs: tabs and CR LF stay.
+std::string data_text(std::string_view text);
 
 // One line: newlines, carriage returns and tabs become spaces.
 std::string terminal_line(std::string_view text);

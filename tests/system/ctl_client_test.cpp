@@ -400,7 +400,7 @@ TEST_F(CtlClient, watch_in_a_pipe_is_plain_lines) {
   EXPECT_THAT(result.out, testing::EndsWith("✔ orders  5 rows  3ms\n"));
 }
 
-TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_goes_on) {
+TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_continues) {
   FakeBroker broker(dir_);
   auto ctl = this->ctl({"run", "orders", "--watch"});
   broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 10}});
@@ -409,7 +409,7 @@ TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_goes_on) {
   ctl.signal(SIGINT);
   const auto result = ctl.wait();
   EXPECT_EQ(result.exit_code, 130);
-  EXPECT_THAT(result.err, HasSubstr("run 7 goes on"));
+  EXPECT_THAT(result.err, HasSubstr("run 7 continues"));
 }
 
 // --- events tail
@@ -590,10 +590,11 @@ TEST_F(CtlClient, quiet_leaves_of_a_watch_only_how_it_ended) {
   auto ctl = this->ctl({"-q", "run", "orders", "--watch"});
   broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 1}});
   broker.answer(
-      tail_reply(broker.expect_tail(), {event(2, "run.started"), event(3, "run.step", {{"step", "merge"}}),
-                                        event(4, "run.finished", {{"status", "success"}, {"row_count", 3}})}));
+      tail_reply(broker.expect_tail(),
+                 {event(2, "run.started"), event(3, "run.step", {{"step", "merge"}}),
+                  event(4, "run.finished", {{"status", "success"}, {"row_count", 3}, {"duration_ms", 3200}})}));
   const auto result = ctl.wait();
-  EXPECT_EQ(result.out, "7\n✔ orders  3 rows  0ms\n");
+  EXPECT_EQ(result.out, "7\n✔ orders  3 rows  3.2s\n");
   EXPECT_EQ(result.err, "");
 }
 

@@ -252,6 +252,21 @@ std::string acting(std::string text, std::string_view allowed = "") {
   return found;
 }
 
+// The cells of a CSV text, without their quotes.
+std::vector<std::string> cells_of(std::string_view csv) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (const char c : csv) {
+    if (c == '"') quoted = !quoted;
+    if (!quoted && (c == ',' || c == '\n')) {
+      cells.emplace_back();
+    } else if (c != '"') {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
 std::string without(const std::string& text, const char* pattern) {
   return std::regex_replace(text, std::regex(pattern), "");
 }
@@ -273,7 +288,7 @@ TEST_F(HostileText, of_no_answer_acts_on_a_terminal_in_any_format) {
           << verb.path << " -o " << format;
       EXPECT_EQ(acting(result.err), "") << verb.path << " -o " << format;
       if (format == "csv") {
-        EXPECT_THAT(result.out, testing::Not(testing::ContainsRegex("(^|[,\"\n])=x"))) << verb.path;
+        for (const auto& cell : cells_of(result.out)) EXPECT_FALSE(cell.starts_with("=")) << verb.path;
       }
     }
   }

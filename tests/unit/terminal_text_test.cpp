@@ -23,7 +23,8 @@ TEST(TerminalText, shows_what_would_act_as_an_escape) {
 }
 
 TEST(TerminalText, keeps_lines_and_what_people_write) {
-  EXPECT_EQ(terminal_text("a\n\tb\r\nc"), "a\n\tb\r\nc");
+  EXPECT_EQ(terminal_text("a\n\tb\r\nc"), "a\n b\nc");
+  EXPECT_EQ(data_text("a\n\tb\r\nc\rd\x1b"), "a\n\tb\r\nc\\u000dd\\u001b");
   EXPECT_EQ(terminal_text("50%\r100%\r"), "50%\\u000d100%\\u000d") << "the cursor stays where it is";
   for (const auto* text : {"Größe", "注文", "ครั้งที่", "हिन्दी", "👨‍👩‍👧", "می‌خواهم", "✔ …", ""})
     EXPECT_EQ(terminal_text(text), text);
