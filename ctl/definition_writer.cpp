@@ -50,8 +50,7 @@ class Writer {
       if (given->is_array()) {
         texts(field.name, *given, indent + 4);
       } else {
-        const auto key = is_word_of_yaml(std::string(field.name)) ? in_quotes(field.name) : std::string(field.name);
-        out_ += fmt::format("{}: {}\n", key, scalar(*given, indent + 4));
+        out_ += fmt::format("{}: {}\n", yaml_key(field.name), scalar(*given, indent + 4));
       }
     }
     for (const auto& part : parts_of(kind)) {
