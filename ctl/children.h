@@ -13,7 +13,7 @@
 
 namespace pipekit::ctl {
 
-// Beside this program, else in PATH; kUnavailable when it is in neither.
+// In the directory of this program, else in PATH; kUnavailable if it is in neither.
 Result<std::string> find_program(const std::string& name);
 
 class Child {

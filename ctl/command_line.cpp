@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "ctl/config.h"
 #include "ctl/help.h"
 #include "ctl/render.h"
 #include "shared/nearest.h"
@@ -41,7 +42,7 @@ void add_opposite(CLI::App& app, const Flag& flag, Slots& slots) {
   slot.option = app.add_flag("--no-" + flag.name, slot.on);
 }
 
-void add_flag(CLI::App& app, const Flag& flag, Slots& slots, bool repeatable) {
+void add_flag(CLI::App& app, const Flag& flag, Slots& slots) {
   auto& slot = *slots.emplace_back(std::make_unique<Slot>());
   slot.flag = &flag;
   if (flag.type == Flag::Type::on) {
@@ -50,8 +51,7 @@ void add_flag(CLI::App& app, const Flag& flag, Slots& slots, bool repeatable) {
     return;
   }
   slot.option = app.add_option(option_names(flag), slot.values)->allow_extra_args(false);
-  const bool all = repeatable || flag.type == Flag::Type::list;
-  slot.option->multi_option_policy(all ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw);
+  slot.option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);  // counted by us
 }
 
 void add_positional(CLI::App& app, const Positional& positional, Slots& slots) {
@@ -78,6 +78,12 @@ Result<void> check_type(const Flag& flag, const std::string& value) {
   return {};
 }
 
+Result<void> check_count(const Flag& flag, const std::vector<std::string>& values) {
+  if (flag.type == Flag::Type::list || values.size() < 2) return {};
+  return Error{ErrorCode::kUsage, fmt::format("--{} is given {} times", flag.name, values.size()),
+               "it takes one value: give it once"};
+}
+
 Result<void> collect(const Slots& slots, Arguments& out) {
   for (const auto& slot : slots) {
     if (slot->option->count() == 0) continue;
@@ -89,6 +95,7 @@ Result<void> collect(const Slots& slots, Arguments& out) {
       if (slot->on) out.add((slot->opposite ? "no-" : "") + slot->flag->name, "true");
       continue;
     }
+    if (auto once = check_count(*slot->flag, slot->values); !once) return once;
     for (const auto& value : slot->values) {
       if (auto checked = check_type(*slot->flag, value); !checked) return checked;
       out.add(slot->flag->name, value);
@@ -118,7 +125,7 @@ class Parser {
   explicit Parser(const std::vector<Verb>& verbs) : verbs_(verbs) {
     prepare(root_, program_help(verbs));
     root_.set_version_flag("--version", "pipekit-ctl " PIPEKIT_VERSION);
-    for (const auto& flag : global_flags()) add_flag(root_, flag, global_, true);
+    for (const auto& flag : global_flags()) add_flag(root_, flag, global_);
     for (const auto& verb : verbs) leaves_.push_back(leaf_of(verb));
   }
 
@@ -156,7 +163,7 @@ class Parser {
     Leaf leaf{&verb, parent->add_subcommand(name), {}};
     prepare(*leaf.app, verb_help(verb));
     for (const auto& positional : verb.positionals) add_positional(*leaf.app, positional, leaf.slots);
-    for (const auto& flag : verb.flags) add_flag(*leaf.app, flag, leaf.slots, false);
+    for (const auto& flag : verb.flags) add_flag(*leaf.app, flag, leaf.slots);
     return leaf;
   }
 
@@ -185,7 +192,9 @@ class Parser {
 
   Result<Invocation> invocation() {
     const auto* leaf = chosen();
-    if (const auto extras = root_.remaining(true); !extras.empty()) return unknown(extras.front());
+    auto extras = root_.remaining(true);
+    if (const auto mark = std::ranges::find(extras, "--"); mark != extras.end()) extras.erase(mark);  // ends the flags
+    if (!extras.empty()) return unknown(extras.front());
     if (leaf == nullptr) return missing_verb();
     Invocation invocation{leaf->verb, {}, {}, {}};
     if (auto ok = collect(global_, invocation.global); !ok) return ok.error();
@@ -231,7 +240,7 @@ class Parser {
       return {ErrorCode::kUsage, fmt::format("{}unknown flag {}", prefix, name), flag_hint(name, leaf, place)};
     }
     if (leaf != nullptr) {
-      return {ErrorCode::kUsage, fmt::format("{}there is an argument too many: \"{}\"", prefix, word),
+      return {ErrorCode::kUsage, fmt::format("{}unexpected argument: \"{}\"", prefix, word),
               fmt::format("pipekit-ctl {} --help shows an example", place)};
     }
     return {ErrorCode::kUsage, fmt::format("{}unknown verb \"{}\"", prefix, word), verb_hint(word)};
@@ -273,16 +282,16 @@ const std::vector<Flag>& global_flags() {
   using enum Flag::Type;
   static const std::vector<Flag> kFlags = {
       {"broker", text, "the broker's control endpoint", "ENDPOINT"},
-      {"data-dir", text, "a local system: its sockets are in DIR", "DIR"},
-      {"config", text, "a configuration file (YAML)", "FILE"},
-      {"output", text, "how to print", "FORMAT", "o", {"table", "json", "yaml", "csv"}},
-      {"quiet", on, "no notices, only results and errors", "", "q"},
-      {"verbose", on, "tell what is sent and awaited", "", "v"},
-      {"log-level", text, "of the log", "LEVEL", "", {"trace", "debug", "info", "warn", "error", "off"}},
-      {"log-file", text, "the log goes there, not to stderr", "FILE"},
-      {"key-file", text, "one's own key, for a broker on another host", "FILE"},
+      {"data-dir", text, "use the local system in DIR", "DIR"},
+      {"config", text, "read a configuration file (YAML)", "FILE"},
+      {"output", text, "output format", "FORMAT", "o", {"table", "json", "yaml", "csv"}},
+      {"quiet", on, "print only results and errors, no notices", "", "q"},
+      {"verbose", on, "log requests and replies", "", "v"},
+      {"log-level", text, "log messages from this level on", "LEVEL", "", log_levels()},
+      {"log-file", text, "write the log to FILE instead of stderr", "FILE"},
+      {"key-file", text, "your key file, for a broker on another host", "FILE"},
       {"broker-key", text, "that broker's public key", "KEY"},
-      {"timeout", seconds, "how long to wait for the broker (10)", "S"},
+      {"timeout", seconds, "wait at most S seconds for the broker (10)", "S"},
   };
   return kFlags;
 }

@@ -1,5 +1,6 @@
-// argv -> a verb and its arguments. The only includer of CLI11. Global flags stand before or after the verb. Whatever
-// is wrong is kUsage and names the nearest verb or flag.
+// argv -> a verb and its arguments. The only includer of CLI11. Global flags come before or after the verb; after --
+// there are only arguments. A flag that takes one value is given once. Whatever is wrong is kUsage and names the
+// nearest verb or flag.
 #pragma once
 
 #include <string>

@@ -99,8 +99,8 @@ class Walk {
     };
     if (verb_ != nullptr) std::ranges::for_each(verb_->flags, add);
     std::ranges::for_each(global_flags(), add);
-    offer("--help", "what this does, with an example");
-    if (verb_ == nullptr) offer("--version", "of this program");
+    offer("--help", "show what this does, with an example");
+    if (verb_ == nullptr) offer("--version", "print the version");
   }
 
   // The next word of every verb that begins like this; a group is offered once.
@@ -155,7 +155,7 @@ class Walk {
   Completion out_;
 };
 
-// bash cuts words at = and : as well; they are put together again, and what stands before the last cut is not repeated.
+// bash cuts words at = and : as well; they are put together again, and the part before the last cut is not repeated.
 constexpr std::string_view kBash =
     R"sh(# bash completion of pipekit-ctl; to have it now: source <(pipekit-ctl completion bash)
 _pipekit_ctl() {

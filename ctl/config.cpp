@@ -1,6 +1,7 @@
 #include "ctl/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,11 +14,11 @@ namespace {
 
 // The order is that of `config show`.
 const std::vector<Setting>& defaults() {
-  static const std::vector<Setting> kDefaults = {{"broker", "", "default"},        {"data_dir", "", "default"},
-                                                 {"key_file", "", "default"},      {"broker_key", "", "default"},
-                                                 {"output", "table", "default"},   {"timeout", "10", "default"},
-                                                 {"quiet", "false", "default"},    {"verbose", "false", "default"},
-                                                 {"log_level", "warn", "default"}, {"log_file", "", "default"}};
+  static const std::vector<Setting> kDefaults = {{"broker", "", "default"},           {"data_dir", "", "default"},
+                                                 {"key_file", "", "default"},         {"broker_key", "", "default"},
+                                                 {"output", "table", "default"},      {"timeout", "10", "default"},
+                                                 {"quiet", "false", "default"},       {"verbose", "false", "default"},
+                                                 {"log_level", "warning", "default"}, {"log_file", "", "default"}};
   return kDefaults;
 }
 
@@ -82,7 +83,7 @@ Result<bool> truth(const Setting& setting) {
   return wrong(setting, "true or false");
 }
 
-// The nearest origin decides; where both stand at the same one, the endpoint does.
+// The nearest origin decides; where both come from the same one, the endpoint does.
 Result<void> choose_endpoint(const Layers& layers, Config& config) {
   for (int level = 0; level < 3; ++level) {
     if (const auto broker = layers.at_level("broker", level)) {
@@ -117,6 +118,9 @@ Result<void> apply(const Setting& setting, Config& config) {
     if (!on) return on.error();
     (setting.key == "quiet" ? config.quiet : config.verbose) = *on;
   } else if (setting.key == "log_level") {
+    if (std::ranges::find(log_levels(), setting.value) == log_levels().end()) {
+      return wrong(setting, fmt::format("one of {}", fmt::join(log_levels(), ", ")));
+    }
     config.log_level = setting.value;
   } else if (setting.key == "key_file") {
     config.key_file = setting.value;
@@ -129,6 +133,12 @@ Result<void> apply(const Setting& setting, Config& config) {
 }
 
 }  // namespace
+
+// "warn" and "warning" are the same.
+const std::vector<std::string>& log_levels() {
+  static const std::vector<std::string> kLevels = {"trace", "debug", "info", "warning", "warn", "error", "off"};
+  return kLevels;
+}
 
 Environment process_environment() {
   return [](const std::string& name) -> std::optional<std::string> {
@@ -160,6 +170,7 @@ Result<Config> resolve_config(const Arguments& global, const Environment& enviro
   }
   const Layers layers(global, environment, std::move(file));
   Config config;
+  config.file = path;
   if (auto chosen = choose_endpoint(layers, config); !chosen) return chosen.error();
   for (const auto& fallback : defaults()) {
     auto setting = layers.value(fallback);

@@ -1,5 +1,5 @@
 // Where the broker is and how to print: flag, PIPEKIT_ variable, configuration file, default, in this order. Pure but
-// for reading the file. Whatever is wrong is kUsage and says where it stands.
+// for reading the file. Errors are kUsage and say where the wrong value came from.
 #pragma once
 
 #include <chrono>
@@ -22,6 +22,7 @@ struct Setting {
 };
 
 struct Config {
+  std::string file;      // the configuration file; empty: none was given
   std::string endpoint;  // of the control socket
   std::string data_dir;  // empty unless the endpoint is a socket in it
   std::string key_file;
@@ -29,12 +30,14 @@ struct Config {
   Format format = Format::table;
   bool quiet = false;
   bool verbose = false;
-  std::string log_level = "warn";
+  std::string log_level = "warning";
   std::string log_file;
   std::chrono::seconds timeout{10};
   bool timeout_given = false;
   std::vector<Setting> settings;  // all of them, with defaults
 };
+
+const std::vector<std::string>& log_levels();
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();

@@ -1,9 +1,9 @@
 #include "ctl/context.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
 
@@ -57,20 +57,23 @@ Result<Json> Context::call(const std::string& verb, Json args) {
 }
 
 void Context::print_list(const Listing& listing, const Json& rows) {
-  if (!for_people()) return out.write(structured(*this, listing.fields, rows));
-  if (rows.empty() && !listing.none.empty()) notice(listing.none);
+  if (!for_people()) return out.write_data(structured(*this, listing.fields, rows));
+  if (rows.empty()) notice(listing.none);
   out.write(render_table(listing.columns, rows, style()));
 }
 
 void Context::print_object(const std::vector<std::string>& order, const Json& object) {
-  out.write(for_people() ? render_object(order, object, style()) : structured(*this, order, object));
+  if (for_people()) return out.write(render_object(order, object, style()));
+  out.write_data(structured(*this, order, object));
 }
 
 void Context::notice(std::string_view text) const {
-  if (!config.quiet) say(fmt::format("{}\n", text));
+  if (!config.quiet && !text.empty()) say(fmt::format("{}\n", text));
 }
 
-Result<int> list(Context& context, const std::string& verb, Json args, const Listing& listing) {
+Result<int> list(Context& context, const std::string& verb, Json args, Listing listing) {
+  const bool filtered = args.size() > (args.contains("limit") ? 1U : 0U);
+  if (filtered && !listing.none_matching.empty()) listing.none = listing.none_matching;
   const auto rows = context.call(verb, std::move(args));
   if (!rows) return rows.error();
   context.print_list(listing, *rows);
@@ -84,12 +87,32 @@ Result<int> show(Context& context, const std::string& verb, Json args, const std
   return 0;
 }
 
-bool confirmed(const std::string& question, bool yes) {
-  if (yes || isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) return true;
-  fmt::print(stderr, "{} [y/N] ", question);
+Result<bool> confirmed(const std::vector<std::string>& removed, bool yes) {
+  if (yes) return true;
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
+    return Error{ErrorCode::kUsage,
+                 fmt::format("removing needs --yes where there is no terminal to ask on; this would be removed:\n  {}",
+                             fmt::join(removed, "\n  ")),
+                 "nothing was removed; repeat the command with --yes"};
+  }
+  say(fmt::format("This will be removed:\n  {}\nRemove it? [y/N] ", fmt::join(removed, "\n  ")));
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+Result<Json> assignments(const Arguments& args) {
+  Json set = Json::object();
+  for (const auto& pair : args.list("set")) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error{ErrorCode::kUsage, fmt::format("--set must be NAME=VALUE, not \"{}\"", pair)};
+    }
+    const auto name = pair.substr(0, equals);
+    if (set.contains(name)) return Error{ErrorCode::kUsage, fmt::format("--set gives {} two values", name)};
+    set[name] = pair.substr(equals + 1);
+  }
+  return set;
 }
 
 std::string text_in(const Json& object, std::string_view field) {

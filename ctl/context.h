@@ -1,4 +1,4 @@
-// What a verb works with: the configuration, stdout, and the broker, which is connected to when first asked.
+// What a verb works with: the configuration, stdout, and the broker, to which the first request connects.
 #pragma once
 
 #include <memory>
@@ -14,11 +14,13 @@
 
 namespace pipekit::ctl {
 
-// How a list is shown: columns for people, fields in CSV's order, and what to say when there is nothing.
+// How a list is shown: columns for people, fields in CSV's order, and what to say when it is empty: when all of it is,
+// and when only nothing matches the filters that were given.
 struct Listing {
   std::vector<Column> columns;
   std::vector<std::string> fields;
   std::string none;
+  std::string none_matching = "";
 };
 
 struct Context {
@@ -35,19 +37,23 @@ struct Context {
 
   void print_list(const Listing& listing, const Json& rows);
   void print_object(const std::vector<std::string>& order, const Json& object);
-  // Not the result: a line on stderr, unless --quiet.
+  // A line on stderr that is not the result; nothing with --quiet.
   void notice(std::string_view text) const;
 
   std::unique_ptr<Link> link_{};
   std::unique_ptr<Client> client_{};
 };
 
-// Calls and prints: what most verbs are.
-Result<int> list(Context& context, const std::string& verb, Json args, const Listing& listing);
+// Calls and prints, as most verbs do. `args` of a list are its filters.
+Result<int> list(Context& context, const std::string& verb, Json args, Listing listing);
 Result<int> show(Context& context, const std::string& verb, Json args, const std::vector<std::string>& order);
 
-// Asks on a terminal, where --yes was not given; elsewhere the answer is yes.
-bool confirmed(const std::string& question, bool yes);
+// Whether what `removed` lists may be removed: yes with --yes; on a terminal the question lists it. Where nobody can be
+// asked, kUsage with the list.
+Result<bool> confirmed(const std::vector<std::string>& removed, bool yes);
+
+// NAME=VALUE of each --set, as an object.
+Result<Json> assignments(const Arguments& args);
 
 // Fields of an answer whose types another version may have changed.
 std::string text_in(const Json& object, std::string_view field);

@@ -1,9 +1,12 @@
 #include "ctl/definition_file.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "ctl/definition_parser.h"
 
@@ -14,11 +17,13 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxBytes = 64U << 20U;  // of all files together
 
+std::string shown_name(const fs::path& path) { return path == "-" ? "stdin" : path.string(); }
+
 // A file is read to its end, not by its size: it may be a pipe. One byte over the limit tells that there is more.
 Result<std::string> read_text(const fs::path& path, size_t limit) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in(path == "-" ? fs::path("/dev/stdin") : path, std::ios::binary);
   if (!in) {
-    return Error{ErrorCode::kNotFound, fmt::format("cannot read {}", path.string()),
+    return Error{ErrorCode::kNotFound, fmt::format("cannot read {}", shown_name(path)),
                  "check the path and its permissions"};
   }
   std::string text;
@@ -27,15 +32,16 @@ Result<std::string> read_text(const fs::path& path, size_t limit) {
     in.read(buffer.data(), buffer.size());
     text.append(buffer.data(), static_cast<size_t>(in.gcount()));
   }
-  if (in.bad()) return Error{ErrorCode::kUnavailable, fmt::format("{} cannot be read to its end", path.string())};
+  if (in.bad()) return Error{ErrorCode::kUnavailable, fmt::format("{} cannot be read to its end", shown_name(path))};
   if (text.size() > limit) {
-    return Error{ErrorCode::kInvalid, fmt::format("{}: the definitions are larger than 64 MiB", path.string()),
+    return Error{ErrorCode::kInvalid, fmt::format("{}: the definitions are larger than 64 MiB", shown_name(path)),
                  "apply them in parts"};
   }
   return text;
 }
 
 Result<std::vector<fs::path>> files_of(const fs::path& path) {
+  if (path == "-") return std::vector{path};
   std::error_code failed;
   const auto status = fs::status(path, failed);
   if (!fs::exists(status)) {
@@ -55,6 +61,25 @@ Result<std::vector<fs::path>> files_of(const fs::path& path) {
   return files;
 }
 
+// Which files were read, by what they are and not by their paths.
+class FilesRead {
+ public:
+  Result<void> add(const fs::path& path) {
+    struct stat info {};
+    if (::stat(path == "-" ? "/dev/stdin" : path.c_str(), &info) != 0) return {};  // reading it says why
+    const auto [first, fresh] = read_.emplace(std::pair(info.st_dev, info.st_ino), path);
+    if (fresh) return {};
+    const bool same = first->second == path;
+    return Error{ErrorCode::kUsage,
+                 same ? fmt::format("{} is given twice", shown_name(path))
+                      : fmt::format("{} and {} are the same file", shown_name(first->second), shown_name(path)),
+                 "give each file once"};
+  }
+
+ private:
+  std::map<std::pair<dev_t, ino_t>, fs::path> read_;
+};
+
 }  // namespace
 
 const SourceLine* DefinitionSet::locate(std::string_view path) const {
@@ -66,16 +91,20 @@ const SourceLine* DefinitionSet::locate(std::string_view path) const {
   return nullptr;
 }
 
-Result<DefinitionSet> read_definitions(const fs::path& path) {
-  const auto files = files_of(path);
-  if (!files) return files.error();
+Result<DefinitionSet> read_definitions(const std::vector<std::string>& paths) {
   DefinitionParser parser;
+  FilesRead known;
   size_t left = kMaxBytes;
-  for (const auto& file : *files) {
-    const auto text = read_text(file, left);
-    if (!text) return text.error();
-    left -= text->size();
-    parser.add(file.string(), *text);
+  for (const auto& path : paths) {
+    const auto files = files_of(path);
+    if (!files) return files.error();
+    for (const auto& file : *files) {
+      if (auto added = known.add(file); !added) return added.error();
+      const auto text = read_text(file, left);
+      if (!text) return text.error();
+      left -= text->size();
+      parser.add(shown_name(file), *text);
+    }
   }
   return std::move(parser).finish();
 }

@@ -1,10 +1,9 @@
-// Definition files (CONTRACT.md): YAML -> one JSON document for `apply` and `diff`, and back for `export`. Checks here
-// is what needs the text: syntax, keys, types, numbers, duplicates, each named by file and line; whether references
-// exist and values make sense is the broker's to say, by path, which locate() turns into file and line again.
-// Pure but for reading the files. Thread-safe: no state.
+// Definition files (CONTRACT.md): YAML to one JSON document for `apply` and `diff`, and back for `export`. What needs
+// the text is checked here and reported with file and line: syntax, keys, types, numbers, duplicates. The broker checks
+// references and values, and reports them by path, which locate() turns into file and line. Pure except for reading the
+// files. Thread-safe: no state.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -31,17 +30,18 @@ struct DefinitionSet {
   [[nodiscard]] const SourceLine* locate(std::string_view path) const;
 };
 
-// A file, or a directory's *.yaml and *.yml, sorted by name and merged. Every problem is told, one a line, each as
-// "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read.
-Result<DefinitionSet> read_definitions(const std::filesystem::path& path);
+// Files, directories (their *.yaml and *.yml, sorted by name) and - for stdin, merged into one set. Every problem is
+// reported, one a line, each as "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read; kUsage for a
+// file that is given twice, by whatever path.
+Result<DefinitionSet> read_definitions(const std::vector<std::string>& paths);
 
-// The same for a text that has been read; `file` stands in messages.
+// The same for a text that has been read; `file` is its name in messages.
 Result<DefinitionSet> parse_definitions(const std::string& file, const std::string& text);
 
-// A reply to apply or diff with body.problems, as people want to read it: "FILE:LINE: message", a line each.
+// The problems in a reply to apply or diff, for people: "FILE:LINE: message", a line each.
 std::string describe_problems(const DefinitionSet& set, const Json& problems);
 
-// Round-trips: what parse_definitions reads from it means the same. SQL of several lines stands as a block.
+// Round-trips: what parse_definitions reads from it means the same. SQL of several lines becomes a block.
 std::string write_yaml(const Json& document);
 
 }  // namespace pipekit::ctl

@@ -1,4 +1,4 @@
-// The fields of a definition as flags, and back: one table (shared/definition_fields.h) describes them all. Pure but
+// The fields of a definition as flags, and back: one table (shared/definition_fields.h) describes them all. Pure except
 // for reading the files that flags name.
 #pragma once
 

@@ -24,7 +24,7 @@ std::string type_of(const YAML::Node& node) {
 }
 
 bool is_absent(const YAML::Node& node) { return !node.IsDefined() || node.IsNull(); }
-// yaml-cpp tags what stands in quotes, or as a block, with "!".
+// yaml-cpp gives a value in quotes, or as a block, the tag "!".
 bool is_plain(const YAML::Node& node) { return node.IsScalar() && node.Tag() != "!"; }
 
 bool all_digits(std::string_view text) {
@@ -85,14 +85,24 @@ bool DefinitionParser::is_text(const std::string& text) {
     return false;
   }
   const auto control = std::find_if(text.begin(), text.end(), is_control);
-  if (control == text.end()) return true;
-  fail(file_, line_at(text, static_cast<size_t>(control - text.begin())),
-       fmt::format("has the control character 0x{:02x}; remove it", *control));
-  return false;
+  if (control != text.end()) {
+    fail(file_, line_at(text, static_cast<size_t>(control - text.begin())),
+         fmt::format("has the control character 0x{:02x}; remove it", *control));
+    return false;
+  }
+  // U+0080 to U+009F; the line break among them is refused with the others of its kind.
+  for (auto at = text.find('\xC2'); at != std::string::npos; at = text.find('\xC2', at + 1)) {
+    const auto second = static_cast<unsigned char>(text[at + 1]);
+    if (second > 0x9F || second == 0x85) continue;
+    fail(file_, line_at(text, at), fmt::format("has the control character U+{:04X}; remove it", second));
+    return false;
+  }
+  return true;
 }
 
 void DefinitionParser::add(const std::string& file, const std::string& text) {
   file_ = file;
+  text_ = text;
   if (!is_text(text)) return;
   try {
     for (const auto& root : yaml_documents(text)) document(root);
@@ -115,30 +125,29 @@ bool DefinitionParser::spend(const YAML::Node& node, int depth) {
 void DefinitionParser::document(const YAML::Node& root) {
   if (is_absent(root)) return;
   if (!spend(root, 0)) {
-    fail(root,
-         fmt::format("has more than {} entries or is nested deeper than {} (aliases count as what they stand for)",
-                     kMaxNodes, kMaxDepth));
+    fail(root, fmt::format("has more than {} entries or is nested deeper than {} (aliases count in full)", kMaxNodes,
+                           kMaxDepth));
     return;
   }
   if (!root.IsMap()) {
     fail(root, fmt::format("must be a map with the lists {}, not {}", fmt::join(list_names(), ", "), type_of(root)));
     return;
   }
-  for (const auto& [key, node] : fields("a definition file", root, list_names())) {
+  for (const auto& [key, node] : fields("a definition file", root, list_names(), Empty::allowed)) {
     for (const auto& part : document_parts()) {
       if (part.name == key) list(part, node);
     }
   }
 }
 
-// The pairs of a map whose keys are known and stand once.
+// The pairs of a map whose keys are known and given once.
 DefinitionParser::Fields DefinitionParser::fields(std::string_view what, const YAML::Node& node,
-                                                  const std::vector<std::string>& known) {
+                                                  const std::vector<std::string>& known, Empty empty) {
   Fields found;
   std::map<std::string, int> lines;
   for (const auto& pair : node) {
     // `null: default` has the key null to YAML.
-    const bool is_null = pair.first.IsNull() && std::find(known.begin(), known.end(), "null") != known.end();
+    const bool is_null = pair.first.IsNull() && null_as_written(text_, pair.first) == "null";
     if (!pair.first.IsScalar() && !is_null) {
       fail(pair.first, fmt::format("a key of {} must be a word", what));
       continue;
@@ -146,16 +155,31 @@ DefinitionParser::Fields DefinitionParser::fields(std::string_view what, const Y
     const auto key = is_null ? std::string("null") : pair.first.Scalar();
     const auto [first, fresh] = lines.emplace(key, line_of(pair.first));
     if (!fresh) {
-      fail(pair.first, fmt::format("{} stands twice, first on line {}", clipped(key), first->second));
+      fail(pair.first, fmt::format("{} is given twice, first on line {}", clipped(key), first->second));
     } else if (key == "<<") {
       fail(pair.first, "merge keys (<<) are not supported; write the fields out");
     } else if (std::find(known.begin(), known.end(), key) == known.end()) {
       fail(pair.first, with_hint(fmt::format("{} has no key '{}'", what, clipped(key)), did_you_mean(key, known)));
     } else {
+      check_null(key, pair.first, pair.second, empty);
       found.emplace_back(key, pair.second);
     }
   }
   return found;
+}
+
+void DefinitionParser::check_null(const std::string& key, const YAML::Node& key_node, const YAML::Node& node,
+                                  Empty empty) {
+  if (!node.IsNull()) return;
+  const auto word = null_as_written(text_, node);
+  if (word == "null" || word == "~") return;
+  if (!word.empty()) {
+    fail(key_node, fmt::format("{0} is {1}; write null for no value, or '{1}' in quotes for the text", key, word));
+  } else if (node.Mark().pos == key_node.Mark().pos) {
+    fail(key_node, fmt::format("{} has no colon and no value", key));
+  } else if (empty == Empty::refused) {
+    fail(key_node, fmt::format("{} has no value; write one, or remove the line", key));
+  }
 }
 
 void DefinitionParser::list(const Part& part, const YAML::Node& node) {
@@ -182,7 +206,7 @@ void DefinitionParser::remember_name(Kind kind, const Json& made, const YAML::No
   const std::string name = made["name"];
   const auto [first, fresh] = names_.emplace(std::pair(kind, name), SourceLine{file_, line_of(node)});
   if (fresh) return;
-  fail(node, fmt::format("{} '{}' stands twice, first at {}:{}", to_string(kind), clipped(name), first->second.file,
+  fail(node, fmt::format("{} '{}' is defined twice, first at {}:{}", to_string(kind), clipped(name), first->second.file,
                          first->second.line));
 }
 
@@ -194,7 +218,8 @@ Json DefinitionParser::definition(Kind kind, const YAML::Node& node, const std::
                            fmt::join(known_keys(kind), ", "), is_absent(node) ? "nothing" : type_of(node)));
     return made;
   }
-  for (const auto& [key, given] : fields(fmt::format("a {}", to_string(kind)), node, known_keys(kind))) {
+  for (const auto& [key, given] :
+       fields(fmt::format("a {}", to_string(kind)), node, known_keys(kind), Empty::refused)) {
     if (is_absent(given)) continue;
     const auto at = fmt::format("{}.{}", path, key);
     mark(at, given);
@@ -287,7 +312,7 @@ Json DefinitionParser::parts(const Part& part, const YAML::Node& node, const std
     if (!made.back().contains("name")) continue;
     const auto [first, fresh] = names.emplace(made.back()["name"], line_of(item));
     if (fresh) continue;
-    fail(item, fmt::format("{} '{}' stands twice, first on line {}", to_string(part.kind), clipped(first->first),
+    fail(item, fmt::format("{} '{}' is defined twice, first on line {}", to_string(part.kind), clipped(first->first),
                            first->second));
   }
   return made;

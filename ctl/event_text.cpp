@@ -13,11 +13,6 @@
 namespace pipekit::ctl {
 namespace {
 
-std::string clock_text(int64_t ts, const Style& style) {
-  const auto iso = to_iso(from_ms(ts));
-  return style.people ? iso.substr(11, 8) : iso;
-}
-
 std::string subject(const Event& event) {
   std::string text = printable(event.module_name);
   if (event.run_id) text += fmt::format("{}#{}", text.empty() ? "" : " ", *event.run_id);
@@ -25,12 +20,13 @@ std::string subject(const Event& event) {
   return text;
 }
 
-// The fields that were not told in a form of their own: "slots=4 host=db1".
+// The fields that are not shown in a form of their own: "slots=4 host=db1".
 std::string other_fields(const Json& fields) {
-  static const std::set<std::string, std::less<>> kTold = {"status", "row_count", "rows", "step", "detail", "error"};
+  static const std::set<std::string, std::less<>> kShown = {"status", "row_count", "rows",        "step",
+                                                            "detail", "error",     "hooks_failed"};
   std::string text;
   for (const auto& [name, value] : fields.items()) {
-    if (kTold.contains(name) || value.is_null() || value == "") continue;
+    if (kShown.contains(name) || value.is_null() || value == "") continue;
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, plain_text(value));
   }
   return text;
@@ -53,7 +49,7 @@ std::string error_text(const Json& fields) {
 std::string event_detail(const Event& event) {
   if (!event.fields.is_object()) return {};
   std::string text;
-  append(text, text_in(event.fields, "status"));
+  append(text, outcome_text(event.fields, "status", "hooks_failed"));
   append(text, text_in(event.fields, "step"));
   append(text, text_in(event.fields, "detail"));
   const auto rows = integer_in(event.fields, event.kind == "run.progress" ? "rows" : "row_count");

@@ -8,10 +8,10 @@
 
 namespace pipekit::ctl {
 
-// One event as a person reads it: "02:20:01  run.step  orders #12  staging". A log line stands dimmed.
+// One event as a person reads it: "2026-03-01 03:20:01 CET  run.step  orders #12  staging". A log line is dimmed.
 std::string event_line(const Event& event, const Style& style);
 
-// In the form that programs asked for: a JSON line, a YAML document, a CSV record (titles: event_csv_titles()).
+// In the format that was asked for: a JSON line, a YAML document, a CSV record (titles: event_csv_titles()).
 std::string event_record(const Event& event, Format format);
 std::string event_csv_titles();
 

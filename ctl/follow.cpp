@@ -6,8 +6,6 @@
 namespace pipekit::ctl {
 namespace {
 
-constexpr std::string_view kEraseLine = "\r\x1b[K";
-
 class WaitsFor {
  public:
   WaitsFor(Link& link, int interrupt_fd, int output_fd) : link_(link) { link_.also_wait_for(interrupt_fd, output_fd); }
@@ -28,26 +26,22 @@ std::optional<int> observe_all(const std::vector<Event>& events, Observer& obser
 
 }  // namespace
 
-LiveLine::~LiveLine() {
-  try {
-    erase();
-  } catch (...) {  // the terminal is gone, and with it the line
-  }
-}
+LiveLine::~LiveLine() { erase(); }
 
 void LiveLine::erase() {
-  if (!line_.empty()) out_.write(kEraseLine);
+  if (!line_.empty()) out_.rewrite_line("");
   line_.clear();
 }
 
 void LiveLine::show(const std::string& line) {
-  if (!out_.is_terminal()) return;
+  if (!out_.is_live()) return;
   line_ = line;
-  out_.write(std::string(kEraseLine) + line_);
+  out_.rewrite_line(line_);
 }
 
 void LiveLine::above(const std::string& lines) {
-  out_.write(line_.empty() ? lines : std::string(kEraseLine) + lines + line_);
+  if (line_.empty()) return out_.write(lines);
+  out_.rewrite_line(lines + line_);
 }
 
 Result<int> follow(Context& context, TailWish wish, Observer& observer) {
@@ -56,7 +50,7 @@ Result<int> follow(Context& context, TailWish wish, Observer& observer) {
   Interrupt interrupt;
   const WaitsFor waits((*client)->link(), interrupt.fd(), context.out.watched_fd());
   const bool once = !wish.follow;
-  const bool ticks = context.out.is_terminal() && context.for_people();
+  const bool ticks = context.out.is_live() && context.for_people() && !context.config.quiet;
   wish.tells_waiting = context.for_people();
   Tail tail((*client)->link(), std::move(wish), context.config.timeout, [&](std::string_view text) {
     observer.make_room();
@@ -69,7 +63,12 @@ Result<int> follow(Context& context, TailWish wish, Observer& observer) {
     if (!step) return step.error();
     if (const auto code = observe_all(step->events, observer)) return *code;
     if (ticks) observer.tick(context.clock.wall());
-    if (step->end == Tail::End::output_closed || (once && step->caught_up)) return 0;
+    if (step->end == Tail::End::output_closed) context.out.close();
+    if (!context.out.usable()) {
+      if (!observer.has_outcome()) return 0;
+      (*client)->link().also_wait_for(interrupt.fd(), -1);
+    }
+    if (once && step->caught_up) return 0;
     if (step->end == Tail::End::interrupted) {
       observer.interrupted();
       return interrupt.exit_code().value_or(130);

@@ -9,7 +9,7 @@
 
 namespace pipekit::ctl {
 
-// One line at the bottom of a terminal, repainted in place; lines go above it. Elsewhere it does not exist.
+// One line at the bottom of a terminal, repainted in place; other lines go above it. Elsewhere it does nothing.
 class LiveLine {
  public:
   explicit LiveLine(Output& out) : out_(out) {}
@@ -32,14 +32,16 @@ class Observer {
   virtual std::optional<int> observe(const Event& event) = 0;
   // Once a second on a terminal: a chance to repaint.
   virtual void tick(WallTime) {}
-  // Before a notice goes to stderr: nothing may stand in its line.
+  // Whether the exit code tells how something ended: then it is followed to its end also when nobody reads any more.
+  [[nodiscard]] virtual bool has_outcome() const { return false; }
+  // Before a notice goes to stderr: the live line must be out of its way.
   virtual void make_room() {}
   // Before the program ends on a signal.
   virtual void interrupted() {}
 };
 
-// The observer's exit code; 128 + signal after one; 0 when stdout was closed. Without wish.follow: 0 at the end of what
-// is committed.
+// The observer's exit code; 128 + signal after one; 0 when stdout can no longer be written and the observer has no
+// outcome. Without wish.follow: 0 at the end of what is committed.
 Result<int> follow(Context& context, TailWish wish, Observer& observer);
 
 }  // namespace pipekit::ctl

@@ -39,6 +39,36 @@ std::string wrapped(std::string_view text, size_t indent) {
   return out;
 }
 
+// Words as a shell reads them: what is in single quotes is one.
+std::vector<std::string> shell_words(std::string_view text) {
+  std::vector<std::string> words(1);
+  bool quoted = false;
+  for (const char c : text) {
+    if (c == '\'') quoted = !quoted;
+    if (c == ' ' && !quoted) {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+// A command, continued by backslashes where it is too long for a line.
+std::string example_text(std::string_view example) {
+  constexpr size_t kRoom = kWidth - std::string_view(" \\").size();
+  std::string line = " ";
+  std::string out;
+  for (const auto& word : shell_words(example)) {
+    if (display_width(line) + 1 + display_width(word) > kRoom) {
+      out += line + " \\\n";
+      line = "     ";
+    }
+    line += " " + word;
+  }
+  return out + line + "\n";
+}
+
 std::string entry_text(const Entry& entry) {
   std::string line = "  " + entry.label;
   if (display_width(line) + 2 > kLabel) {
@@ -64,7 +94,7 @@ Entry entry_of(const Flag& flag) {
   // A field's own text may name them already.
   const auto named = [&](const std::string& word) { return about.find(word) != std::string::npos; };
   if (!std::ranges::all_of(flag.words, named)) about += fmt::format(": {}", fmt::join(flag.words, ", "));
-  if (flag.type == Flag::Type::list) about += " (may be repeated)";
+  if (flag.type == Flag::Type::list) about += " (repeatable)";
   return {label, about};
 }
 
@@ -104,17 +134,19 @@ std::vector<Entry> program_entries(const std::vector<Verb>& verbs) {
 }  // namespace
 
 std::string program_help(const std::vector<Verb>& verbs) {
-  std::string out = "pipekit-ctl keeps tables in step: definitions, runs, what happened and why.\n";
+  std::string out = "Manage and watch Pipekit: definitions, runs, history and diagnosis.\n";
   out += "\nUsage: pipekit-ctl [FLAGS] VERB ...\n";
   out += section("Verbs", program_entries(verbs));
   out += section("Flags, before or after the verb", entries_of(global_flags()));
-  out += section("", {{"-h, --help", "of the program, or of the verb that stands before it"},
-                      {"--version", "of this program"}})
+  out += section("", {{"-h, --help", "show help for pipekit-ctl or for the given verb"},
+                      {"--version", "print the version of pipekit-ctl"}})
              .substr(2);
   out +=
+      "\nA flag that takes one value can be given once. After -- there are only\n"
+      "arguments, so that a name may begin with a dash.\n"
       "\nWithout --broker and --data-dir the broker is tcp://127.0.0.1:7601. Each long\n"
       "flag has a variable: PIPEKIT_BROKER, PIPEKIT_DATA_DIR, PIPEKIT_OUTPUT, ...\n"
-      "\nTo try it out\n"
+      "\nTo try it\n"
       "  pipekit-ctl up --data-dir /tmp/pk              (in one terminal)\n"
       "  pipekit-ctl --data-dir /tmp/pk apply -f jobs.yaml\n"
       "  pipekit-ctl --data-dir /tmp/pk run orders --watch\n";
@@ -128,7 +160,7 @@ std::string group_help(const std::vector<Verb>& verbs, std::string_view group) {
       entries.push_back({usage_of(verb).substr(13 + group.size()), verb.about});
     }
   }
-  return fmt::format("Usage: pipekit-ctl {} VERB ...\n{}\nEach has --help with an example.\n", group,
+  return fmt::format("Usage: pipekit-ctl {} VERB ...\n{}\nFor an example, add --help to a verb.\n", group,
                      section("Verbs", entries));
 }
 
@@ -140,8 +172,8 @@ std::string verb_help(const Verb& verb) {
   for (const auto& positional : verb.positionals) positionals.push_back({positional.name, positional.about});
   out += section("Arguments", positionals) + section("Flags", entries_of(verb.flags));
   if (!verb.examples.empty()) out += verb.examples.size() == 1 ? "\nExample\n" : "\nExamples\n";
-  for (const auto& example : verb.examples) out += "  " + example + "\n";
-  return out + "\nGlobal flags (-o, --data-dir, --broker, ...) are in pipekit-ctl --help.\n";
+  for (const auto& example : verb.examples) out += example_text(example);
+  return out + "\nFor global flags (-o, --data-dir, --broker, ...) see pipekit-ctl --help.\n";
 }
 
 }  // namespace pipekit::ctl

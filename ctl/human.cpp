@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
+#include <ctime>
 
 namespace pipekit::ctl {
 namespace {
@@ -98,6 +100,14 @@ std::string duration_text(Millis duration) {
 std::string elapsed_text(Millis duration) {
   const auto whole = floor<seconds>(duration);
   return whole < minutes{1} ? fmt::format("{}s", std::max<int64_t>(whole.count(), 0)) : duration_text(whole);
+}
+
+std::string local_text(WallTime time) {
+  const auto seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  if (localtime_r(&seconds, &parts) == nullptr) return to_iso(time);
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S %Z", &parts)};
 }
 
 std::string ago_text(WallTime then, WallTime now) {

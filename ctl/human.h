@@ -16,10 +16,13 @@ std::string with_thousands(int64_t number);  // 1234567 -> "1,234,567"
 // "850ms", "4.2s", "3m12s", "2h05m", "3d04h".
 std::string duration_text(Millis duration);
 
-// The same in whole seconds, for what is still going on: "0s", "12s", "3m12s".
+// The same in whole seconds, for what is still in progress: "0s", "12s", "3m12s".
 std::string elapsed_text(Millis duration);
 
-// "now", "8s ago", "2m ago", "5h ago", "3d ago"; "in 2m" for what lies ahead.
+// "2026-03-01 03:20:00 CET": in the time zone of this process (TZ, or that of the host), in whole seconds.
+std::string local_text(WallTime time);
+
+// "now", "8s ago", "2m ago", "5h ago", "3d ago"; "in 2m" for the future.
 std::string ago_text(WallTime then, WallTime now);
 
 // "2026-03-01T02:20:00.000Z"; seconds' fraction, seconds and even the time may be left out, as may the Z.

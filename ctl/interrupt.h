@@ -1,5 +1,5 @@
 // SIGINT, SIGTERM and SIGHUP as something to wait for, while an Interrupt lives (one at a time). A second signal ends
-// the process at once. Without one they end the process as they always do, which a plain request wants.
+// the process at once. Without one they end the process as usual, which is right for a plain request.
 #pragma once
 
 #include <signal.h>

@@ -6,20 +6,20 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "ctl/command_line.h"
 #include "ctl/config.h"
 #include "ctl/context.h"
 #include "ctl/verbs_completion.h"
-#include "ctl/width.h"
+#include "shared/log_format.h"
 #include "shared/say.h"
 
 namespace pipekit::ctl {
 namespace {
 
-// The format that errors are told in, also when the command line itself is wrong.
+// The format of errors, also when the command line itself is wrong.
 bool wants_json(const std::vector<std::string>& args) {
   bool json = process_environment()("PIPEKIT_OUTPUT").value_or("") == "json";
   for (size_t i = 0; i < args.size(); ++i) {
@@ -45,6 +45,7 @@ Result<void> open_log(const Config& config) {
   try {
     auto logger = config.log_file.empty() ? spdlog::stderr_logger_st("pipekit-ctl")
                                           : spdlog::basic_logger_st("pipekit-ctl", config.log_file);
+    logger->set_formatter(log_formatter());
     logger->set_level(config.verbose ? spdlog::level::debug : spdlog::level::from_str(config.log_level));
     logger->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(std::move(logger));
@@ -54,15 +55,13 @@ Result<void> open_log(const Config& config) {
   }
 }
 
-Result<int> run(const std::vector<std::string>& args, bool& json) {
+Result<int> run(const std::vector<std::string>& args, Output& out, bool& json) {
   const auto verbs = all_verbs();
   if (args.size() > 1 && args[0] == "complete" && args[1] == "--") {
-    Output out;
     return print_completions(verbs, {args.begin() + 2, args.end()}, out);
   }
   const auto invocation = parse_command_line(verbs, args);
   if (!invocation) return invocation.error();
-  Output out;
   if (invocation->verb == nullptr) {
     out.write(invocation->text);
     return 0;
@@ -76,21 +75,28 @@ Result<int> run(const std::vector<std::string>& args, bool& json) {
   return invocation->verb->run(context, invocation->arguments);
 }
 
+int fail(const Error& error, bool json) {
+  tell(error, json);
+  return exit_code(error.code);
+}
+
 }  // namespace
 
 int run_program(const std::vector<std::string>& args) {
-  signal(SIGPIPE, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);  // a write fails instead
   bool json = wants_json(args);
   try {
-    const auto code = run(args, json);
-    if (code) return *code;
-    tell(code.error(), json);
-    return exit_code(code.error().code);
-  } catch (const ClosedOutput&) {
-    return 0;
+    Output out;
+    const auto code = run(args, out, json);
+    if (!code) return fail(code.error(), json);
+    if (!out.error()) return *code;
+    const int lost =
+        fail({ErrorCode::kUnexpected, fmt::format("cannot write to stdout: {}", std::strerror(*out.error())),
+              "the output is incomplete"},
+             json);
+    return *code == 0 ? lost : *code;
   } catch (const std::exception& fault) {
-    tell({ErrorCode::kUnexpected, fault.what()}, json);
-    return exit_code(ErrorCode::kUnexpected);
+    return fail({ErrorCode::kUnexpected, fault.what()}, json);
   }
 }
 

@@ -1,4 +1,4 @@
-// pipekit-ctl from argv to exit code: parse, configure, run the verb, tell what went wrong.
+// pipekit-ctl from argv to exit code: parse, configure, run the verb, report errors.
 #pragma once
 
 #include <string>

@@ -7,6 +7,8 @@
 
 #include "ctl/human.h"
 #include "ctl/width.h"
+#include "shared/plural.h"
+#include "shared/terminal_text.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -14,22 +16,20 @@ namespace {
 constexpr auto kFormats = std::to_array<std::pair<std::string_view, Format>>(
     {{"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}, {"csv", Format::csv}});
 
-std::string_view escape_of(Tint tint) {
+char mark_of(Tint tint) {
   switch (tint) {
     case Tint::bold:
-      return "\x1b[1m";
+      return 'b';
     case Tint::dim:
-      return "\x1b[2m";
+      return 'd';
     case Tint::good:
-      return "\x1b[32m";
+      return 'g';
     case Tint::bad:
-      return "\x1b[31m";
+      return 'r';
     case Tint::warn:
-      return "\x1b[33m";
-    case Tint::live:
-      return "\x1b[36m";
+      return 'y';
     default:
-      return "";
+      return 'c';
   }
 }
 
@@ -56,7 +56,7 @@ std::optional<Format> format_from(std::string_view word) {
 
 std::string tinted(std::string_view text, Tint tint, const Style& style) {
   if (!style.colour || tint == Tint::plain || text.empty()) return std::string(text);
-  return fmt::format("{}{}\x1b[0m", escape_of(tint), text);
+  return std::string{kTintMark, mark_of(tint)} + terminal_text(text) + std::string{kTintMark, kTintEnd};
 }
 
 std::string render_json(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
@@ -83,9 +83,22 @@ std::string time_text(const Json& value, const Style& style) {
   return style.people ? ago_text(*time, style.now) : to_iso(*time);
 }
 
+std::string clock_text(const Json& value, const Style& style) {
+  const auto time = time_of(value);
+  if (!time) return plain_text(value);
+  return style.people ? local_text(*time) : to_iso(*time);
+}
+
 std::string number_text(const Json& value, const Style& style) {
   if (!value.is_number_integer() || !style.people) return plain_text(value);
   return with_thousands(value.get<int64_t>());
+}
+
+std::string outcome_text(const Json& row, const std::string& status_field, const std::string& hooks_field) {
+  auto status = plain_text(field_of(row, status_field));
+  const auto& failed = field_of(row, hooks_field);
+  if (!failed.is_number_integer() || failed.get<int64_t>() <= 0) return status;
+  return fmt::format("{}, {} failed", status, count_of(failed.get<int64_t>(), "hook"));
 }
 
 Tint status_tint(std::string_view status) {
@@ -117,12 +130,38 @@ Column time_column(std::string title, std::string field, int priority) {
   return {std::move(title), cell, Align::left, priority};
 }
 
+Column clock_column(std::string title, std::string field, int priority) {
+  auto cell = [field](const Json& row, const Style& style) { return Cell{clock_text(field_of(row, field), style)}; };
+  return {std::move(title), cell, Align::left, priority};
+}
+
+Column next_column(int priority) {
+  auto cell = [](const Json& row, const Style& style) {
+    const auto next = time_text(field_of(row, "next_fire_at"), style);
+    const auto reason = plain_text(field_of(row, "does_not_fire"));
+    if (reason.empty()) return Cell{next};
+    return Cell{fmt::format("{}{}does not fire: {}", next, next.empty() ? "" : "; ", reason), Tint::bad};
+  };
+  return {"NEXT", cell, Align::left, priority};
+}
+
 Column status_column(std::string title, std::string field, int priority) {
   auto cell = [field](const Json& row, const Style&) {
     const auto status = plain_text(field_of(row, field));
-    return Cell{status, status_tint(status)};
+    const auto outcome = outcome_text(row, field, "hooks_failed");
+    return Cell{outcome, outcome == status ? status_tint(status) : Tint::warn};
   };
   return {std::move(title), cell, Align::left, priority};
+}
+
+Column error_column(std::string title, std::string field, std::string code_field, int priority, Fit fit) {
+  auto cell = [field, code_field](const Json& row, const Style&) {
+    const auto text = plain_text(field_of(row, field));
+    const auto code = plain_text(field_of(row, code_field));
+    if (text.empty() || code.empty()) return Cell{text.empty() ? code : text, Tint::bad};
+    return Cell{fmt::format("{} ({})", text, code), Tint::bad};
+  };
+  return {std::move(title), cell, Align::left, priority, fit};
 }
 
 Column duration_column(std::string title, std::string from, std::string to, int priority) {

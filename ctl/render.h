@@ -18,13 +18,17 @@ std::optional<Format> format_from(std::string_view word);
 
 struct Style {
   size_t width = 0;     // columns; 0: as wide as it gets (a pipe)
-  bool colour = false;  // escape sequences
+  bool colour = false;  // marks for colours (tinted)
   bool people = false;  // a terminal: "2m ago" and 1,234; else ISO times and plain digits
   WallTime now{};
 };
 
 enum class Tint { plain, bold, dim, good, bad, warn, live };
+// The text between marks, which Output turns into colours. A mark begins with a byte that is in no UTF-8 text, and the
+// text is made harmless first, so that nothing in it can be taken for one.
 std::string tinted(std::string_view text, Tint tint, const Style& style);
+inline constexpr char kTintMark = '\xFF';
+inline constexpr char kTintEnd = '.';
 
 struct Cell {
   std::string text;
@@ -33,7 +37,7 @@ struct Cell {
 
 enum class Align { left, right };
 
-// What becomes of a column when the table is too wide: it is left out before any other is cut; it is never cut (a
+// What happens to a column when the table is too wide: it is left out before any other is cut; it is never cut (a
 // number never is); or it is cut.
 enum class Fit { spare, whole, cut };
 
@@ -51,7 +55,13 @@ struct Column {
 Column text_column(std::string title, std::string field, int priority = 1, Fit fit = Fit::cut);
 Column number_column(std::string title, std::string field, int priority = 1);
 Column time_column(std::string title, std::string field, int priority = 1);
+// The time itself, on a terminal in its time zone.
+Column clock_column(std::string title, std::string field, int priority = 1);
+// When a schedule or a group fires next, or why it does not.
+Column next_column(int priority = 1);
 Column status_column(std::string title, std::string field, int priority = 0);
+// The text of an error, and its code in brackets.
+Column error_column(std::string title, std::string field, std::string code_field, int priority = 1, Fit fit = Fit::cut);
 // From one time to another; a run that has not ended counts to now.
 Column duration_column(std::string title, std::string from, std::string to, int priority = 1);
 
@@ -65,16 +75,21 @@ std::string render_object(const std::vector<std::string>& order, const Json& obj
 std::string render_json(const Json& value);       // indented by 2
 std::string render_json_line(const Json& value);  // one line
 std::string render_yaml(const Json& value);       // one document
-// `fields` first, then the other fields that rows have, by name. One object is a table of one row.
+// `fields` first, then the other fields that rows have, by name. One object is a table of one row; without rows there
+// is the header.
 std::string render_csv(const std::vector<std::string>& fields, const Json& value);
-// One record of RFC 4180.
+// One record of RFC 4180. A spreadsheet would take a text that begins with = + - @ for a formula: a ' is put before it,
+// unless the text is a number.
 std::string csv_record(const std::vector<std::string>& values);
 
 // A value as a person reads it: no quotes, lists with commas, yes and no.
 std::string plain_text(const Json& value);
-// ISO text or milliseconds -> the style's form of a time; empty for null.
+// ISO text or milliseconds; empty for null. time_text is relative on a terminal ("2m ago"), clock_text is not.
+std::string clock_text(const Json& value, const Style& style);
 std::string time_text(const Json& value, const Style& style);
 std::string number_text(const Json& value, const Style& style);
+// "success", "success, 1 hook failed".
+std::string outcome_text(const Json& row, const std::string& status_field, const std::string& hooks_field);
 Tint status_tint(std::string_view status);
 std::string_view status_mark(std::string_view status);  // ✔ ✗ ○ ▶ …
 

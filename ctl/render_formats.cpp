@@ -2,19 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <set>
 
 #include "ctl/render.h"
+#include "ctl/yaml_text.h"
 
 namespace pipekit::ctl {
 namespace {
-
-std::string csv_value(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
-  return quoted + "\"";
-}
 
 // Booleans and numbers as JSON has them; lists and maps as JSON text; null is empty.
 std::string csv_text(const Json& value) {
@@ -23,68 +19,44 @@ std::string csv_text(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::vector<std::string> all_fields(const std::vector<std::string>& first, const Json& rows) {
-  std::vector<std::string> fields;
-  std::set<std::string> present;
+// The declared ones are always there, so that a header does not depend on what the rows happen to have.
+std::vector<std::string> all_fields(const std::vector<std::string>& declared, const Json& rows) {
+  std::set<std::string> others;
   for (const auto& row : rows) {
-    for (const auto& [name, value] : row.items()) present.insert(name);
+    for (const auto& [name, value] : row.items()) others.insert(name);
   }
-  for (const auto& name : first) {
-    if (present.erase(name) > 0) fields.push_back(name);
-  }
-  fields.insert(fields.end(), present.begin(), present.end());
+  auto fields = declared;
+  for (const auto& name : declared) others.erase(name);
+  fields.insert(fields.end(), others.begin(), others.end());
   return fields;
 }
 
-bool looks_like_another_type(const std::string& text) {
-  static const std::set<std::string, std::less<>> kWords = {"true", "false", "yes", "no", "on", "off",
-                                                            "null", "~",     "y",   "n",  ""};
-  std::string lower = text;
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (kWords.contains(lower)) return true;
-  // Numbers in all their forms, times, .inf and .nan; quoting too much does no harm.
-  if (lower.find_first_of("0123456789") == std::string::npos) return lower.find_first_of(".+-") == 0;
-  return lower.find_first_not_of("0123456789abcdefinxotz.+-_: ") == std::string::npos;
+bool is_number(std::string_view text) {
+  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return !text.empty() && text[0] >= '0' && text[0] <= '9' && error == std::errc{} && end == text.data() + text.size();
 }
 
-bool is_plain_scalar(const std::string& text) {
-  constexpr std::string_view kIndicators = "-?:,[]{}#&*!|>'\"%@` ";
-  if (looks_like_another_type(text) || kIndicators.find(text.front()) != std::string_view::npos) return false;
-  if (text.back() == ' ' || text.back() == ':') return false;
-  return std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c != 0x7F; }) &&
-         text.find(": ") == std::string::npos && text.find(" #") == std::string::npos;
+// Spreadsheets take these for the beginning of a formula, the full-width forms too.
+bool begins_a_formula(std::string_view text) {
+  constexpr auto kBeginnings =
+      std::to_array<std::string_view>({"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"});
+  return std::ranges::any_of(kBeginnings, [&](std::string_view one) { return text.starts_with(one); }) &&
+         !is_number(text);
 }
 
-bool is_block_text(const std::string& text) {
-  return text.find('\n') != std::string::npos && text.front() != ' ' && text.front() != '\n' &&
-         std::ranges::all_of(text, [](unsigned char c) { return c == '\n' || (c >= 0x20 && c != 0x7F); });
-}
-
-std::string block_text(const std::string& text, size_t indent) {
-  const size_t end = text.find_last_not_of('\n') + 1;
-  const size_t newlines = text.size() - end;
-  std::string out = newlines == 0 ? "|-\n" : newlines == 1 ? "|\n" : "|+\n";
-  const std::string margin(indent, ' ');
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const auto line_end = rest.find('\n');
-    const auto line = rest.substr(0, line_end);
-    if (!line.empty()) out.append(margin).append(line);
-    out += "\n";
-    if (line_end == std::string_view::npos) break;
-    rest.remove_prefix(line_end + 1);
-  }
-  out.pop_back();
-  return out;
+std::string csv_value(const std::string& value) {
+  const auto text = begins_a_formula(value) ? "'" + value : value;
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + "\"";
 }
 
 std::string yaml_scalar(const Json& value, size_t indent) {
-  if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    if (is_block_text(text)) return block_text(text, indent);
-    if (is_plain_scalar(text)) return text;
-  }
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);  // JSON's quoting is YAML's
+  if (value.is_string()) return yaml_text(value.get_ref<const std::string&>(), indent);
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 void write_yaml(const Json& value, size_t indent, std::string& out);
@@ -103,7 +75,7 @@ void write_yaml(const Json& value, size_t indent, std::string& out) {
   const std::string margin(indent, ' ');
   if (value.is_object()) {
     for (const auto& [key, item] : value.items()) {
-      out += margin + (is_plain_scalar(key) ? key : Json(key).dump()) + ":";
+      out += margin + yaml_key(key) + ":";
       write_value(item, indent + 2, out);
     }
     return;

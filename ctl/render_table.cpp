@@ -13,12 +13,14 @@ constexpr size_t kNameWidth = 24;
 
 struct Laid {
   const Column* column = nullptr;
+  std::string title;
   std::vector<Cell> cells;
   size_t width = 0;
 };
 
 Laid laid_out(const Column& column, const Json& rows, const Style& style) {
-  Laid laid{&column, {}, display_width(column.title)};
+  Laid laid{&column, printable(column.title), {}, 0};
+  laid.width = display_width(laid.title);
   for (const auto& row : rows) {
     auto cell = column.cell(row, style);
     cell.text = printable(cell.text);
@@ -49,7 +51,7 @@ void shrink(std::vector<Laid>& columns, size_t width) {
     auto& column = columns[i];
     const bool whole = column.column->align == Align::right || column.column->fit == Fit::whole;  // a cut number lies
     if (whole || column.width <= kNarrowest) continue;
-    const size_t floor = std::max(kNarrowest, display_width(column.column->title));
+    const size_t floor = std::max(kNarrowest, display_width(column.title));
     if (column.width > floor) column.width = std::max(floor, column.width - std::min(column.width, sum - width));
   }
 }
@@ -136,7 +138,7 @@ std::string field_line(const std::string& name, const Json& value, const Style& 
   if (text.find('\n') != std::string::npos || text.size() > kLongText) {
     return tinted(name, Tint::bold, style) + "\n" + indented(text);
   }
-  return tinted(name, Tint::bold, style) + space + printable(text) + "\n";
+  return tinted(printable(name), Tint::bold, style) + space + printable(text) + "\n";
 }
 
 }  // namespace
@@ -149,7 +151,7 @@ std::string render_table(const std::vector<Column>& columns, const Json& rows, c
   auto out = line_of(
       laid,
       [](const Laid& c) {
-        return Cell{c.column->title, Tint::bold};
+        return Cell{c.title, Tint::bold};
       },
       style);
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -32,7 +32,7 @@ std::string with_ago(const Json& run, std::string_view field, const Style& style
   const auto text = text_in(run, field);
   const auto time = parse_iso(text);
   if (!time || !style.people) return text;
-  return fmt::format("{}  ({})", text, ago_text(*time, style.now));
+  return fmt::format("{}  ({})", local_text(*time), ago_text(*time, style.now));
 }
 
 std::string pair_line(std::string_view name, const std::string& value) {
@@ -49,7 +49,7 @@ std::string heading(const Json& run, std::string_view what, const std::string& n
   const auto status = text_in(run, "status");
   return fmt::format("{} {} {}  {}  {}\n", tinted(status_mark(status), status_tint(status), style), what,
                      text_in(run, "id"), tinted(printable(name), Tint::bold, style),
-                     tinted(status, status_tint(status), style));
+                     tinted(outcome_text(run, "status", "hooks_failed"), status_tint(status), style));
 }
 
 std::string times(const Json& run, const Style& style) {

@@ -9,6 +9,7 @@
 #include "ctl/context.h"
 #include "ctl/human.h"
 #include "ctl/width.h"
+#include "shared/plural.h"
 
 namespace pipekit::ctl {
 namespace {
@@ -38,7 +39,13 @@ Cell name_cell(const Json& module, const Style&) {
   return {text_in(module, "name") + (off ? " (disabled)" : ""), off ? Tint::dim : Tint::plain};
 }
 
-Cell error_cell(const Json& module, const Style&) { return {text_in(module, "last_error_code"), Tint::bad}; }
+Cell error_cell(const Json& module, const Style&) {
+  const auto code = text_in(module, "last_error_code");
+  const auto hooks = integer_in(module, "last_hooks_failed").value_or(0);
+  if (code.empty() && hooks > 0) return {count_of(hooks, "hook") + " failed", Tint::warn};
+  const auto error = text_in(module, "last_error");
+  return {error.empty() ? code : fmt::format("{} ({})", error, code), Tint::bad};
+}
 
 std::vector<Column> module_columns() {
   return {{"", mark_cell, Align::left, 0},
@@ -53,7 +60,7 @@ std::vector<Column> module_columns() {
              return ms ? Cell{duration_text(Millis{*ms})} : Cell{};
            },
            Align::right, 2},
-          {"ERROR", error_cell, Align::left, 3, Fit::whole}};
+          {"ERROR", error_cell, Align::left, 3}};
 }
 
 std::string microseconds(const Json& broker, std::string_view name) {
@@ -70,7 +77,7 @@ std::string endpoints_of(const Json& broker) {
   return text;
 }
 
-// What peers did that they should not; nothing where all is well.
+// Faults of peers; empty where there are none.
 std::string trouble_line(const Json& broker, const Style& style) {
   std::string text;
   const auto tell = [&](std::string_view field, std::string_view words) {
@@ -168,10 +175,10 @@ std::vector<Column> group_columns() {
              return Cell{fmt::format("{} {}", status_mark(last), when), status_tint(last)};
            },
            Align::left, 1},
-          time_column("NEXT", "next_fire_at", 1)};
+          next_column(1)};
 }
 
-// One table, so that its columns stand below each other, with the source's name and the titles before each part.
+// One table, so that its columns line up, with the source's name and the titles before each part.
 std::string modules_by_source(const Json& modules, const Style& style) {
   if (!modules.is_array() || modules.empty()) return {};
   std::map<std::string, std::vector<size_t>> by_source;
@@ -190,11 +197,11 @@ std::string modules_by_source(const Json& modules, const Style& style) {
 std::string status_screen(const Json& status, const Style& style) {
   auto out = broker_lines(part(status, "broker"), style);
   const auto& workers = part(status, "workers");
-  out += workers.empty() ? "\nno worker; pipekit-worker --name NAME starts one\n"
+  out += workers.empty() ? "\nno workers; pipekit-worker --name NAME starts one\n"
                          : titled("Workers", render_table(worker_columns(), workers, style), style);
   out += titled("Now", render_table(live_columns(), part(status, "live"), style), style);
   const auto& modules = part(status, "modules");
-  out += modules.empty() ? "\nno modules yet; pipekit-ctl apply -f FILE adds what a file defines\n"
+  out += modules.empty() ? "\nno modules yet; pipekit-ctl apply -f FILE adds the definitions of a file\n"
                          : "\n" + modules_by_source(modules, style);
   return out + titled("Groups", render_table(group_columns(), part(status, "groups"), style), style);
 }

@@ -1,6 +1,6 @@
-// The event stream: asks for what comes after the last number seen, merges events and log lines into one stream in the
-// order of their numbers, and asks again, on a new socket, when the broker leaves or is silent for two beats. An event
-// comes once, and none is skipped. One thread.
+// The event stream: requests the events after the last number seen, merges events and log lines into one stream in the
+// order of their numbers, and asks again, on a new socket, when the broker leaves or is silent for two beats. Each
+// event is delivered once, and none is skipped. One thread.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace pipekit::ctl {
 class TailCursor {
  public:
   explicit TailCursor(int64_t after) : after_(after) {}
-  // What is new in the reply, in order; a log line is an event of kind run.log with {line, stream}.
+  // The new events of the reply, in order; a log line is an event of kind run.log with {line, stream}.
   std::vector<Event> accept(TailReply reply);
   [[nodiscard]] int64_t after() const { return after_; }
 
@@ -46,7 +46,7 @@ class Tail {
   };
   using Notice = std::function<void(std::string_view)>;
 
-  // Waits `to_connect` for the first answer; after that a following tail waits for ever, telling so by `notice`.
+  // Waits `to_connect` for the first answer; after that a following tail waits for ever and says so by `notice`.
   Tail(Link& link, TailWish wish, std::chrono::seconds to_connect, Notice notice);
 
   // The next events. Without events: the end of an answer without follow, a signal, a closed output, or `wake` passed.
@@ -72,12 +72,12 @@ class Tail {
   bool asked_ = false;
   bool heard_once_ = false;
   bool lost_ = false;
-  MonoTime began_;        // of the wait for an answer that is under way
+  MonoTime began_;        // when the current wait for an answer began
   MonoTime silent_at_{};  // when an unanswered request is asked again
-  MonoTime ask_from_{};   // the broker had no room before that
+  MonoTime ask_from_{};   // the broker was overloaded until then
 };
 
-// The highest number committed, where a tail begins that wants only what is new.
+// The highest number committed: where a tail of new events begins.
 Result<int64_t> last_event(Link& link, std::chrono::seconds to_connect);
 
 }  // namespace pipekit::ctl

@@ -53,7 +53,7 @@ class System {
   Result<void> wait_for_workers(Context& context, int64_t wanted) {
     auto client = context.client();
     if (!client) return client.error();
-    // First the number, then the list: who joins in between is in both, and none is missed.
+    // First the number, then the list: a worker that joins in between is in both, and none is missed.
     const auto last = last_event((*client)->link(), kStartLimit);
     if (!last) return last.error();
     const auto known = (*client)->call("workers.list", Json::object());
@@ -73,7 +73,7 @@ class System {
     return {};
   }
 
-  // Until a signal comes (then all are asked to end, and waited for) or a child ends by itself.
+  // Until a signal arrives (then all are stopped and waited for) or a child exits.
   Result<int> attend() {
     while (!interrupt_.exit_code()) {
       wait_for_news();
@@ -89,7 +89,7 @@ class System {
   std::optional<Error> first_lost() {
     for (auto& child : children_) {
       if (const auto how = child.ended()) {
-        return Error{ErrorCode::kUnexpected, fmt::format("{} {}", child.label(), *how), "its last words stand above"};
+        return Error{ErrorCode::kUnexpected, fmt::format("{} {}", child.label(), *how), "see its last messages above"};
       }
     }
     return std::nullopt;
@@ -101,7 +101,7 @@ class System {
     poll(items.data(), items.size(), -1);
   }
 
-  // Workers first: they tell the broker how their runs end. 0 when all ended in order.
+  // Workers first: they report the end of their runs to the broker. 0 if all exited cleanly.
   int end(int signal_number) {
     bool clean = true;
     for (auto child = children_.rbegin(); child != children_.rend(); ++child) {

@@ -1,4 +1,4 @@
-// `up`: broker and workers as children of this process, for as long as it lives.
+// `up`: broker and workers as children of this process, as long as it lives.
 #pragma once
 
 #include "ctl/verb.h"

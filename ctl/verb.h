@@ -1,5 +1,5 @@
-// A verb as data: what it is called, what it takes, how it is explained, and the function that does it. The command
-// line and the help are made from these; a verb never sees the parser.
+// A verb as data: its name, arguments, help, and the function that does it. The command line and the help are generated
+// from these; a verb never sees the parser.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,7 @@ namespace pipekit::ctl {
 
 struct Context;
 
-// What stood on the command line, by the name of its flag ("merge-key") or positional ("NAME"). Types were checked when
-// it was parsed.
+// The command line, by the name of the flag ("merge-key") or positional ("NAME"). Types were checked by the parser.
 class Arguments {
  public:
   void add(const std::string& name, std::string value) { values_[name].push_back(std::move(value)); }
@@ -40,8 +39,8 @@ struct Flag {
   std::string name;                                                      // without the dashes
   Type type = Type::text;
   std::string about;
-  std::string value = "";              // how the help calls its value: "NAME"; says what completes it (completion.h)
-  std::string short_name = "";         // "f"
+  std::string value = "";       // the name of its value in the help: "NAME"; decides what completes it (completion.h)
+  std::string short_name = "";  // "f"
   std::vector<std::string> words{};    // the only ones allowed
   std::vector<std::string> aliases{};  // other long names, not shown
   bool negatable = false;              // --no-NAME says the opposite

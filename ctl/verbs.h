@@ -13,5 +13,6 @@ std::vector<Verb> definition_verbs();  // driver, connection, module, watermark,
 std::vector<Verb> run_verbs();         // run, run-group, cancel, why
 std::vector<Verb> history_verbs();     // runs, group-runs, events
 std::vector<Verb> completion_verbs();  // completion
+std::vector<Verb> help_verbs();        // help, version
 
 }  // namespace pipekit::ctl

@@ -14,9 +14,9 @@
 namespace pipekit::ctl {
 namespace {
 
-constexpr std::chrono::seconds kPatience{1};  // somebody waits with a finger on the tab key
+constexpr std::chrono::seconds kPatience{1};  // somebody has pressed the tab key
 
-// Where the names of a noun are asked for, and what is said beside each.
+// The list that has the names of a noun, and the fields that describe each.
 struct Source {
   std::string_view noun;
   std::string_view verb;
@@ -69,7 +69,7 @@ void ask_broker(const Completion& completion, std::vector<Candidate>& candidates
 Result<int> print_script(Context& context, const Arguments& args) {
   auto script = completion_script(args.text("bash|zsh|fish"));
   if (!script) return script.error();
-  context.out.write(*script);
+  context.out.write_data(*script);
   return 0;
 }
 
@@ -85,21 +85,21 @@ int print_completions(const std::vector<Verb>& verbs, std::vector<std::string> w
     if (!one.word.starts_with(completion.typed) || printable(one.word) != one.word) continue;
     text += fmt::format("{}{}\t{}\n", completion.prefix, one.word, printable(one.about));
   }
-  out.write(text);
+  out.write_data(text);
   return 0;
 }
 
 std::vector<Verb> completion_verbs() {
   return {
       {"completion",
-       "A script that lets a shell complete verbs, flags and names.",
+       "Print a script that lets a shell complete verbs, flags and names.",
        {{"bash|zsh|fish", "the shell"}},
        {},
        {"pipekit-ctl completion bash > ~/.local/share/bash-completion/completions/pipekit-ctl",
         "pipekit-ctl completion zsh > /usr/local/share/zsh/site-functions/_pipekit-ctl",
         "pipekit-ctl completion fish > ~/.config/fish/completions/pipekit-ctl.fish"},
-       "For this shell alone: source <(pipekit-ctl completion bash). Names are asked of the broker; where none answers "
-       "within a second there are none.",
+       "For the current shell only: source <(pipekit-ctl completion bash). Names come from the broker; if it does not "
+       "answer within a second, none are offered.",
        print_script}};
 }
 

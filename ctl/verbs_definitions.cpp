@@ -1,19 +1,24 @@
 // driver, connection, module, group: list, show, add, update, remove; and what only some of them have.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "ctl/context.h"
 #include "ctl/definition_flags.h"
+#include "ctl/reference_ids.h"
 #include "ctl/status_screen.h"
 #include "ctl/verbs.h"
 #include "ctl/verbs_parts.h"
+#include "ctl/width.h"
+#include "shared/plural.h"
 
 namespace pipekit::ctl {
 namespace {
 
-const Flag kFile = {"file", Flag::Type::text, "its fields as YAML, - for stdin; flags go over it", "FILE", "f"};
+const Flag kFile = {"file", Flag::Type::text, "read the fields from a YAML file (- for stdin); flags override it",
+                    "FILE", "f"};
 const Flag kRename = {"rename", Flag::Type::text, "a new name", "NAME"};
-const Flag kUnset = {"unset", Flag::Type::list, "back to the default", "FIELD"};
-const Flag kYes = {"yes", Flag::Type::on, "do not ask"};
+const Flag kUnset = {"unset", Flag::Type::list, "reset a field to its default", "FIELD"};
+const Flag kYes = {"yes", Flag::Type::on, "remove without asking; needed where there is no terminal"};
 
 std::string word(Kind kind) { return std::string(to_string(kind)); }
 
@@ -26,7 +31,7 @@ std::vector<std::string> field_names(Kind kind) {
 }
 
 Listing listing_of(Kind kind) {
-  const auto none = fmt::format("no {}s; pipekit-ctl {} add or apply -f FILE makes one", word(kind), word(kind));
+  const auto none = fmt::format("no {}s; pipekit-ctl {} add or apply -f FILE adds one", word(kind), word(kind));
   const auto fields = field_names(kind);
   switch (kind) {
     case Kind::driver:
@@ -57,21 +62,22 @@ Result<int> list_modules(Context& context) {
     context.print_list({{}, field_names(Kind::module), ""}, *rows);
     return 0;
   }
-  if (rows->empty()) context.notice("no modules; pipekit-ctl apply -f FILE adds what a file defines");
+  if (rows->empty()) context.notice("no modules; pipekit-ctl module add or apply -f FILE adds one");
   context.out.write(modules_by_source(*rows, context.style()));
   return 0;
 }
 
-// Flags over the file over nothing.
-Result<Json> given_fields(Kind kind, const Arguments& args) {
+// What the file says, overridden by flags.
+Result<Json> given_fields(Context& context, Kind kind, const Arguments& args) {
   Json fields = Json::object();
   if (args.has("file")) {
     auto read = definition_from_file(kind, args.text("file"));
     if (!read) return read.error();
     fields = std::move(*read);
   }
-  const auto flags = fields_from(kind, args);
+  auto flags = fields_from(kind, args);
   if (!flags) return flags.error();
+  if (auto replaced = replace_ids(context, kind, *flags); !replaced) return replaced.error();
   fields.update(*flags);
   return fields;
 }
@@ -83,7 +89,7 @@ void tell_changed(Context& context, Kind kind, const Json& object, std::string_v
 }
 
 Result<int> add(Context& context, Kind kind, const Arguments& args) {
-  auto fields = given_fields(kind, args);
+  auto fields = given_fields(context, kind, args);
   if (!fields) return fields.error();
   if (args.has("NAME")) (*fields)["name"] = args.text("NAME");
   if (!fields->contains("name")) return Error{ErrorCode::kUsage, word(kind) + " add: NAME is missing"};
@@ -94,13 +100,13 @@ Result<int> add(Context& context, Kind kind, const Arguments& args) {
 }
 
 Result<int> update(Context& context, Kind kind, const Arguments& args) {
-  auto set = given_fields(kind, args);
+  auto set = given_fields(context, kind, args);
   if (!set) return set.error();
   set->erase("name");
   if (args.has("rename")) (*set)["name"] = args.text("rename");
   for (const auto& field : args.list("unset")) (*set)[field] = nullptr;
   if (set->empty()) {
-    return Error{ErrorCode::kUsage, word(kind) + " update: nothing to change was given",
+    return Error{ErrorCode::kUsage, word(kind) + " update: no field to change was given",
                  fmt::format("pipekit-ctl {} update --help lists the fields", word(kind))};
   }
   const auto object = context.call(word(kind) + ".update", {{"name", args.text("NAME")}, {"set", *set}});
@@ -109,11 +115,28 @@ Result<int> update(Context& context, Kind kind, const Arguments& args) {
   return 0;
 }
 
+// "module orders, with 2 watermarks and 1 hook": all that goes with it.
+std::string with_parts(Kind kind, const Json& object) {
+  std::vector<std::string> parts;
+  for (const auto& part : parts_of(kind)) {
+    const auto list = object.find(std::string(part.name));
+    const bool any = part.kind != Kind::member && list != object.end() && list->is_array() && !list->empty();
+    if (any) parts.push_back(count_of(static_cast<int64_t>(list->size()), to_string(part.kind)));
+  }
+  const auto name = fmt::format("{} {}", word(kind), printable(text_in(object, "name")));
+  return parts.empty() ? name : fmt::format("{}, with {}", name, fmt::join(parts, " and "));
+}
+
 Result<int> remove(Context& context, Kind kind, const Arguments& args) {
-  const auto question = fmt::format("remove {} {}?", word(kind), args.text("NAME"));
-  if (!confirmed(question, args.has("yes"))) {
-    context.notice("nothing was removed");
-    return 0;
+  if (!args.has("yes")) {
+    const auto object = context.call(word(kind) + ".show", {{"name", args.text("NAME")}});
+    if (!object) return object.error();
+    const auto may = confirmed({with_parts(kind, *object)}, false);
+    if (!may) return may.error();
+    if (!*may) {
+      context.notice("nothing was removed");
+      return 0;
+    }
   }
   const auto removed = context.call(word(kind) + ".remove", {{"name", args.text("NAME")}});
   if (!removed) return removed.error();
@@ -159,7 +182,7 @@ std::vector<Flag> with_flags(std::vector<Flag> flags, std::vector<Flag> more) {
 
 std::vector<Verb> verbs_of(Kind kind) {
   const auto name = word(kind);
-  const Positional object = {"NAME", "its name or id"};
+  const Positional object = {"NAME", fmt::format("the {}'s name or ID", name)};
   const auto list_run = [kind](Context& c, const Arguments&) {
     return kind == Kind::module ? list_modules(c) : list_kind(c, kind);
   };
@@ -167,9 +190,15 @@ std::vector<Verb> verbs_of(Kind kind) {
     return show(c, word(kind) + ".show", {{"name", args.text("NAME")}}, field_names(kind));
   };
   return {
-      {name + " list", fmt::format("All {}s.", name), {}, {}, {fmt::format("pipekit-ctl {} list", name)}, "", list_run},
+      {name + " list",
+       fmt::format("List {}s.", name),
+       {},
+       {},
+       {fmt::format("pipekit-ctl {} list", name)},
+       "",
+       list_run},
       {name + " show",
-       fmt::format("One {} with all its fields.", name),
+       fmt::format("Show all fields of a {}.", name),
        {object},
        {},
        {fmt::format("pipekit-ctl {} show NAME", name)},
@@ -177,13 +206,13 @@ std::vector<Verb> verbs_of(Kind kind) {
        show_run},
       {name + " add",
        fmt::format("Add a {}.", name),
-       {{"NAME", "its name; may stand in the file instead", false}},
+       {{"NAME", "the name; can be given in the file instead", false}},
        with_flags(definition_flags(kind), {kFile}),
        {add_example(kind), fmt::format("pipekit-ctl {} add -f {}.yaml", name, name)},
        "",
        [kind](Context& c, const Arguments& args) { return add(c, kind, args); }},
       {name + " update",
-       fmt::format("Change fields of a {}; the others stay.", name),
+       fmt::format("Change fields of a {}; the others keep their values.", name),
        {object},
        with_flags(definition_flags(kind), {kFile, kRename, kUnset}),
        {update_example(kind)},

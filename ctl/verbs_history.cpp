@@ -12,7 +12,7 @@
 namespace pipekit::ctl {
 namespace {
 
-const Flag kLimit = {"limit", Flag::Type::count, "how many (50)", "N"};
+const Flag kLimit = {"limit", Flag::Type::count, "show at most N (50)", "N"};
 
 const std::vector<std::string> kRunFields = {"id",        "module_name",  "status",      "attempt",   "worker",
                                              "queued_at", "started_at",   "finished_at", "row_count", "error",
@@ -22,15 +22,16 @@ Listing run_listing() {
   return {{text_column("RUN", "id", 0), text_column("MODULE", "module_name", 0), status_column("STATUS", "status"),
            number_column("ROWS", "row_count", 1), duration_column("TOOK", "started_at", "finished_at", 2),
            time_column("QUEUED", "queued_at", 3), text_column("WORKER", "worker", 5),
-           text_column("BY", "triggered_by", 6, Fit::spare), text_column("ERROR", "error", 4)},
+           text_column("BY", "triggered_by", 6, Fit::spare), error_column("ERROR", "error", "error_code", 4)},
           kRunFields,
-          "no runs; pipekit-ctl run MODULE starts one"};
+          "no runs yet; pipekit-ctl run MODULE starts one",
+          "no matching runs"};
 }
 
 Result<int64_t> id_of(const Arguments& args, const std::string& what) {
   const auto id = args.integer("ID");
   if (id) return *id;
-  return Error{ErrorCode::kUsage, fmt::format("a {} is named by its number, not \"{}\"", what, args.text("ID"))};
+  return Error{ErrorCode::kUsage, fmt::format("the ID of a {} is a number, not \"{}\"", what, args.text("ID"))};
 }
 
 Result<int> runs_list(Context& context, const Arguments& args) {
@@ -70,7 +71,8 @@ Result<int> group_runs_list(Context& context, const Arguments& args) {
        time_column("STARTED", "started_at", 1), duration_column("TOOK", "started_at", "finished_at", 2),
        text_column("BY", "triggered_by", 3), text_column("NOTE", "note", 4)},
       {"id", "group_id", "group_name", "status", "started_at", "finished_at", "triggered_by"},
-      "no group runs; pipekit-ctl run-group GROUP starts one"};
+      "no group runs yet; pipekit-ctl run-group GROUP starts one",
+      "no matching group runs"};
   return list(context, "group_runs.list", std::move(request), listing);
 }
 
@@ -90,11 +92,14 @@ Result<int> group_runs_show(Context& context, const Arguments& args) {
 class EventPrinter final : public Observer {
  public:
   explicit EventPrinter(Context& context) : context_(context) {
-    if (context.config.format == Format::csv) context.out.write(event_csv_titles());
+    if (context.config.format == Format::csv) context.out.write_data(event_csv_titles());
   }
   std::optional<int> observe(const Event& event) override {
-    context_.out.write(context_.for_people() ? event_line(event, context_.style())
-                                             : event_record(event, context_.config.format));
+    if (context_.for_people()) {
+      context_.out.write(event_line(event, context_.style()));
+    } else {
+      context_.out.write_data(event_record(event, context_.config.format));
+    }
     return std::nullopt;
   }
 
@@ -135,58 +140,66 @@ Result<int> events_tail(Context& context, const Arguments& args) {
 
 std::vector<Verb> history_verbs() {
   using enum Flag::Type;
-  const Flag before = {"before", Flag::Type::count, "only those with a smaller number", "ID"};
+  const Flag before = {"before", Flag::Type::count, "only those with a lower ID (for paging)", "ID"};
   return {
       {"runs list",
-       "Runs, newest first.",
+       "List runs, newest first.",
        {},
-       {{"module", text, "only of this module", "MODULE"},
-        {"status", text, "only those", "STATUS", "", {"queued", "running", "success", "error", "cancelled", "dry_run"}},
-        {"since", text, "queued since: an ISO time (UTC) or 90s, 30m, 24h, 7d", "T"},
+       {{"module", text, "only runs of this module", "MODULE"},
+        {"status",
+         text,
+         "only runs with this status",
+         "STATUS",
+         "",
+         {"queued", "running", "success", "error", "cancelled", "dry_run"}},
+        {"since", text, "queued since T: an ISO time (UTC), or 90s, 30m, 24h, 7d ago", "T"},
         kLimit,
         before},
        {"pipekit-ctl runs list --module orders --since 24h"},
        "",
        runs_list},
       {"runs show",
-       "One run: times, how long each step took, watermarks, SQL, error, attempts, log.",
-       {{"ID", "the run's number"}},
+       "Show a run: times, steps, watermarks, SQL, error, attempts and log.",
+       {{"ID", "the run's ID"}},
        {},
        {"pipekit-ctl runs show 12"},
        "",
        runs_show},
       {"runs logs",
-       "The log lines of a run.",
-       {{"ID", "the run's number"}},
-       {{"follow", on, "go on until the run ends", "", "f"}},
+       "Show the log of a run.",
+       {{"ID", "the run's ID"}},
+       {{"follow", on, "keep printing new lines until the run ends", "", "f"},
+        {"raw", on, "print the bytes of each line as they are"}},
        {"pipekit-ctl runs logs 12 -f"},
-       "",
+       "Control characters are shown as escapes, in a pipe too, unless --raw is given.",
        runs_logs},
       {"group-runs list",
-       "Group runs, newest first.",
+       "List group runs, newest first.",
        {},
-       {{"group", text, "only of this group", "GROUP"}, kLimit, before},
+       {{"group", text, "only runs of this group", "GROUP"}, kLimit, before},
        {"pipekit-ctl group-runs list --group nightly"},
        "",
        group_runs_list},
       {"group-runs show",
-       "One group run and its members.",
-       {{"ID", "its number"}},
+       "Show a group run and its members.",
+       {{"ID", "the group run's ID"}},
        {},
        {"pipekit-ctl group-runs show 3"},
        "",
        group_runs_show},
       {"events tail",
-       "What happens, as it happens.",
+       "Print events as they happen.",
        {},
-       {{"since", Flag::Type::natural, "what came after number SEQ (0: all that is kept)", "SEQ"},
-        {"no-follow", on, "only what is there, then exit 0"},
-        {"run", Flag::Type::count, "only of this run", "RUN_ID"},
-        {"module", text, "only of this module", "MODULE"},
-        {"kind", Flag::Type::list, "only of this kind: run.finished, worker.lost, ...", "KIND"}},
+       {{"since", Flag::Type::natural, "events after number SEQ (0: all stored events)", "SEQ"},
+        {"no-follow", on, "print the stored events and exit"},
+        {"run", Flag::Type::count, "only events of this run", "RUN_ID"},
+        {"module", text, "only events of this module", "MODULE"},
+        {"kind", Flag::Type::list, "only this kind: run.finished, worker.lost, ...", "KIND"}},
        {"pipekit-ctl events tail", "pipekit-ctl -o json events tail --since 0 --no-follow",
         "pipekit-ctl events tail --module orders --kind run.finished"},
-       "Without --since only what is new, or with --no-follow all that is kept. With -o json one object a line.",
+       "Without --since, shows new events only (with --no-follow, all stored events). Times are in the terminal's time "
+       "zone;"
+       " in a pipe they are in UTC. With -o json, one object per line.",
        events_tail},
   };
 }

@@ -1,6 +1,8 @@
 // keys new, show, allow, revoke, list; audit list.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ctl/context.h"
 #include "ctl/human.h"
 #include "ctl/verbs_parts.h"
@@ -18,11 +20,11 @@ Result<int> print_public_key(Context& context, const std::string& key) {
   return 0;
 }
 
-// Here, not at the broker: a secret key never travels.
+// On this host, not at the broker: a secret key is never sent.
 Result<int> make_key(Context& context, const Arguments& args) {
   const auto pair = new_key_pair();
   if (auto written = write_key_file(args.text("FILE"), pair); !written) return written.error();
-  context.notice(fmt::format("{} holds the secret; this is the public key:", args.text("FILE")));
+  context.notice(fmt::format("wrote the secret key to {}; this is the public key:", args.text("FILE")));
   return print_public_key(context, pair.public_key);
 }
 
@@ -60,27 +62,43 @@ Result<int> list_allowed(Context& context, const Arguments&) {
   return list(
       context, "keys.list", Json::object(),
       {{text_column("NAME", "name", 0), text_column("ROLE", "role", 0), text_column("PUBLIC KEY", "public_key", 1),
-        text_column("SINCE", "created_at", 3), text_column("BY", "created_by", 4)},
+        clock_column("SINCE", "created_at", 3), text_column("BY", "created_by", 4)},
        {"name", "role", "public_key", "created_at", "created_by"},
-       "no key is allowed yet: only local sockets let anybody in"});
+       "no keys allowed yet: only local clients can connect"});
+}
+
+// The audit has the verbs of the protocol, people those of the command line: "group.add_member" is "group add-member".
+std::string spoken_verb(std::string verb) {
+  std::ranges::replace(verb, '.', ' ');
+  std::ranges::replace(verb, '_', '-');
+  return verb;
+}
+std::string wire_verb(std::string verb) {
+  std::ranges::replace(verb, ' ', '.');
+  std::ranges::replace(verb, '-', '_');
+  return verb;
 }
 
 Result<int> audit_list(Context& context, const Arguments& args) {
   Json request = Json::object();
-  for (const auto* name : {"who", "verb"}) {
-    if (args.has(name)) request[name] = args.text(name);
-  }
+  if (args.has("who")) request["who"] = args.text("who");
+  if (args.has("verb")) request["verb"] = wire_verb(args.text("verb"));
   if (const auto limit = args.integer("limit")) request["limit"] = *limit;
   if (args.has("since")) {
     const auto since = parse_since(args.text("since"), context.clock.wall());
     if (!since) return since.error();
     request["since_ms"] = to_ms(*since);
   }
-  return list(context, "audit.list", std::move(request),
-              {{text_column("ID", "id", 4), text_column("AT", "at", 0), text_column("WHO", "who", 0),
-                text_column("VERB", "verb", 0), text_column("OBJECT", "object", 0)},
-               {"id", "at", "who", "verb", "object", "args", "before", "after"},
-               "nothing was changed yet"});
+  return list(
+      context, "audit.list", std::move(request),
+      {{text_column("ID", "id", 4),
+        clock_column("AT", "at", 0),
+        text_column("WHO", "who", 0),
+        {"VERB", [](const Json& row, const Style&) { return Cell{spoken_verb(text_in(row, "verb"))}; }, Align::left, 0},
+        text_column("OBJECT", "object", 0)},
+       {"id", "at", "who", "verb", "object", "args", "before", "after"},
+       "no audit entries yet",
+       "no matching audit entries"});
 }
 
 }  // namespace
@@ -90,43 +108,49 @@ std::vector<Verb> key_verbs() {
   const Positional file = {"FILE", "the key file"};
   return {
       {"keys new",
-       "Make a pair of keys: a file that only its owner can read. Prints the public key.",
+       "Create a key pair in a file that only you can read, and print the public key.",
        {file},
        {},
        {"pipekit-ctl keys new /etc/pipekit/broker.key"},
        "",
        make_key},
-      {"keys show", "The public key of a key file.", {file}, {}, {"pipekit-ctl keys show worker.key"}, "", show_key},
+      {"keys show",
+       "Print the public key of a key file.",
+       {file},
+       {},
+       {"pipekit-ctl keys show worker.key"},
+       "",
+       show_key},
       {"keys allow",
-       "Let the owner of a key in.",
-       {{"NAME", "how it is called in lists and in the audit"}},
+       "Allow a key to connect.",
+       {{"NAME", "its name in lists and in the audit"}},
        {{"role",
          text,
-         "viewer: looks; operator: everything; worker: carries out runs",
+         "viewer: reads; operator: does everything; worker: executes runs",
          "ROLE",
          "",
          {"viewer", "operator", "worker"}},
-        {"public-key", text, "as keys new and keys show print it", "KEY"}},
+        {"public-key", text, "the key, as printed by keys new and keys show", "KEY"}},
        {"pipekit-ctl keys allow plant2 --role worker --public-key KEY"},
        "",
        allow},
       {"keys revoke",
-       "Let it in no longer, from this moment on; its connections are cut.",
-       {{"NAME", "its name"}},
+       "Revoke a key at once and close its connections.",
+       {{"NAME", "the key's name"}},
        {},
        {"pipekit-ctl keys revoke plant2"},
        "",
        revoke},
-      {"keys list", "Whose keys are allowed.", {}, {}, {"pipekit-ctl keys list"}, "", list_allowed},
+      {"keys list", "List allowed keys.", {}, {}, {"pipekit-ctl keys list"}, "", list_allowed},
       {"audit list",
-       "Who changed what, the newest first.",
+       "List who changed what, newest first.",
        {},
-       {{"who", text, "only by this user or key", "NAME"},
-        {"verb", text, "only this verb, as module.update", "VERB"},
-        {"since", text, "only after this: 24h, 7d or a time", "TIME"},
-        {"limit", integer, "how many (50)", "N"}},
+       {{"who", text, "only changes by this user or key", "NAME"},
+        {"verb", text, "only this verb, such as \"module update\"", "VERB"},
+        {"since", text, "only since T: an ISO time (UTC), or 24h, 7d ago", "T"},
+        {"limit", Flag::Type::count, "show at most N (50)", "N"}},
        {"pipekit-ctl audit list --since 24h", "pipekit-ctl audit list --who plant2 -o json"},
-       "With -o json each has its arguments, and the object before and after.",
+       "With -o json, each entry has its arguments and the object before and after.",
        audit_list},
   };
 }

@@ -46,7 +46,7 @@ Result<int> take_over(Context& context, const Arguments& args) {
   if (!context.for_people()) {
     context.print_object({"name", "store", "worker"}, *answer);
   } else {
-    context.out.write(fmt::format("module {}: its table is now this broker's (store {})\n", text_in(*answer, "name"),
+    context.out.write(fmt::format("module {}: this broker (store {}) now owns its table\n", text_in(*answer, "name"),
                                   text_in(*answer, "store")));
   }
   return 0;
@@ -80,12 +80,9 @@ std::string rows_table(const Json& preview, const Style& style) {
 }
 
 Result<int> preview(Context& context, const Arguments& args) {
-  Json set = Json::object();
-  for (const auto& pair : args.list("set")) {
-    const auto equals = std::min(pair.find('='), pair.size());
-    set[pair.substr(0, equals)] = pair.substr(std::min(equals + 1, pair.size()));
-  }
-  const Json request = {{"name", args.text("NAME")}, {"max_rows", args.integer("rows").value_or(10)}, {"set", set}};
+  const auto set = assignments(args);
+  if (!set) return set.error();
+  const Json request = {{"name", args.text("NAME")}, {"max_rows", args.integer("rows").value_or(10)}, {"set", *set}};
   const auto answer = ask_worker(context, "module.preview", request);
   if (!answer) return answer.error();
   if (!context.for_people()) {
@@ -102,45 +99,45 @@ Result<int> preview(Context& context, const Arguments& args) {
 
 std::vector<Verb> connection_test_verb() {
   return {{"connection test",
-           "Ask a worker to connect with it.",
-           {{"NAME", "its name or id"}},
+           "Test a connection from a worker.",
+           {{"NAME", "the connection's name or ID"}},
            {},
            {"pipekit-ctl connection test wh"},
-           "Exit 5 when the database cannot be reached.",
+           "Exit 5 if the database cannot be reached.",
            test_connection}};
 }
 
 std::vector<Verb> module_verbs() {
-  const Positional name = {"NAME", "its name or id"};
+  const Positional name = {"NAME", "the module's name or ID"};
   return {
       {"module enable",
-       "Let groups run it again.",
+       "Enable a module.",
        {name},
        {},
        {"pipekit-ctl module enable orders"},
        "",
        [](Context& c, const Arguments& args) { return set_enabled(c, args, true); }},
       {"module disable",
-       "Let groups leave it out.",
+       "Disable a module: groups skip it.",
        {name},
        {},
        {"pipekit-ctl module disable orders"},
        "",
        [](Context& c, const Arguments& args) { return set_enabled(c, args, false); }},
       {"module preview",
-       "Its SQL with the watermarks as they are now, and the first rows. Changes nothing.",
+       "Show the SQL of a run with the current watermarks, and the first rows. Changes nothing.",
        {name},
-       {{"rows", Flag::Type::count, "how many (10)", "N"},
-        {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"}},
+       {{"rows", Flag::Type::count, "show the first N rows (10)", "N"},
+        {"set", Flag::Type::list, "use VALUE for the watermark NAME", "NAME=VALUE"}},
        {"pipekit-ctl module preview orders --rows 5"},
        "",
        preview},
       {"module take-over",
-       "Make a destination's table this broker's, which another store's broker wrote before.",
+       "Take ownership of a destination table that another broker's store used to write.",
        {name},
-       {{"from", Flag::Type::text, "the other store, as the error other_store names it", "STORE"}},
+       {{"from", Flag::Type::text, "the other store, as named by the error other_store", "STORE"}},
        {"pipekit-ctl module take-over orders --from 705e40bd"},
-       "Only when no broker of that store is left: after a restore, or when it has gone for good.",
+       "Only when no broker of that store is left: after a restore, or when that system is gone for good.",
        take_over},
   };
 }

@@ -6,12 +6,13 @@
 #include "ctl/context.h"
 #include "ctl/definition_flags.h"
 #include "ctl/human.h"
+#include "ctl/reference_ids.h"
 #include "ctl/status_screen.h"
 
 namespace pipekit::ctl {
 namespace {
 
-const Flag kModule = {"module", Flag::Type::text, "of which module", "MODULE"};
+const Flag kModule = {"module", Flag::Type::text, "the module it belongs to", "MODULE"};
 
 std::string word(Kind kind) { return std::string(to_string(kind)); }
 
@@ -58,8 +59,9 @@ Result<int> list_parts(Context& context, Kind kind, const Arguments& args) {
 Result<int> add_part(Context& context, Kind kind, const Arguments& args) {
   auto request = with_module(args, word(kind) + " add");
   if (!request) return request.error();
-  const auto fields = fields_from(kind, args);
+  auto fields = fields_from(kind, args);
   if (!fields) return fields.error();
+  if (auto replaced = replace_ids(context, kind, *fields); !replaced) return replaced.error();
   request->update(*fields);
   if (kind == Kind::watermark) (*request)["name"] = args.text("NAME");
   return change(context, kind, "add", std::move(*request), "added");
@@ -70,9 +72,10 @@ Result<int> update_part(Context& context, Kind kind, const Arguments& args) {
   if (!request) return request.error();
   auto set = fields_from(kind, args);
   if (!set) return set.error();
+  if (auto replaced = replace_ids(context, kind, *set); !replaced) return replaced.error();
   if (args.has("rename")) (*set)["name"] = args.text("rename");
   for (const auto& field : args.list("unset")) (*set)[field] = nullptr;
-  if (set->empty()) return Error{ErrorCode::kUsage, word(kind) + " update: nothing to change was given"};
+  if (set->empty()) return Error{ErrorCode::kUsage, word(kind) + " update: no field to change was given"};
   (*request)["name"] = args.text(kind == Kind::hook ? "ID" : "NAME");
   (*request)["set"] = std::move(*set);
   return change(context, kind, "update", std::move(*request), "updated");
@@ -82,7 +85,10 @@ Result<int> remove_part(Context& context, Kind kind, const Arguments& args) {
   auto request = with_module(args, word(kind) + " remove");
   if (!request) return request.error();
   const auto name = args.text(kind == Kind::hook ? "ID" : "NAME");
-  if (!confirmed(fmt::format("remove {} {} of {}?", word(kind), name, args.text("module")), args.has("yes"))) {
+  const auto may =
+      confirmed({fmt::format("{} {} of module {}", word(kind), name, args.text("module"))}, args.has("yes"));
+  if (!may) return may.error();
+  if (!*may) {
     context.notice("nothing was removed");
     return 0;
   }
@@ -107,16 +113,16 @@ std::string add_example(Kind kind) {
 std::vector<Verb> verbs_of(Kind kind) {
   const auto name = word(kind);
   const bool hook = kind == Kind::hook;
-  const Positional object = hook ? Positional{"ID", "its id"} : Positional{"NAME", "its name or id"};
+  const Positional object = hook ? Positional{"ID", "the hook's ID"} : Positional{"NAME", "the watermark's name or ID"};
   const std::vector<Positional> new_name = hook ? std::vector<Positional>{} : std::vector{object};
-  const Flag unset = {"unset", Flag::Type::list, "back to the default", "FIELD"};
+  const Flag unset = {"unset", Flag::Type::list, "reset a field to its default", "FIELD"};
   const Flag rename = {"rename", Flag::Type::text, "a new name", "NAME"};
   const auto example = [&](std::string_view verb) {
     return fmt::format("pipekit-ctl {} {} {} --module orders", name, verb, hook ? "3" : "last_id");
   };
   return {
       {name + " list",
-       fmt::format("The {}s of a module.", name),
+       fmt::format("List the {}s of a module.", name),
        {},
        {kModule},
        {fmt::format("pipekit-ctl {} list --module orders", name)},
@@ -139,8 +145,8 @@ std::vector<Verb> verbs_of(Kind kind) {
       {name + " remove",
        fmt::format("Remove a {}.", name),
        {object},
-       {kModule, {"yes", Flag::Type::on, "do not ask"}},
-       {example("remove")},
+       {kModule, {"yes", Flag::Type::on, "remove without asking; needed where there is no terminal"}},
+       {example("remove") + " --yes"},
        "",
        [kind](Context& c, const Arguments& args) { return remove_part(c, kind, args); }},
   };
@@ -176,18 +182,19 @@ std::vector<Verb> part_verbs() {
 }
 
 std::vector<Verb> member_verbs() {
-  const Positional group = {"GROUP", "its name or id"};
-  const Positional module = {"MODULE", "its name or id"};
+  const Positional group = {"GROUP", "the group's name or ID"};
+  const Positional module = {"MODULE", "the module's name or ID"};
   return {
       {"group add-member",
        "Add a module to a group.",
        {group, module},
-       {{"run-order", Flag::Type::integer, "its place; equal ones run side by side (last)", "N"}},
+       {{"run-order", Flag::Type::integer, "its stage; members with the same number run in parallel (default: last)",
+         "N"}},
        {"pipekit-ctl group add-member nightly orders --run-order 2"},
        "",
        add_member},
       {"group remove-member",
-       "Take a module out of a group.",
+       "Remove a module from a group.",
        {group, module},
        {},
        {"pipekit-ctl group remove-member nightly orders"},

@@ -9,24 +9,12 @@
 namespace pipekit::ctl {
 namespace {
 
-const Flag kDryRun = {"dry-run", Flag::Type::on, "show what would be done, change nothing"};
-const Flag kWatch = {"watch", Flag::Type::on, "follow it to its end; exit 0 for success, 4 otherwise"};
-
-Result<Json> assignments(const Arguments& args) {
-  Json set = Json::object();
-  for (const auto& pair : args.list("set")) {
-    const auto equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return Error{ErrorCode::kUsage, fmt::format("--set must be NAME=VALUE, not \"{}\"", pair)};
-    }
-    set[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  return set;
-}
+const Flag kDryRun = {"dry-run", Flag::Type::on, "show what a run would do, and change nothing"};
+const Flag kWatch = {"watch", Flag::Type::on, "follow it until it ends; exit 0 for success, 4 otherwise"};
 
 Error misunderstood(std::string_view verb) {
-  return {ErrorCode::kMalformed, fmt::format("the broker's answer to {} has not the expected fields", verb),
-          "are both of the same version? pipekit-ctl status tells the broker's"};
+  return {ErrorCode::kMalformed, fmt::format("the broker's answer to {} lacks the expected fields", verb),
+          "compare the versions: pipekit-ctl version, and pipekit-ctl status for the broker's"};
 }
 
 // The number alone for people, the object for programs.
@@ -40,7 +28,7 @@ struct Wait {
   std::string hint;
 };
 
-// What keeps all of these runs from beginning, if something does.
+// What keeps all of these runs from starting, if anything does.
 std::optional<Wait> waiting_for(const Json& reasons) {
   std::optional<Wait> first;
   for (const auto& reason : reasons) {
@@ -50,7 +38,7 @@ std::optional<Wait> waiting_for(const Json& reasons) {
   return first;
 }
 
-// Whoever watches a run that does not begin is told why, at once; it begins when it can.
+// A run that is watched and does not start: why, at once.
 void tell_wait(Context& context, Json which) {
   if (context.config.quiet) return;
   const auto answer = context.call("why", std::move(which));
@@ -106,8 +94,8 @@ Result<Json> cancel_target(const Arguments& args) {
   if (args.has("RUN_ID")) {
     const auto id = args.integer("RUN_ID");
     if (!id) {
-      return Error{ErrorCode::kUsage, fmt::format("a run is named by its number, not \"{}\"", args.text("RUN_ID")),
-                   "to cancel what a module runs: pipekit-ctl cancel --module NAME"};
+      return Error{ErrorCode::kUsage, fmt::format("the ID of a run is a number, not \"{}\"", args.text("RUN_ID")),
+                   "to cancel the runs of a module: pipekit-ctl cancel --module NAME"};
     }
     target["run_id"] = *id;
   }
@@ -129,7 +117,7 @@ Result<int> cancel(Context& context, const Arguments& args) {
   }
   const auto runs = answer->value("cancelled", Json::array());
   if (runs.empty()) context.notice("nothing was running");
-  for (const auto& run : runs) context.out.write(fmt::format("asked run {} to end\n", plain_text(run)));
+  for (const auto& run : runs) context.out.write(fmt::format("cancelling run {}\n", plain_text(run)));
   return 0;
 }
 
@@ -153,34 +141,35 @@ Result<int> why(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Verb> run_verbs() {
-  const Flag set = {"set", Flag::Type::list, "a value in place of a watermark's", "NAME=VALUE"};
+  const Flag set = {"set", Flag::Type::list, "use VALUE for the watermark NAME", "NAME=VALUE"};
   return {
       {"run",
-       "Run a module now. Prints the run's number.",
-       {{"MODULE", "its name or id"}},
+       "Start a module now and print the run's ID.",
+       {{"MODULE", "the module's name or ID"}},
        {kDryRun, kWatch, set},
        {"pipekit-ctl run orders --watch", "pipekit-ctl run orders --dry-run --watch",
         "pipekit-ctl run orders --set last_id=0"},
-       "With -o json --watch prints the events, one a line; the last is run.finished.",
+       "With -o json, --watch prints one event per line; the last is run.finished. With -q it prints only how the run "
+       "ended.",
        run_module},
       {"run-group",
-       "Run the enabled modules of a group. Prints the group run's number.",
-       {{"GROUP", "its name or id"}},
+       "Start the enabled modules of a group and print the group run's ID.",
+       {{"GROUP", "the group's name or ID"}},
        {kDryRun, kWatch},
        {"pipekit-ctl run-group nightly --watch"},
        "",
        run_group},
       {"cancel",
-       "Ask a run to end.",
-       {{"RUN_ID", "the run's number", false}},
-       {{"module", Flag::Type::text, "what this module runs", "MODULE"},
-        {"group", Flag::Type::text, "what this group runs, members included", "GROUP"}},
+       "Cancel a run.",
+       {{"RUN_ID", "the run's ID", false}},
+       {{"module", Flag::Type::text, "the runs of this module", "MODULE"},
+        {"group", Flag::Type::text, "the runs of this group and of its members", "GROUP"}},
        {"pipekit-ctl cancel 12", "pipekit-ctl cancel --module orders"},
        "",
        cancel},
       {"why",
-       "Why a module does not run, why a run waits, or how it ended.",
-       {{"MODULE|RUN_ID", "a module's name or a run's number"}},
+       "Explain why a module does not run, why a run waits, or how it ended.",
+       {{"MODULE|RUN_ID", "a module's name or a run's ID"}},
        {},
        {"pipekit-ctl why orders", "pipekit-ctl why 12"},
        "",

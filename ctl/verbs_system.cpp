@@ -28,7 +28,7 @@ Result<int> workers_list(Context& context, const Arguments&) {
   return list(context, "workers.list", Json::object(),
               {worker_columns(),
                {"name", "state", "slots", "busy", "drained", "tags", "drivers", "host", "version", "protocol"},
-               "no worker; pipekit-worker --name NAME starts one"});
+               "no workers; pipekit-worker --name NAME starts one"});
 }
 
 // Until the last of its runs has ended, or the drain itself.
@@ -40,8 +40,9 @@ class DrainWatch final : public Observer {
     if (event.kind == "worker.resumed") resumed_ = true;
     return resumed_ ? 4 : 0;
   }
+  [[nodiscard]] bool has_outcome() const override { return true; }
   void interrupted() override {
-    context_.notice(fmt::format("{} stays drained; pipekit-ctl workers resume {} takes that back", worker_, worker_));
+    context_.notice(fmt::format("{} stays drained; pipekit-ctl workers resume {} undoes that", worker_, worker_));
   }
   [[nodiscard]] bool resumed() const { return resumed_; }
 
@@ -57,7 +58,7 @@ Result<int> wait_until_drained(Context& context, const std::string& worker, int6
   wish.filter.kinds = {"worker.drained", "worker.resumed", "worker.lost", "worker.left"};
   DrainWatch watch(context, worker);
   auto code = follow(context, std::move(wish), watch);
-  if (code && watch.resumed()) context.notice(fmt::format("worker {} was resumed meanwhile", worker));
+  if (code && watch.resumed()) context.notice(fmt::format("worker {} was resumed in the meantime", worker));
   return code;
 }
 
@@ -77,7 +78,7 @@ Result<int> workers_drain(Context& context, const Arguments& args) {
   } else if (busy == 0) {
     context.out.write(fmt::format("{} is drained: nothing runs on it\n", name));
   } else {
-    context.out.write(fmt::format("{} takes no new runs; {} under way\n", name, count_of(busy, "run")));
+    context.out.write(fmt::format("{} gets no new runs; {} in progress\n", name, count_of(busy, "run")));
   }
   return 0;
 }
@@ -88,7 +89,7 @@ Result<int> workers_resume(Context& context, const Arguments& args) {
   if (!context.for_people()) {
     context.print_object({"name", "drained", "busy"}, *resumed);
   } else {
-    context.out.write(fmt::format("{} takes runs again\n", args.text("NAME")));
+    context.out.write(fmt::format("{} gets new runs again\n", args.text("NAME")));
   }
   return 0;
 }
@@ -128,16 +129,22 @@ Result<int> config_show(Context& context, const Arguments&) {
   return 0;
 }
 
-// A file that is wrong was refused before this: the answer is that it is right.
+// The file of --config or PIPEKIT_CONFIG was checked before any verb runs.
 Result<int> config_validate(Context& context, const Arguments& args) {
   if (args.has("FILE")) {
-    const auto settings = read_config_file(args.text("FILE"));
-    if (!settings) return settings.error();
+    Arguments only;
+    only.add("config", args.text("FILE"));
+    const auto config = resolve_config(only, [](const std::string&) { return std::nullopt; });
+    if (!config) return config.error();
+  } else if (context.config.file.empty()) {
+    return Error{ErrorCode::kUsage, "config validate: there is no file to check",
+                 "name one, or give --config FILE or PIPEKIT_CONFIG"};
   }
+  const auto file = args.has("FILE") ? args.text("FILE") : context.config.file;
   if (!context.for_people()) {
-    context.print_object({"ok"}, {{"ok", true}});
+    context.print_object({"ok", "file"}, {{"ok", true}, {"file", file}});
   } else {
-    context.notice("the configuration is right");
+    context.notice(fmt::format("{}: configuration is valid", file));
   }
   return 0;
 }
@@ -148,61 +155,67 @@ std::vector<Verb> system_verbs() {
   using enum Flag::Type;
   return {
       {"up",
-       "Broker and worker in the foreground: a laptop, a demo, a test.",
+       "Start a broker and workers in the foreground, for a laptop, a demo or a test.",
        {},
-       {{"slots", Flag::Type::count, "runs side by side on each worker (4)", "N"},
-        {"workers", Flag::Type::count, "how many (1)", "N"}},
+       {{"slots", Flag::Type::count, "concurrent runs per worker (4)", "N"},
+        {"workers", Flag::Type::count, "number of workers (1)", "N"}},
        {"pipekit-ctl up --data-dir /tmp/pk"},
-       "Ctrl-C ends both in order, a second one at once; when one of them ends by itself, all do. The store is"
-       " DIR/pipekit.db.",
+       "Ctrl-C stops everything cleanly; press it again to stop at once. If any of the processes exits, the rest stop"
+       " too. The store is DIR/pipekit.db.",
        up},
       {"status",
-       "The broker, its workers, what runs, each module's last run.",
+       "Show the broker, its workers, current runs, and each module's last run.",
        {},
        {},
        {"pipekit-ctl status"},
        "",
        status},
-      {"workers list", "Workers, with what they do and may.", {}, {}, {"pipekit-ctl workers list"}, "", workers_list},
+      {"workers list",
+       "List workers with their load, tags and state.",
+       {},
+       {},
+       {"pipekit-ctl workers list"},
+       "",
+       workers_list},
       {"workers drain",
-       "Give a worker no new runs, across its restarts, until it is resumed.",
+       "Give a worker no new runs, even after a restart, until it is resumed.",
        {{"NAME", "the worker"}},
-       {{"wait", Flag::Type::on, "until nothing runs on it; exit 4 when somebody resumes it"}},
+       {{"wait", Flag::Type::on, "wait until its runs have ended; exit 4 if it is resumed first"}},
        {"pipekit-ctl workers drain w1 --wait"},
-       "What runs on it goes on. To replace a worker: drain it with --wait, stop it, start the new one, resume it.",
+       "Runs in progress continue. To replace a worker: drain it with --wait, stop it, start the new one, resume it.",
        workers_drain},
       {"workers resume",
-       "Give a drained worker runs again.",
+       "Give a drained worker new runs again.",
        {{"NAME", "the worker"}},
        {},
        {"pipekit-ctl workers resume w1"},
        "",
        workers_resume},
-      {"settings list", "The broker's settings.", {}, {}, {"pipekit-ctl settings list"}, "", settings_list},
+      {"settings list", "List the broker's settings.", {}, {}, {"pipekit-ctl settings list"}, "", settings_list},
       {"settings get",
-       "One setting's value.",
-       {{"KEY", "its name"}},
+       "Print the value of a setting.",
+       {{"KEY", "the setting's name"}},
        {},
-       {"pipekit-ctl settings get lease_s"},
+       {"pipekit-ctl settings get runs_keep_days"},
        "",
        settings_get},
       {"settings set",
        "Change a setting.",
-       {{"KEY", "its name"}, {"VALUE", "the new value"}},
+       {{"KEY", "the setting's name"}, {"VALUE", "the new value"}},
        {},
-       {"pipekit-ctl settings set lease_s 120"},
+       {"pipekit-ctl settings set runs_keep_days 90"},
        "",
        settings_set},
       {"config show",
-       "This program's configuration and where each value is from.",
+       "Show pipekit-ctl's configuration and where each value comes from.",
        {},
        {},
        {"pipekit-ctl --config ctl.yaml config show"},
        "",
        config_show},
       {"config validate",
-       "Check a configuration file; exit 2 when it is wrong.",
-       {{"FILE", "else the one of --config or PIPEKIT_CONFIG", false}},
+       "Check a configuration file of pipekit-ctl; exit 2 if it is wrong.",
+       {{"FILE", "the file (default: that of --config or PIPEKIT_CONFIG)", false}},
        {},
        {"pipekit-ctl config validate ctl.yaml"},
        "",

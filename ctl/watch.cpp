@@ -32,7 +32,8 @@ std::string run_end_line(const Event& finished, std::optional<WallTime> began, c
   auto line =
       fmt::format("{} {}", tinted(status_mark(status), status_tint(status), style), printable(finished.module_name));
   if (const auto rows = integer_in(finished.fields, "row_count")) line += "  " + rows_text(*rows, style);
-  if (status != "success") line += "  " + status;
+  const auto outcome = outcome_text(finished.fields, "status", "hooks_failed");
+  if (outcome != "success") line += "  " + outcome;
   if (const auto ms = integer_in(finished.fields, "duration_ms")) {
     line += "  " + duration_text(Millis{*ms});
   } else if (began) {
@@ -67,13 +68,15 @@ std::optional<int> RunWatch::observe(const Event& event) {
 }
 
 void RunWatch::show(const Event& event) {
-  if (!context_.for_people()) return context_.out.write(event_record(event, context_.config.format));
+  const bool last = event.kind == "run.finished";
+  if (context_.config.quiet && !last) return;
+  if (!context_.for_people()) return context_.out.write_data(event_record(event, context_.config.format));
   const auto style = context_.style();
-  if (event.kind == "run.finished") {
+  if (last) {
     line_.erase();
     return context_.out.write(run_end_line(event, began_, style));
   }
-  if (!context_.out.is_terminal()) return context_.out.write(event_line(event, style));
+  if (!context_.out.is_live()) return context_.out.write(event_line(event, style));
   if (event.kind == "run.log") {
     const auto text = printable(text_in(event.fields, "line"));
     return line_.above(tinted(text, Tint::dim, style) + "\n");
@@ -95,7 +98,7 @@ void RunWatch::tick(WallTime now) { repaint(now); }
 
 void RunWatch::interrupted() {
   line_.erase();
-  context_.notice(fmt::format("run {0} goes on; pipekit-ctl cancel {0} ends it", run_id_));
+  context_.notice(fmt::format("run {0} continues; pipekit-ctl cancel {0} ends it", run_id_));
 }
 
 GroupWatch::GroupWatch(Context& context, int64_t group_run_id, std::string group)
@@ -106,6 +109,11 @@ void GroupWatch::note(const Event& event) {
   auto [member, fresh] = live_.try_emplace(*event.run_id);
   if (fresh) member->second = {event.module_name, "queued", from_ms(event.ts)};
   if (event.kind == "run.step") member->second.step = text_in(event.fields, "step");
+}
+
+void GroupWatch::show_failed_member(const Event& event) {
+  if (event.kind != "run.finished" || exit_code_of_run(text_in(event.fields, "status")) == 0) return;
+  context_.out.write(run_end_line(event, std::nullopt, context_.style()));
 }
 
 void GroupWatch::finish_member(const Event& event) {
@@ -120,12 +128,14 @@ void GroupWatch::finish_member(const Event& event) {
 std::optional<int> GroupWatch::observe(const Event& event) {
   const bool last = event.kind == "group_run.finished";
   if (!context_.for_people()) {
-    context_.out.write(event_record(event, context_.config.format));
+    if (last || !context_.config.quiet) context_.out.write_data(event_record(event, context_.config.format));
+  } else if (context_.config.quiet) {
+    show_failed_member(event);
   } else if (event.kind == "run.finished") {
     finish_member(event);
   } else {
     note(event);
-    if (!context_.out.is_terminal() && !is_noise(event) && !last) {
+    if (!context_.out.is_live() && !is_noise(event) && !last) {
       context_.out.write(event_line(event, context_.style()));
     }
   }
@@ -151,7 +161,7 @@ void GroupWatch::tick(WallTime) {
 
 void GroupWatch::interrupted() {
   line_.erase();
-  context_.notice(fmt::format("group run {} goes on; pipekit-ctl cancel --group {} ends it", group_run_id_, group_));
+  context_.notice(fmt::format("group run {} continues; pipekit-ctl cancel --group {} ends it", group_run_id_, group_));
 }
 
 }  // namespace pipekit::ctl

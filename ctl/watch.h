@@ -1,5 +1,5 @@
 // What `run --watch` and `run-group --watch` show of the events of a run or a group run: a live line with the step, the
-// rows and the time on a terminal, plain lines in a pipe, only the events for programs.
+// rows and the time on a terminal, plain lines in a pipe, only the events for programs; with --quiet only the end.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ class RunWatch final : public Observer {
   RunWatch(Context& context, int64_t run_id, std::string module);
   std::optional<int> observe(const Event& event) override;
   void tick(WallTime now) override;
+  [[nodiscard]] bool has_outcome() const override { return true; }
   void make_room() override { line_.erase(); }
   void interrupted() override;
 
@@ -38,6 +39,7 @@ class GroupWatch final : public Observer {
   GroupWatch(Context& context, int64_t group_run_id, std::string group);
   std::optional<int> observe(const Event& event) override;
   void tick(WallTime now) override;
+  [[nodiscard]] bool has_outcome() const override { return true; }
   void make_room() override { line_.erase(); }
   void interrupted() override;
 
@@ -49,6 +51,7 @@ class GroupWatch final : public Observer {
   };
   void note(const Event& event);
   void finish_member(const Event& event);
+  void show_failed_member(const Event& event);  // all that --quiet shows of members
 
   Context& context_;
   int64_t group_run_id_;
@@ -58,7 +61,7 @@ class GroupWatch final : public Observer {
   int64_t ended_ = 0;
 };
 
-// 0 for success and dry_run, 4 for the other ends.
+// 0 for success and dry_run, 4 otherwise.
 int exit_code_of_run(std::string_view status);
 
 // "✔ orders  1,234 rows  3.2s", "✗ orders  error: ...".

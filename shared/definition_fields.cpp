@@ -51,51 +51,51 @@ constexpr int64_t kSeconds = 1'000'000'000;  // 31 years, so that sums of them n
 constexpr int64_t kOrder = 1'000'000'000;
 
 constexpr std::array kDriver = {
-    name("how connections name it"),
+    name("its name in connections"),
     optional("jar_file", text, R"("")", "the JDBC driver's jar, where the runner needs one"),
     optional("class_name", text, R"("")", "the JDBC driver's class"),
-    optional("url_template", text, R"("")", "what a jdbc_url of it looks like"),
+    optional("url_template", text, R"("")", "the form of its jdbc_url"),
 };
 
 constexpr std::array kConnection = {
-    name("how modules name it"),
+    name("its name in modules"),
     refers("driver", Kind::driver, "the driver it uses"),
     required("jdbc_url", "jdbc:..."),
-    optional("username", text, R"("")", "who logs in"),
+    optional("username", text, R"("")", "the user to log in as"),
     optional("password", text, R"("")", "a reference, $NAME, that the worker resolves"),
-    Field{"default_dest_connection", reference, false, "null", "what the wizard proposes", Kind::connection},
-    optional("default_dest_schema", text, R"("")", "what the wizard proposes"),
+    Field{"default_dest_connection", reference, false, "null", "reserved: not used yet", Kind::connection},
+    optional("default_dest_schema", text, R"("")", "reserved: not used yet"),
     optional("required_tags", text_list, "[]", "tags that a worker must have"),
-    number("max_sessions", "0", 0, kOrder, "runs that may use it at once; 0: no limit"),
+    number("max_sessions", "0", 0, kOrder, "how many runs can use it at once; 0: no limit"),
     optional("read_only", boolean, "true", "false: source queries, watermarks and previews may write"),
-    one_of("fence", R"("auto")", kFences, "auto, or none where no fence tables may stand"),
+    one_of("fence", R"("auto")", kFences, "auto, or none to create no fence tables in this database"),
     optional("notes", text, R"("")", "for people"),
 };
 
 constexpr std::array kModule = {
-    name("how runs and groups name it"),
-    refers("source_connection", Kind::connection, "where the rows come from"),
-    refers("dest_connection", Kind::connection, "where they go"),
-    required("dest_table", "the table they go into"),
+    name("its name in runs and groups"),
+    refers("source_connection", Kind::connection, "the connection to read from"),
+    refers("dest_connection", Kind::connection, "the connection to write to"),
+    required("dest_table", "the table to write to"),
     required("source_query", "one SELECT; {name} becomes a watermark's value; put quotes around text: '{name}'"),
     one_of("merge_strategy", "null", kStrategies, "full, incremental or append"),
-    optional("merge_key", text_list, "[]", "column or columns by which rows are replaced"),
-    optional("unique_key", boolean, "false", "true: duplicate keys end the run in error"),
-    optional("truncate", boolean, "false", "full: TRUNCATE instead of DELETE, where it can be rolled back"),
-    one_of("merge_method", R"("replace")", kMergeMethods, "replace rows, or update those whose key is there"),
-    optional("enabled", boolean, "true", "false: groups leave it out"),
+    optional("merge_key", text_list, "[]", "the columns that identify the row to replace"),
+    optional("unique_key", boolean, "false", "true: fail if a key occurs twice"),
+    optional("truncate", boolean, "false", "full: use TRUNCATE instead of DELETE, where it can be rolled back"),
+    one_of("merge_method", R"("replace")", kMergeMethods, "replace rows, or update those whose key exists already"),
+    optional("enabled", boolean, "true", "false: groups skip it"),
     number("retries", "0", 0, 1000, "further attempts after a failed one"),
     number("retry_backoff_s", "30", 0, kSeconds, "seconds before the first retry"),
     number("timeout_s", "0", 0, kSeconds, "seconds after which an attempt ends; 0: none"),
-    number("min_rows", "null", 0, std::numeric_limits<int64_t>::max(), "fewer rows end the run in error"),
-    number("max_shrink_pct", "null", 0, 100, "full: a table smaller by more ends the run in error"),
-    number("priority", "0", -kOrder, kOrder, "higher ones are dispatched first"),
+    number("min_rows", "null", 0, std::numeric_limits<int64_t>::max(), "fail if there are fewer rows"),
+    number("max_shrink_pct", "null", 0, 100, "full: fail if the table would shrink by more than N percent"),
+    number("priority", "0", -kOrder, kOrder, "modules with a higher number start first"),
 };
 
 constexpr std::array kWatermark = {
     name("the {name} in source_query"),
     refers("connection", Kind::connection, "where it is read"),
-    required("resolver_sql", "its first row's first column is the value"),
+    required("resolver_sql", "a query: the first column of its first row is the value"),
     optional("default_value", text, "null", "the value when resolver_sql returns NULL or no row"),
     optional("raw", boolean, "false", "true: insert the value unchecked, as SQL (a list of keys)"),
     Field{
@@ -103,27 +103,27 @@ constexpr std::array kWatermark = {
 };
 
 constexpr std::array kHook = {
-    number("run_order", "null", -kOrder, kOrder, "lower ones first; absent: last"),
-    refers("connection", Kind::connection, "where it runs"),
-    required("sql", "what it runs"),
+    number("run_order", "null", -kOrder, kOrder, "hooks with a lower number run first; default: last"),
+    refers("connection", Kind::connection, "the connection to run it on"),
+    required("sql", "the SQL to run"),
     one_of("run_on", R"("success")", kRunOn, "success, failure or always"),
 };
 
 constexpr std::array kGroup = {
-    name("how schedules and run-group name it"),
-    optional("stop_on_failure", boolean, "false", "true: end with the first member that fails"),
+    name("its name in schedules and run-group"),
+    optional("stop_on_failure", boolean, "false", "true: stop after the first member that fails"),
 };
 
 constexpr std::array kMember = {
-    refers("module", Kind::module, "what runs"),
-    number("run_order", "null", -kOrder, kOrder, "equal ones run side by side; absent: last"),
+    refers("module", Kind::module, "the module to run"),
+    number("run_order", "null", -kOrder, kOrder, "members with the same number run in parallel; default: last"),
 };
 
 constexpr std::array kSchedule = {
     one_of("kind", R"("cron")", kScheduleKinds, "cron or interval"),
     optional("cron_expr", text, R"("")", "five fields, or six with seconds first"),
     number("every_s", "0", 0, kSeconds, "interval: seconds between starts"),
-    optional("timezone", text, R"("UTC")", "the zone of cron_expr"),
+    optional("timezone", text, R"("UTC")", "the time zone of cron_expr"),
     one_of("misfire", R"("latest")", kMisfires, "missed times: latest (fire once), skip, or all"),
     optional("enabled", boolean, "true", "false: does not fire"),
 };

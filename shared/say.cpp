@@ -2,10 +2,13 @@
 
 #include <cstdio>
 
+#include "shared/terminal_text.h"
+
 namespace pipekit {
 
 void say(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  const auto shown = terminal_text(text);
+  std::fwrite(shown.data(), 1, shown.size(), stderr);
   std::fflush(stderr);
 }
 

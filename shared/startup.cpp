@@ -11,6 +11,7 @@
 #include <cstdio>
 
 #include "shared/config.h"
+#include "shared/log_format.h"
 #include "shared/say.h"
 
 namespace pipekit {
@@ -29,6 +30,12 @@ Result<void> give(CLI::Option& option, const std::string& file, const std::strin
   } catch (const CLI::ConversionError&) {
     return Error{ErrorCode::kUsage, fmt::format("{}: {}: \"{}\" is not a number", file, key, values.front())};
   }
+}
+
+std::string reason(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  const auto at = text.find(": At Most 1 required");  // CLI11's words for an option that is repeated
+  return at == std::string::npos ? text : text.substr(0, at) + " is given more than once";
 }
 
 }  // namespace
@@ -62,7 +69,7 @@ std::optional<int> parse_options(CLI::App& app, int argc, const char* const* arg
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return report({ErrorCode::kUsage, error.what(), app.get_name() + " --help lists the options"});
+    return report({ErrorCode::kUsage, reason(error), app.get_name() + " --help lists the options"});
   }
   if (config.empty()) return std::nullopt;
   if (auto added = add_file_options(config, keys); !added) return report(added.error());
@@ -76,7 +83,7 @@ Result<void> open_log(const std::string& name, const std::string& level) {
                  fmt::format("one of {}", fmt::join(kLevels, ", "))};
   }
   spdlog::set_default_logger(spdlog::stderr_logger_mt(name));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
+  spdlog::set_formatter(log_formatter());
   spdlog::set_level(spdlog::level::from_str(level));
   return {};
 }

@@ -1,5 +1,6 @@
-// YAML::LoadAll, but for texts with which it never ends, which it takes for whole though they were cut off, or of which
-// it makes what is no text. Pure.
+// YAML::LoadAll, but it refuses what YAML reads differently from what was written, or yaml-cpp differently from other
+// readers: texts with which it never ends, texts that were cut off, escapes that become no character, tags, and line
+// breaks that only some versions of YAML know. Pure.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -9,7 +10,11 @@
 
 namespace pipekit {
 
-// Throws YAML::Exception, with the line, for what is no YAML.
+// Throws YAML::Exception, with the line, for what is not YAML or is refused.
 std::vector<YAML::Node> yaml_documents(const std::string& text);
+
+// How this null of the text was written: null, ~, Null or NULL; empty where nothing was, as after a key without a
+// colon.
+std::string null_as_written(const std::string& text, const YAML::Node& node);
 
 }  // namespace pipekit

@@ -400,7 +400,7 @@ TEST_F(CtlClient, watch_in_a_pipe_is_plain_lines) {
   EXPECT_THAT(result.out, testing::EndsWith("✔ orders  5 rows  3ms\n"));
 }
 
-TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_goes_on) {
+TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_continues) {
   FakeBroker broker(dir_);
   auto ctl = this->ctl({"run", "orders", "--watch"});
   broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 10}});
@@ -409,7 +409,7 @@ TEST_F(CtlClient, an_interrupted_watch_says_that_the_run_goes_on) {
   ctl.signal(SIGINT);
   const auto result = ctl.wait();
   EXPECT_EQ(result.exit_code, 130);
-  EXPECT_THAT(result.err, HasSubstr("run 7 goes on"));
+  EXPECT_THAT(result.err, HasSubstr("run 7 continues"));
 }
 
 // --- events tail
@@ -533,6 +533,199 @@ TEST_F(CtlClient, a_reader_that_is_gone_ends_a_list_quietly) {
   const auto result = ctl.wait();
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "");
+}
+
+// What `run bad --watch | head -1` leaves: nobody reads when the run ends.
+TEST_F(CtlClient, a_watch_tells_the_outcome_by_its_exit_code_also_when_nobody_reads) {
+  for (const auto* format : {"table", "json"}) {
+    for (const auto& [status, code] : {std::pair{"error", 4}, std::pair{"success", 0}}) {
+      FakeBroker broker(dir_);
+      auto ctl = this->ctl({"-q", "-o", format, "run", "bad", "--watch"});
+      const auto request = broker.expect_request("run");
+      ctl.close_out();
+      broker.answer(request.number, {{"run_id", 7}, {"seq", 1}});
+      auto tail = broker.expect_tail();
+      broker.answer(tail_reply(tail, {event(2, "run.started")}));
+      tail = broker.expect_tail();
+      broker.answer(tail_reply(tail, {event(3, "run.finished", {{"status", status}})}));
+      const auto result = ctl.wait();
+      EXPECT_EQ(result.exit_code, code) << format;
+      EXPECT_EQ(result.err, "");
+    }
+  }
+}
+
+TEST_F(CtlClient, a_reader_that_goes_while_a_run_is_watched_does_not_end_the_watch) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-o", "json", "run-group", "g", "--watch"});
+  broker.answer(broker.expect_request("run_group").number, {{"group_run_id", 5}, {"seq", 1}});
+  broker.answer(broker.expect_request("why").number, {{"reasons", Json::array()}});
+  broker.answer(tail_reply(broker.expect_tail(), {event(2, "run.queued")}));
+  ctl.wait_for_out("run.queued");
+  const auto tail = broker.expect_tail();
+  ctl.close_out();
+  broker.answer(
+      tail_reply(tail, {event(3, "run.progress"), event(4, "group_run.finished", {{"status", "cancelled"}})}));
+  EXPECT_EQ(ctl.wait().exit_code, 4);
+}
+
+TEST_F(CtlClient, a_full_disk_under_stdout_is_an_error_and_does_not_hide_the_outcome) {
+  const auto pipekit = "exec " + test::program_path("pipekit-ctl") + " --data-dir " + dir_.path().string();
+  FakeBroker broker(dir_);
+  RunningProgram list("/bin/sh", {"-c", pipekit + " -o csv module list > /dev/full"}, clean());
+  broker.answer(broker.expect_request("module.list").number, Json::array());
+  const auto listed = list.wait();
+  EXPECT_EQ(listed.exit_code, 1);
+  EXPECT_THAT(listed.err, HasSubstr("error: cannot write to stdout: No space left on device"));
+  RunningProgram watch("/bin/sh", {"-c", pipekit + " -q run bad --watch > /dev/full"}, clean());
+  broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 1}});
+  broker.answer(tail_reply(broker.expect_tail(), {event(2, "run.finished", {{"status", "error"}})}));
+  const auto watched = watch.wait();
+  EXPECT_EQ(watched.exit_code, 4);
+  EXPECT_THAT(watched.err, HasSubstr("cannot write to stdout"));
+}
+
+TEST_F(CtlClient, quiet_leaves_of_a_watch_only_how_it_ended) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-q", "run", "orders", "--watch"});
+  broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 1}});
+  broker.answer(
+      tail_reply(broker.expect_tail(),
+                 {event(2, "run.started"), event(3, "run.step", {{"step", "merge"}}),
+                  event(4, "run.finished", {{"status", "success"}, {"row_count", 3}, {"duration_ms", 3200}})}));
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.out, "7\n✔ orders  3 rows  3.2s\n");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(CtlClient, a_success_with_a_failed_hook_says_so_when_it_is_watched) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"-q", "run", "orders", "--watch"});
+  broker.answer(broker.expect_request("run").number, {{"run_id", 7}, {"seq", 1}});
+  broker.answer(
+      tail_reply(broker.expect_tail(), {event(4, "run.finished", {{"status", "success"}, {"hooks_failed", 1}})}));
+  EXPECT_THAT(ctl.wait().out, HasSubstr("✔ orders  success, 1 hook failed"));
+}
+
+// --- names and IDs
+
+TEST_F(CtlClient, an_id_given_by_a_flag_becomes_the_name_that_a_definition_needs) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"group", "add", "g", "--member", "2", "--member", "orders", "--member", "9"});
+  auto asked = broker.expect_request("module.show");
+  EXPECT_EQ(asked.args["name"], "2");
+  broker.answer(asked.number, {{"id", 2}, {"name", "customers"}});
+  asked = broker.expect_request("module.show");
+  broker.refuse(asked.number, {"not_found", "there is no module '9'", ""});
+  const auto added = broker.expect_request("group.add");
+  EXPECT_EQ(added.args["members"][0]["module"], "customers");
+  EXPECT_EQ(added.args["members"][1]["module"], "orders");
+  EXPECT_EQ(added.args["members"][2]["module"], "9") << "the broker says what is wrong with it";
+  broker.answer(added.number, {{"name", "g"}});
+  EXPECT_EQ(ctl.wait().exit_code, 0);
+}
+
+TEST_F(CtlClient, a_number_in_a_definition_file_is_sent_as_the_name_it_is) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"group", "add", "g", "-f", dir_.write("g.yaml", "members: ['2']\n")});
+  const auto added = broker.expect_request("group.add");
+  EXPECT_EQ(added.args["members"][0]["module"], "2");
+  broker.answer(added.number, {{"name", "g"}});
+  EXPECT_EQ(ctl.wait().exit_code, 0);
+}
+
+// --- removing
+
+TEST_F(CtlClient, nothing_is_removed_without_yes_where_nobody_can_be_asked) {
+  FakeBroker broker(dir_);
+  auto module = this->ctl({"module", "remove", "orders"});
+  broker.answer(broker.expect_request("module.show").number,
+                {{"name", "orders"}, {"watermarks", {{{"name", "w"}}}}, {"hooks", {{{"id", 1}}, {{"id", 2}}}}});
+  auto result = module.wait();
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("would be removed:\n  module orders, with 1 watermark and 2 hooks\n"));
+  EXPECT_THAT(result.err, HasSubstr("--yes"));
+  EXPECT_EQ(run({"schedule", "remove", "3"}).exit_code, 2);
+  EXPECT_EQ(run({"watermark", "remove", "w", "--module", "m"}).exit_code, 2);
+  const auto file = dir_.write("defs.yaml", "groups: [{name: g}]\n");
+  auto apply = this->ctl({"apply", "-f", file, "--prune"});
+  const auto asked = broker.expect_request("apply");
+  EXPECT_EQ(asked.args["dry_run"], true);
+  broker.answer(asked.number, {{"changes",
+                                {{{"action", "add"}, {"kind", "group"}, {"name", "g"}},
+                                 {{"action", "remove"}, {"kind", "module"}, {"name", "old"}}}}});
+  result = apply.wait();
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("would be removed:\n  module old\n"));
+}
+
+TEST_F(CtlClient, a_prune_that_removes_nothing_needs_no_yes_and_counts_what_it_did) {
+  FakeBroker broker(dir_);
+  const auto file = dir_.write("defs.yaml", "groups: [{name: g}]\n");
+  auto apply = this->ctl({"apply", "-f", file, "--prune"});
+  const Json changes = {{{"action", "add"}, {"kind", "group"}, {"name", "g"}},
+                        {{"action", "unchanged"}, {"kind", "module"}, {"name", "m"}}};
+  broker.answer(broker.expect_request("apply").number, {{"changes", changes}});
+  const auto second = broker.expect_request("apply");
+  EXPECT_EQ(second.args["dry_run"], false);
+  broker.answer(second.number, {{"applied", true}, {"changes", changes}});
+  const auto result = apply.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "1 added, 0 changed, 0 removed, 1 unchanged\n");
+}
+
+TEST_F(CtlClient, on_a_terminal_the_question_lists_what_will_be_removed) {
+  for (const auto& [answer, removes] : {std::pair{"y", true}, std::pair{"n", false}}) {
+    FakeBroker broker(dir_);
+    const auto command = test::program_path("pipekit-ctl") + " --data-dir " + dir_.path().string() + " group remove g";
+    auto options = clean();
+    options.input = std::string(answer) + "\n";
+    RunningProgram ctl("/usr/bin/script", {"-qec", command, "/dev/null"}, options);
+    broker.answer(broker.expect_request("group.show").number,
+                  {{"name", "g"}, {"members", {{{"module", "m"}}}}, {"schedules", {{{"id", 1}}}}});
+    ctl.wait_for_out("Remove it? [y/N]");
+    EXPECT_THAT(ctl.out(), HasSubstr("group g, with 1 schedule"));
+    if (removes) broker.answer(broker.expect_request("group.remove").number, {{"removed", "g"}});
+    EXPECT_EQ(ctl.wait().exit_code, 0);
+    EXPECT_THAT(ctl.out(), HasSubstr(removes ? "removed group g" : "nothing was removed"));
+  }
+}
+
+TEST_F(CtlClient, an_empty_list_says_whether_a_filter_emptied_it) {
+  FakeBroker broker(dir_);
+  for (const auto& [words, text] :
+       {std::pair{std::vector<std::string>{"runs", "list"}, "no runs yet"},
+        std::pair{std::vector<std::string>{"runs", "list", "--status", "error"}, "no matching runs"},
+        std::pair{std::vector<std::string>{"audit", "list", "--who", "x"}, "no matching audit entries"}}) {
+    auto ctl = this->ctl(words);
+    broker.answer(broker.expect_request(words[0] + ".list").number, Json::array());
+    EXPECT_THAT(ctl.wait().err, HasSubstr(text));
+  }
+}
+
+TEST_F(CtlClient, the_audit_is_asked_and_shown_in_the_words_of_the_command_line) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"audit", "list", "--verb", "group add-member"});
+  const auto request = broker.expect_request("audit.list");
+  EXPECT_EQ(request.args["verb"], "group.add_member");
+  broker.answer(request.number,
+                {{{"id", 1}, {"verb", "group.add_member"}, {"who", "uid 0"}, {"at", "2026-03-01T00:00:00Z"}}});
+  EXPECT_THAT(ctl.wait().out, HasSubstr("group add-member"));
+}
+
+TEST_F(CtlClient, validating_without_a_file_is_an_error_and_values_are_checked) {
+  EXPECT_EQ(run({"config", "validate"}).exit_code, 2);
+  EXPECT_EQ(run({"config", "validate", dir_.write("good.yaml", "timeout: 5\n")}).exit_code, 0);
+  EXPECT_EQ(run({"config", "validate", dir_.write("bad.yaml", "timeout: soon\n")}).exit_code, 2);
+  EXPECT_EQ(run({"--config", dir_.file("good.yaml"), "config", "validate"}).exit_code, 0);
+}
+
+TEST_F(CtlClient, help_and_version_are_printed_for_those_who_type_a_verb) {
+  EXPECT_EQ(run({"help", "run"}).out, run({"run", "--help"}).out);
+  EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+  EXPECT_EQ(run({"help", "module"}).out, run({"module", "-h"}).out);
+  EXPECT_EQ(run({"version"}).out, run({"--version"}).out);
+  EXPECT_EQ(run({"help", "rnu"}).exit_code, 2);
 }
 
 TEST_F(CtlClient, logs_are_followed_from_where_the_stored_ones_end) {

@@ -112,7 +112,7 @@ TEST_F(CtlFlow, interrupting_a_watch_leaves_the_run_alone) {
     watch.signal(SIGINT);
     const auto ended = watch.wait();
     EXPECT_EQ(ended.exit_code, 130);
-    EXPECT_THAT(ended.err, HasSubstr("goes on; pipekit-ctl cancel 1 ends it"));
+    EXPECT_THAT(ended.err, HasSubstr("continues; pipekit-ctl cancel 1 ends it"));
     return int64_t{1};
   }();
   start_worker();

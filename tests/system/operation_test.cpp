@@ -159,7 +159,7 @@ TEST_F(Operation, a_worker_is_replaced_without_a_run_lost_or_disturbed) {
   start_worker();
   EXPECT_EQ(json({"runs", "show", std::to_string(late)})["status"], "queued");
   EXPECT_THAT(ctl({"workers", "list"}).out, HasSubstr("drained"));
-  EXPECT_EQ(ctl({"workers", "resume", "w1"}).out, "w1 takes runs again\n");
+  EXPECT_EQ(ctl({"workers", "resume", "w1"}).out, "w1 gets new runs again\n");
   EXPECT_THAT(wait(late), Ended("success"));
 }
 

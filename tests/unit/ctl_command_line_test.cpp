@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "ctl/command_line.h"
@@ -60,6 +61,37 @@ TEST(CtlCommandLine, a_repeated_flag_takes_one_value_each_time) {
   EXPECT_THAT(invocation.arguments.list("set"), ElementsAre("a=1", "b=2"));
 }
 
+TEST(CtlCommandLine, a_flag_of_one_value_is_given_once_wherever_it_stands) {
+  for (const auto& args :
+       std::vector<std::vector<std::string>>{{"runs", "list", "--module", "a", "--module", "b"},
+                                             {"-o", "json", "status", "--output", "json"},
+                                             {"--data-dir=/a", "status", "--data-dir=/b"},
+                                             {"module", "add", "-f", "a.yaml", "--file", "b.yaml"}}) {
+    const auto error = refused(args);
+    EXPECT_EQ(error.code, ErrorCode::kUsage);
+    EXPECT_THAT(error.message, HasSubstr("is given 2 times"));
+  }
+  EXPECT_EQ(parsed({"-q", "status", "-q"}).global.text("quiet"), "true") << "a switch says the same twice";
+}
+
+TEST(CtlCommandLine, apply_takes_several_files) {
+  EXPECT_THAT(parsed({"apply", "-f", "a.yaml", "-f", "b"}).arguments.list("file"), ElementsAre("a.yaml", "b"));
+}
+
+TEST(CtlCommandLine, two_dashes_end_the_flags) {
+  EXPECT_EQ(parsed({"run", "--watch", "--", "-orders"}).arguments.text("MODULE"), "-orders");
+  EXPECT_EQ(parsed({"module", "show", "--", "--help"}).arguments.text("NAME"), "--help");
+  EXPECT_THAT(refused({"run", "--", "a", "-b"}).message, HasSubstr("-b"));
+  EXPECT_EQ(parsed({"run", "--", "--"}).arguments.text("MODULE"), "--") << "the second one is a name";
+}
+
+TEST(CtlCommandLine, help_and_version_are_verbs_too) {
+  EXPECT_EQ(parsed({"help", "module", "add"}).verb->path, "help");
+  EXPECT_EQ(parsed({"version"}).verb->path, "version");
+  EXPECT_EQ(parsed({"run", "-h"}).text, parsed({"run", "--help"}).text);
+  EXPECT_EQ(parsed({"module", "-h"}).text, parsed({"module", "--help"}).text);
+}
+
 TEST(CtlCommandLine, a_module_may_be_called_like_a_verb) {
   EXPECT_EQ(parsed({"run", "status"}).arguments.text("MODULE"), "status");
   EXPECT_EQ(parsed({"module", "show", "list"}).arguments.text("NAME"), "list");
@@ -101,7 +133,13 @@ TEST(CtlCommandLine, help_is_there_for_every_verb_with_an_example_in_80_columns)
     args.emplace_back("--help");
     const auto text = parsed(args).text;
     EXPECT_THAT(text, HasSubstr("Usage: pipekit-ctl " + verb.path));
-    for (const auto& example : verb.examples) EXPECT_THAT(text, HasSubstr(example));
+    auto joined = text;  // as a shell reads it: a backslash continues the line
+    for (auto at = joined.find(" \\\n"); at != std::string::npos; at = joined.find(" \\\n")) {
+      joined.erase(at, joined.find_first_not_of(' ', at + 3) - at - 1);
+    }
+    for (const auto& example : verb.examples) EXPECT_THAT(joined, HasSubstr(example));
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 80U) << line;
   }
   std::istringstream lines(parsed({"--help"}).text);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 80U) << line;
@@ -120,6 +158,17 @@ TEST(CtlCommandLine, every_example_can_be_parsed) {
       ASSERT_TRUE(invocation) << example << ": " << invocation.error().message;
       EXPECT_EQ(invocation->verb->path, verb.path) << example;
     }
+  }
+}
+
+// A help line is a sentence that says what the verb does: Show, List, Add.
+TEST(CtlCommandLine, help_begins_with_a_verb) {
+  const std::set<std::string> kImperatives = {"Start",   "Show",   "List",    "Give",   "Print",  "Change", "Check",
+                                              "Make",    "Cancel", "Explain", "Add",    "Remove", "Test",   "Enable",
+                                              "Disable", "Take",   "Run",     "Create", "Allow",  "Revoke"};
+  for (const auto& verb : verbs()) {
+    const auto first = verb.about.substr(0, verb.about.find(' '));
+    EXPECT_TRUE(kImperatives.contains(first)) << verb.path << ": " << verb.about;
   }
 }
 
@@ -204,6 +253,12 @@ TEST(CtlConfig, the_nearest_word_about_the_broker_decides) {
   EXPECT_EQ(resolved({"--broker", "tcp://h:1", "status"}, {{"PIPEKIT_DATA_DIR", "/d"}})->endpoint, "tcp://h:1");
   EXPECT_EQ(resolved({"--broker", "tcp://h:1", "--data-dir", "/d", "status"}, {})->endpoint, "tcp://h:1");
   EXPECT_EQ(resolved({"status"}, {{"PIPEKIT_DATA_DIR", "/d"}})->data_dir, "/d");
+}
+
+TEST(CtlConfig, both_spellings_of_warning_are_levels_and_an_unknown_one_is_refused) {
+  EXPECT_EQ(resolved({"--log-level", "warn", "status"}, {})->log_level, "warn");
+  EXPECT_EQ(resolved({"status"}, {{"PIPEKIT_LOG_LEVEL", "warning"}})->log_level, "warning");
+  EXPECT_THAT(resolved({"status"}, {{"PIPEKIT_LOG_LEVEL", "loud"}}).error().message, HasSubstr("PIPEKIT_LOG_LEVEL"));
 }
 
 TEST(CtlConfig, what_is_wrong_is_told_with_where_it_stands) {

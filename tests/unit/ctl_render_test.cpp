@@ -2,9 +2,11 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <random>
 #include <sstream>
 
 #include "ctl/human.h"
+#include "ctl/output.h"
 #include "ctl/render.h"
 #include "ctl/run_page.h"
 #include "ctl/status_screen.h"
@@ -79,7 +81,7 @@ TEST(CtlTable, colours_take_no_width) {
   auto coloured = kTerminal;
   coloured.colour = true;
   const Json rows = {{{"status", "error"}, {"n", 1}}};
-  EXPECT_EQ(render_table({status_column("STATUS", "status"), text_column("N", "n")}, rows, coloured),
+  EXPECT_EQ(shown(render_table({status_column("STATUS", "status"), text_column("N", "n")}, rows, coloured), true),
             "\x1b[1mSTATUS\x1b[0m  \x1b[1mN\x1b[0m\n"
             "\x1b[31merror\x1b[0m   1\n");
 }
@@ -112,7 +114,7 @@ TEST(CtlObject, long_texts_stand_below_their_names) {
             "    FROM t\n");
 }
 
-TEST(CtlCsv, quotes_what_rfc_4180_wants_quoted) {
+TEST(CtlCsv, quotes_what_rfc_4180_requires) {
   const Json rows = {{{"id", 1}, {"name", "a,b"}, {"text", "say \"hi\""}, {"on", true}},
                      {{"id", 2}, {"name", "line\nbreak"}, {"list", {1, 2}}, {"none", nullptr}}};
   EXPECT_EQ(render_csv({"name", "id"}, rows),
@@ -120,7 +122,19 @@ TEST(CtlCsv, quotes_what_rfc_4180_wants_quoted) {
             "\"a,b\",1,,,true,\"say \"\"hi\"\"\"\r\n"
             "\"line\nbreak\",2,\"[1,2]\",,,\r\n");
   EXPECT_EQ(render_csv({}, Json::array()), "");
+  EXPECT_EQ(render_csv({"id", "name"}, Json::array()), "id,name\r\n") << "a header, also without rows";
+  EXPECT_EQ(render_csv({"id", "name"}, {{{"id", 1}}}), "id,name\r\n1,\r\n") << "the same header with them";
   EXPECT_EQ(render_csv({}, {{"run_id", 7}}), "run_id\r\n7\r\n");
+}
+
+TEST(CtlCsv, a_text_that_a_spreadsheet_would_compute_is_marked_as_text) {
+  for (const std::string text : {"=1+1", "+a", "-a", "@SUM(A1)", "\tx", "-1+cmd|'/C calc'!A0", "＝1", "-", "+", "1-"}) {
+    const auto record = csv_record({text});
+    const bool marked = record.starts_with("'") || record.starts_with("\"'");
+    EXPECT_EQ(marked, text != "1-") << record;
+  }
+  EXPECT_EQ(csv_record({"-5", "+5", "-1.5e-3", "2026-03-01"}), "-5,+5,-1.5e-3,2026-03-01\r\n");
+  EXPECT_EQ(render_csv({"n"}, {{{"n", -7}}}), "n\r\n-7\r\n");
 }
 
 TEST(CtlJson, invalid_utf8_is_replaced_not_thrown) {
@@ -158,6 +172,14 @@ TEST(CtlYaml, says_the_same_as_the_json) {
       {"empty_list", Json::array()},
       {"nested",
        {{{"name", "a"}, {"list", {1, "two", nullptr, true, 1.5}}}, {{"name", "b"}}, Json::array({Json::array({1})})}},
+      {"breaks",
+       {"a\xE2\x80\xA8"
+        "b",
+        "a\xC2\x85"
+        "b",
+        "a\xE2\x80\xA9"
+        "b\nc",
+        "\xEF\xBB\xBF", "a\xE2\x80\xAE\nb", "a\tb\nc"}},
       {"texts", {"",      "yes",       "No",    "null",       "~",    "12", "0x1f", "1e5",   "-",      "- a",   "a: b",
                  "a #b",  "#c",        "*x",    "&y",         "!z",   "%d", "@e",   " lead", "trail ", "ends:", "it's",
                  "\"q\"", "tab\there", "12:30", "2026-03-01", ".inf", "=",  "<<",   "注文",  "{a}",    "[b]"}},
@@ -338,9 +360,9 @@ TEST(CtlRunPage, shows_what_an_operator_asks_first) {
                        {"outcome", "none"}}}}};
   EXPECT_EQ(run_page(run, kTerminal),
             "✗ run 12  orders  error\n"
-            "  queued     2026-03-01T11:58:00.000Z  (2m ago)\n"
-            "  started    2026-03-01T11:58:01.000Z  (1m ago)\n"
-            "  finished   2026-03-01T11:58:03.500Z  (1m ago)\n"
+            "  queued     2026-03-01 11:58:00 UTC  (2m ago)\n"
+            "  started    2026-03-01 11:58:01 UTC  (1m ago)\n"
+            "  finished   2026-03-01 11:58:03 UTC  (1m ago)\n"
             "  took       2.5s\n"
             "  worker     plant2\n"
             "  by         manual\n"
@@ -355,6 +377,94 @@ TEST(CtlRunPage, shows_what_an_operator_asks_first) {
             "\nsource SQL\n"
             "  SELECT *\n"
             "  FROM orders\n");
+}
+
+TEST(CtlRunPage, a_success_with_a_failed_hook_says_so_wherever_its_status_stands) {
+  const Json run = {{"id", 12}, {"module_name", "orders"}, {"status", "success"}, {"hooks_failed", 1}};
+  EXPECT_EQ(run_page(run, kPipe), "✔ run 12  orders  success, 1 hook failed\n");
+  EXPECT_EQ(render_table({status_column("STATUS", "status")}, Json::array({run}), kPipe),
+            "STATUS\nsuccess, 1 hook failed\n");
+  auto status = kStatus;
+  status["modules"][0]["last_hooks_failed"] = 2;
+  EXPECT_NE(status_screen(status, kTerminal).find("1m23s  2 hooks failed"), std::string::npos);
+}
+
+TEST(CtlTable, a_schedule_that_does_not_fire_says_why_where_its_next_time_would_be) {
+  const Json rows = {{{"next_fire_at", nullptr}, {"does_not_fire", "'US/Eastern' is not a known time zone"}},
+                     {{"next_fire_at", "2026-03-02T00:00:00.000Z"}, {"does_not_fire", nullptr}}};
+  EXPECT_EQ(render_table({next_column()}, rows, kPipe),
+            "NEXT\ndoes not fire: 'US/Eastern' is not a known time zone\n2026-03-02T00:00:00.000Z\n");
+}
+
+// What a text of random characters of the awkward kinds becomes is read back as the same text, alone, in a list, as a
+// key and as several lines.
+TEST(CtlYaml, every_text_comes_back_as_it_was) {
+  const std::vector<std::string> pieces = {"a",
+                                           "B",
+                                           "0",
+                                           "1",
+                                           "-",
+                                           ":",
+                                           " ",
+                                           "#",
+                                           "\n",
+                                           "\t",
+                                           "\"",
+                                           "'",
+                                           "\\",
+                                           "%",
+                                           "@",
+                                           "&",
+                                           "*",
+                                           "!",
+                                           "|",
+                                           ">",
+                                           "{",
+                                           "}",
+                                           "[",
+                                           "]",
+                                           ",",
+                                           "?",
+                                           "=",
+                                           "~",
+                                           "<",
+                                           ".",
+                                           "/",
+                                           "$",
+                                           "_",
+                                           "e",
+                                           "x",
+                                           "\r",
+                                           "null",
+                                           "yes",
+                                           "---",
+                                           "...",
+                                           "\x1b",
+                                           "\x7f",
+                                           "\xC2\x85",
+                                           "\xC2\xA0",
+                                           "\xE2\x80\xA8",
+                                           "\xE2\x80\xA9",
+                                           "\xEF\xBB\xBF",
+                                           "\xE2\x80\xAE",
+                                           "é",
+                                           "注",
+                                           "✅",
+                                           "\xF3\xA0\x81\x81",
+                                           "\xEF\xBF\xBE"};
+  std::mt19937 random(20260301);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (auto length = random() % 8; length > 0; --length) text += pieces[random() % pieces.size()];
+    const Json value = {{"list", {text, "end"}}, {"map", {{"k" + text, 1}, {"text", text}}}};
+    const auto yaml = render_yaml(value);
+    try {
+      expect_same(value, YAML::Load(yaml));
+    } catch (const YAML::Exception& error) {
+      ADD_FAILURE() << error.what() << "\n" << yaml;
+    }
+    ASSERT_FALSE(HasFailure()) << yaml << Json(text);
+  }
 }
 
 }  // namespace

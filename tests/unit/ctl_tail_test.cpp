@@ -102,7 +102,7 @@ TEST(CtlEventText, a_line_says_who_and_what) {
   EXPECT_EQ(event_line(event(9, "run.finished", {{"status", "error"}, {"error", "no such table"}}), pipe),
             "2023-11-14T22:13:20.000Z  run.finished  orders #12  error  no such table\n");
   EXPECT_EQ(event_line(event(9, "run.log", {{"line", "a\x1b[2Jb"}, {"stream", "stdout"}}), pipe),
-            "2023-11-14T22:13:20.000Z  orders #12  | a [2Jb\n");
+            "2023-11-14T22:13:20.000Z  orders #12  | a\\u001b[2Jb\n");
   EXPECT_EQ(event_record(event(9, "run.queued", {{"by", "a,b"}}), Format::csv),
             "9,2023-11-14T22:13:20.000Z,run.queued,12,orders,,\"{\"\"by\"\":\"\"a,b\"\"}\"\r\n");
 }

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
+
 #include "ctl/human.h"
 #include "ctl/width.h"
 
@@ -41,6 +44,21 @@ TEST(CtlText, past_and_future_are_told_apart) {
   EXPECT_EQ(ago_text(kNow - hours{47}, kNow), "47h ago");
   EXPECT_EQ(ago_text(kNow - days{3}, kNow), "3d ago");
   EXPECT_EQ(ago_text(kNow + minutes{2}, kNow), "in 2m");
+}
+
+TEST(CtlText, a_local_time_names_its_date_and_zone) {
+  const char* before = std::getenv("TZ");
+  const std::string old = before == nullptr ? "" : before;
+  const auto in_zone = [](const char* zone) {
+    setenv("TZ", zone, 1);
+    tzset();
+    return local_text(kNow);
+  };
+  EXPECT_EQ(in_zone("Europe/Berlin"), "2026-03-01 03:20:00 CET");
+  EXPECT_EQ(in_zone("America/New_York"), "2026-02-28 21:20:00 EST");
+  EXPECT_EQ(in_zone("UTC"), "2026-03-01 02:20:00 UTC");
+  old.empty() ? unsetenv("TZ") : setenv("TZ", old.c_str(), 1);
+  tzset();
 }
 
 TEST(CtlText, an_iso_time_survives_its_text) {
@@ -87,12 +105,28 @@ TEST(CtlText, what_is_cut_ends_with_an_ellipsis_and_never_within_a_character) {
   EXPECT_EQ(cut("orders", 0), "");
 }
 
+TEST(CtlText, the_width_of_names_in_all_scripts_is_that_of_a_terminal) {
+  EXPECT_EQ(display_width("✅ orders"), 9U);
+  EXPECT_EQ(display_width("⭐kunden"), 8U);
+  EXPECT_EQ(display_width("🟢a"), 3U);
+  EXPECT_EQ(display_width("🫠b"), 3U);
+  EXPECT_EQ(display_width("ครั้งที่"), 4U) << "vowels and tones above take none";
+  EXPECT_EQ(display_width("हिन्दी"), 5U) << "the virama takes none";
+  EXPECT_EQ(display_width("日本語"), 6U);
+  EXPECT_EQ(display_width("👨‍👩‍👧"), 2U) << "joined to one";
+  EXPECT_EQ(display_width("🇩🇪"), 2U);
+  EXPECT_EQ(display_width("\u1100\u1161\u11A8"), 2U) << "one syllable of three letters";
+  EXPECT_EQ(cut("👨‍👩‍👧 family", 3), "👨‍👩‍👧…");
+}
+
 TEST(CtlText, control_characters_do_not_reach_a_terminal) {
-  EXPECT_EQ(printable("a\x1b[31mb\r\nc\td"), "a [31mb  c d");
+  EXPECT_EQ(printable("a\x1b[31mb\r\nc\td"), "a\\u001b[31mb  c d");
   EXPECT_EQ(printable("\xC2\x9B"
                       "31m"),
-            " 31m")
+            "\\u009b31m")
       << "the one-byte CSI";
+  EXPECT_EQ(printable("user\u202Egpj.exe"), "user\\u202egpj.exe");
+  EXPECT_EQ(printable_lines("error\x07\nhint: x\rother"), "error\\u0007\n  hint: x other");
   EXPECT_EQ(printable("a\xFFz"), "a\xEF\xBF\xBDz");
   EXPECT_EQ(printable("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD") << "a surrogate";
   EXPECT_EQ(printable("注文"), "注文");

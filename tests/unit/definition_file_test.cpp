@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/support/temp_dir.h"
 
 namespace pipekit::ctl {
@@ -113,12 +115,68 @@ TEST(DefinitionFile, without_definitions_is_nothing) {
 TEST(DefinitionFile, text_stays_as_written_and_null_is_absent) {
   const auto module = document_of(
       "modules:\n- {name: 007, source_query: 010, dest_table: true, watermarks: [{name: a, default_value: 1.50}], "
-      "min_rows: null, merge_key: ~, hooks: }\n")["modules"][0];
+      "min_rows: null, merge_key: ~, hooks: null }\n")["modules"][0];
   EXPECT_EQ(module["name"], "007");
   EXPECT_EQ(module["source_query"], "010");
   EXPECT_EQ(module["dest_table"], "true");
   EXPECT_EQ(module["watermarks"][0]["default_value"], "1.50");
   for (const auto* key : {"min_rows", "merge_key", "hooks"}) EXPECT_FALSE(module.contains(key)) << key;
+}
+
+TEST(DefinitionFile, a_null_that_nobody_wrote_is_refused) {
+  const std::string before = "modules:\n- name: a\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"  unique_key", "defs.yaml:3: unique_key has no colon and no value"},
+      {"  unique_key\n", "defs.yaml:3: unique_key has no colon and no value"},
+      {"  unique_key:\n", "defs.yaml:3: unique_key has no value; write one, or remove the line"},
+      {"  min_rows:\n  retries: 1\n", "defs.yaml:3: min_rows has no value"},
+      {"  merge_key: # none\n", "defs.yaml:3: merge_key has no value"},
+      {"  hooks:\n", "defs.yaml:3: hooks has no value"},
+      {"  enabled: NULL\n", "defs.yaml:3: enabled is NULL; write null for no value, or 'NULL' in quotes for the text"},
+      {"  watermarks: [{name: w, default_value: Null}]\n", "defs.yaml:3: default_value is Null"},
+      {"  watermarks: [{name: w, default_value: }]\n", "defs.yaml:3: default_value has no value"},
+      {"  dest_table: &x\n  source_query: *x\n", "defs.yaml:3: dest_table has no value"},
+  };
+  for (const auto& [rest, message] : cases) EXPECT_THAT(refusal_of(before + rest), HasSubstr(message)) << rest;
+  for (const auto* bom : {"", "\xef\xbb\xbf"}) {
+    EXPECT_FALSE(document_of(bom + before + "  min_rows: null\r\n  retries: ~\r\n  dest_table: &x null\n")["modules"][0]
+                     .contains("min_rows"));
+  }
+  EXPECT_THAT(refusal_of("groups: []\nmodules"), HasSubstr("defs.yaml:2: modules has no colon"));
+}
+
+TEST(DefinitionFile, what_yaml_would_read_differently_is_text_or_refused) {
+  for (const auto* text :
+       {"yes", "010", "0x1f", "1_000", "1e3", "1.50", "2026-03-01", "12:30:00", "0o17", ".inf", "on"}) {
+    EXPECT_EQ(document_of(fmt::format("modules:\n- name: {}\n  merge_key: [{}]\n", text, text))["modules"][0],
+              (Json{{"name", text}, {"merge_key", {text}}}));
+  }
+  for (const auto* value : {"yes", "on", "1", "0", "Yes", "y", "enabled"}) {
+    EXPECT_THAT(refusal_of(fmt::format("modules:\n- enabled: {}\n", value)), HasSubstr("defs.yaml:2: enabled must be"));
+  }
+  for (const auto* value : {"1_000", "0o17", "0x1f", "1e3", "1.0", "+1", "12:30", "1,000", ".5", "١"}) {
+    EXPECT_THAT(refusal_of(fmt::format("modules:\n- min_rows: \"{}\"\n", value)), HasSubstr("defs.yaml:2: min_rows"));
+    EXPECT_THAT(refusal_of(fmt::format("modules:\n- min_rows: {}\n", value)), HasSubstr("defs.yaml:2: min_rows"));
+  }
+  for (const auto* value : {"!!str 5", "!!binary aGk=", "!custom x", "!!int \"5\""}) {
+    EXPECT_THAT(refusal_of(fmt::format("modules:\n- name: {}\n", value)),
+                HasSubstr("defs.yaml:2: tags are not supported"));
+  }
+}
+
+TEST(DefinitionFile, line_breaks_that_only_some_readers_know_are_refused) {
+  for (const auto& [text, name] :
+       {std::pair{"\xC2\x85", "U+0085"}, std::pair{"\xE2\x80\xA8", "U+2028"}, std::pair{"\xE2\x80\xA9", "U+2029"}}) {
+    EXPECT_THAT(refusal_of(fmt::format("modules:\n- name: a{}b\n", text)),
+                HasSubstr(fmt::format("defs.yaml:2: the character {} ends a line for some", name)));
+    EXPECT_THAT(refusal_of(fmt::format("modules:\n- source_query: |\n    a {} b\n", text)), HasSubstr("defs.yaml:3: "));
+  }
+  EXPECT_THAT(refusal_of("modules:\n- name: a\xC2\x9B"
+                         "b\n"),
+              HasSubstr("defs.yaml:2: has the control character U+009B"));
+  EXPECT_EQ(document_of("modules:\n- name: \"a\\u2028b\"\n")["modules"][0]["name"],
+            "a\xE2\x80\xA8"
+            "b");
 }
 
 TEST(DefinitionFile, a_block_at_the_end_keeps_its_newlines) {
@@ -152,11 +210,11 @@ TEST(DefinitionFile, is_refused_by_line_with_the_reason) {
        "defs.yaml:4: a watermark has no key 'resolver'"},
       {"groups:\n- name: g\n  members: [{modul: x}]\n",
        "defs.yaml:3: a member has no key 'modul'; did you mean 'module'?"},
-      {"modules:\n- name: a\n  retries: 1\n  retries: 2\n", "defs.yaml:4: retries stands twice, first on line 3"},
-      {"modules: []\nmodules: []\n", "defs.yaml:2: modules stands twice, first on line 1"},
-      {"modules:\n- name: a\n- name: a\n", "defs.yaml:3: module 'a' stands twice, first at defs.yaml:2"},
+      {"modules:\n- name: a\n  retries: 1\n  retries: 2\n", "defs.yaml:4: retries is given twice, first on line 3"},
+      {"modules: []\nmodules: []\n", "defs.yaml:2: modules is given twice, first on line 1"},
+      {"modules:\n- name: a\n- name: a\n", "defs.yaml:3: module 'a' is defined twice, first at defs.yaml:2"},
       {"modules:\n- name: m\n  watermarks:\n  - name: w\n  - name: w\n",
-       "defs.yaml:5: watermark 'w' stands twice, first on line 4"},
+       "defs.yaml:5: watermark 'w' is defined twice, first on line 4"},
       {"modules:\n- name: a\n  retries: 010\n",
        "defs.yaml:3: retries must be a whole number, not '010'; a leading zero reads as octal in YAML: write 10"},
       {"modules:\n- name: a\n  priority: -007\n", "write -7"},
@@ -253,7 +311,7 @@ TEST(DefinitionDirectory, is_merged_in_the_order_of_names) {
   dir.write("10.yaml", "modules: [{name: a}, {name: b}]\nconnections: [{name: x}]\n");
   dir.write("notes.txt", "not: [yaml");
   dir.write(".hidden.yaml", "not: [yaml");
-  const auto set = read_definitions(dir.path());
+  const auto set = read_definitions({dir.path().string()});
   ASSERT_TRUE(set.ok()) << set.error().message;
   EXPECT_EQ(set->document["modules"], Json::parse(R"([{"name": "a"}, {"name": "b"}, {"name": "c"}])"));
   EXPECT_EQ(set->locate("modules[2].name")->file, dir.file("20.yml"));
@@ -263,23 +321,60 @@ TEST(DefinitionDirectory, names_both_places_of_a_duplicate) {
   const TempDir dir;
   dir.write("a.yaml", "modules:\n- name: orders\n");
   dir.write("b.yaml", "\nmodules:\n- name: orders\n");
-  const auto set = read_definitions(dir.path());
+  const auto set = read_definitions({dir.path().string()});
   ASSERT_FALSE(set.ok());
-  EXPECT_EQ(set.error().message,
-            fmt::format("{}:3: module 'orders' stands twice, first at {}:2", dir.file("b.yaml"), dir.file("a.yaml")));
+  EXPECT_EQ(set.error().message, fmt::format("{}:3: module 'orders' is defined twice, first at {}:2",
+                                             dir.file("b.yaml"), dir.file("a.yaml")));
+}
+
+TEST(DefinitionFiles, form_one_set) {
+  const TempDir dir;
+  const auto a = dir.write("a.yaml", "modules: [{name: a}]\n");
+  const auto b = dir.write("b.yaml", "modules: [{name: b}]\nconnections: [{name: x}]\n");
+  const auto set = read_definitions({b, a});
+  ASSERT_TRUE(set.ok()) << set.error().message;
+  EXPECT_EQ(set->document["modules"], Json::parse(R"([{"name": "b"}, {"name": "a"}])"));
+  EXPECT_EQ(set->document["connections"].size(), 1U);
+  EXPECT_EQ(set->locate("modules[1]")->file, a);
+}
+
+TEST(DefinitionFiles, that_are_one_file_are_refused_with_both_places) {
+  const TempDir dir;
+  const auto a = dir.write("a.yaml", "modules: [{name: a}]\n");
+  std::filesystem::create_symlink(a, dir.file("link.yml"));
+  const auto directory = dir.path().string();
+  const auto message = [](const std::vector<std::string>& paths) {
+    const auto set = read_definitions(paths);
+    EXPECT_FALSE(set.ok());
+    EXPECT_EQ(set.error().code, ErrorCode::kUsage);
+    return set.error().message;
+  };
+  EXPECT_EQ(message({a, a}), a + " is given twice");
+  EXPECT_EQ(message({a, dir.file("link.yml")}), a + " and " + dir.file("link.yml") + " are the same file");
+  EXPECT_EQ(message({a, directory}), a + " is given twice");
+  EXPECT_EQ(message({directory + "/../" + dir.path().filename().string() + "/a.yaml", a}),
+            directory + "/../" + dir.path().filename().string() + "/a.yaml and " + a + " are the same file");
+}
+
+TEST(DefinitionFiles, that_define_the_same_object_are_refused_with_both_places) {
+  const TempDir dir;
+  const auto a = dir.write("a.yaml", "modules:\n- name: orders\n");
+  const auto b = dir.write("b.yaml", "\nmodules:\n- name: orders\n");
+  EXPECT_EQ(read_definitions({a, b}).error().message,
+            fmt::format("{}:3: module 'orders' is defined twice, first at {}:2", b, a));
 }
 
 TEST(DefinitionDirectory, that_is_missing_or_empty_is_not_found) {
   const TempDir dir;
-  EXPECT_EQ(read_definitions(dir.file("none.yaml")).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(read_definitions(dir.path()).error().message, "there is no *.yaml in " + dir.path().string());
+  EXPECT_EQ(read_definitions({dir.file("none.yaml")}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(read_definitions({dir.path().string()}).error().message, "there is no *.yaml in " + dir.path().string());
 }
 
 TEST(DefinitionFile, that_is_too_large_is_refused) {
   const TempDir dir;
   const auto file = dir.write("big.yaml", "modules: []\n");
   std::filesystem::resize_file(file, (64U << 20U) + 1);
-  const auto set = read_definitions(file);
+  const auto set = read_definitions({file});
   ASSERT_FALSE(set.ok());
   EXPECT_THAT(set.error().message, HasSubstr("larger than 64 MiB"));
 }
@@ -304,14 +399,67 @@ TEST(DefinitionWriter, writes_what_reads_back_the_same) {
 }
 
 TEST(DefinitionWriter, keeps_every_text) {
-  const std::string texts[] = {"",       " ",        "0",          "010",     "1e3",       "true",       "No",
-                               "null",   "~",        "a: b",       "a #b",    "- a",       "*a",         "&a",
-                               "!a",     "%a",       "@a",         "`a",      "'a'",       "\"a\"",      "a\\b",
-                               "a\nb",   "a\nb\n",   "a\nb\n\n",   "\n",      "\n\n",      "\na",        " a\nb",
-                               "a\n b",  "a\n\nb",   "a\tb\nc",    "\ta\nb",  "a\r\nb",    "a \nb ",     "{x}",
-                               "[x]",    "# a\n# b", "\xc3\xa9\n", "$WH",     "a:",        ":a",         "a,b",
-                               "---\nb", "...\nb\n", "a\n\n\n",    "a\n  \n", "  \na",     "2026-03-01", "<<",
-                               "=",      "0x1f",     ".inf",       "y",       "a\x7f\x1b", "a\x1b\nb",   "\x7f\n"};
+  const std::string texts[] = {"",
+                               " ",
+                               "0",
+                               "010",
+                               "1e3",
+                               "true",
+                               "No",
+                               "null",
+                               "~",
+                               "a: b",
+                               "a #b",
+                               "- a",
+                               "*a",
+                               "&a",
+                               "!a",
+                               "%a",
+                               "@a",
+                               "`a",
+                               "'a'",
+                               "\"a\"",
+                               "a\\b",
+                               "a\nb",
+                               "a\nb\n",
+                               "a\nb\n\n",
+                               "\n",
+                               "\n\n",
+                               "\na",
+                               " a\nb",
+                               "a\n b",
+                               "a\n\nb",
+                               "a\tb\nc",
+                               "\ta\nb",
+                               "a\r\nb",
+                               "a \nb ",
+                               "{x}",
+                               "[x]",
+                               "# a\n# b",
+                               "\xc3\xa9\n",
+                               "$WH",
+                               "a:",
+                               ":a",
+                               "a,b",
+                               "---\nb",
+                               "...\nb\n",
+                               "a\n\n\n",
+                               "a\n  \n",
+                               "  \na",
+                               "2026-03-01",
+                               "<<",
+                               "=",
+                               "0x1f",
+                               ".inf",
+                               "y",
+                               "a\x7f\x1b",
+                               "a\x1b\nb",
+                               "\x7f\n",
+                               "a\xE2\x80\xA8"
+                               "b",
+                               "a\xC2\x85\nb",
+                               "\xEF\xBB\xBF"
+                               "a"};
   for (const auto& text : texts) {
     const Json document = {{"modules", {{{"name", "m"}, {"source_query", text}, {"merge_key", {text, "k"}}}}}};
     const auto yaml = write_yaml(document);

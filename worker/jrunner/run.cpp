@@ -10,6 +10,7 @@
 
 #include "shared/failpoint.h"
 #include "shared/plural.h"
+#include "shared/say.h"
 #include "worker/jrunner/arguments.h"
 #include "worker/jrunner/failure.h"
 #include "worker/jrunner/migration.h"
@@ -20,8 +21,8 @@ namespace pipekit::jrunner {
 namespace {
 
 int report(const Error& error) {
-  std::fprintf(stderr, "error: %s\n", error.message.c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "hint: %s\n", error.hint.c_str());
+  say("error: " + error.message + "\n");
+  if (!error.hint.empty()) say("hint: " + error.hint + "\n");
   return exit_code(error.code);
 }
 

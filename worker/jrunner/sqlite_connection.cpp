@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "shared/say.h"
 #include "worker/jrunner/failure.h"
 
 namespace pipekit::jrunner {
@@ -176,7 +177,7 @@ int SqliteConnection::on_busy(void* self, int attempts) {
   constexpr int kAttemptsInASecond = 15;
   auto& connection = *static_cast<SqliteConnection*>(self);
   if (attempts >= kAttemptsInASecond && !connection.waiting_told_) {
-    std::fprintf(stderr, "waiting for a lock on %s\n", connection.path_.c_str());
+    say("waiting for a lock on " + connection.path_ + "\n");
     connection.waiting_told_ = true;
   }
   const auto step = std::min(static_cast<size_t>(attempts), kIntervalsMs.size() - 1);
