@@ -168,7 +168,19 @@ std::vector<Column> group_columns() {
              return Cell{fmt::format("{} {}", status_mark(last), when), status_tint(last)};
            },
            Align::left, 1},
-          time_column("NEXT", "next_fire_at", 1)};
+          next_fire_column()};
+}
+
+Column next_fire_column() {
+  return {"NEXT",
+          [](const Json& row, const Style& style) {
+            const auto next = text_in(row, "next_fire_at");
+            auto text = next.empty() ? "" : time_text(row.at("next_fire_at"), style);
+            const auto reason = text_in(row, "does_not_fire");
+            if (reason.empty()) return Cell{std::move(text)};
+            return Cell{fmt::format("{}does not fire: {}", text.empty() ? "" : text + "; ", reason), Tint::bad};
+          },
+          Align::left, 1};
 }
 
 // One table, so that its columns stand below each other, with the source's name and the titles before each part.

@@ -15,5 +15,7 @@ std::string modules_by_source(const Json& modules, const Style& style);
 
 std::vector<Column> worker_columns();
 std::vector<Column> group_columns();
+// When a schedule or a group fires next, and why it does not.
+Column next_fire_column();
 
 }  // namespace pipekit::ctl

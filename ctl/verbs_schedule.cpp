@@ -20,13 +20,12 @@ Listing schedule_listing() {
                           return Cell{seconds == 0 ? "" : duration_text(std::chrono::seconds{seconds})};
                         },
                         Align::left, 1};
-  return {
-      {text_column("ID", "id", 0), text_column("GROUP", "group", 0), text_column("CRON", "cron_expr", 0), every,
-       text_column("ZONE", "timezone", 2), text_column("MISFIRE", "misfire", 5), text_column("ENABLED", "enabled", 3),
-       time_column("LAST FIRED", "last_fired_at", 4), time_column("NEXT", "next_fire_at", 1)},
-      {"id", "group", "kind", "cron_expr", "every_s", "timezone", "misfire", "enabled", "last_fired_at",
-       "next_fire_at"},
-      "no schedules; pipekit-ctl schedule add GROUP --cron-expr '0 2 * * *' makes one"};
+  return {{text_column("ID", "id", 0), text_column("GROUP", "group", 0), text_column("CRON", "cron_expr", 0), every,
+           text_column("ZONE", "timezone", 2), text_column("MISFIRE", "misfire", 5),
+           text_column("ENABLED", "enabled", 3), time_column("LAST FIRED", "last_fired_at", 4), next_fire_column()},
+          {"id", "group", "kind", "cron_expr", "every_s", "timezone", "misfire", "enabled", "last_fired_at",
+           "next_fire_at", "does_not_fire"},
+          "no schedules; pipekit-ctl schedule add GROUP --cron-expr '0 2 * * *' makes one"};
 }
 
 Result<int64_t> id_in(const Arguments& args) {
