@@ -41,6 +41,7 @@ std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTim
 
 Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, WallTime wall)
     : db_(db),
+      read_mark_(PLANTED("stalls_not_noticed") ? MonoTime::duration{} : config.read_lag),
       config_(config),
       settings_(load_settings(db)),
       modules_(db),
@@ -50,7 +51,7 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
       questions_(db, tasks_, workers_, runs_),
       groups_(db, modules_, runs_),
       scheduler_(db, groups_),
-      retention_(db, settings_, now, wall),
+      retention_(db, settings_, config.stopwatch, now, wall),
       tails_(store::events::last_seq(db)),
       access_(db),
       answered_(db, now, wall),
@@ -64,12 +65,19 @@ Broker::Broker(store::Database& db, const BrokerConfig& config, MonoTime now, Wa
   runs_.recover(now, wall);
 }
 
+bool Broker::begin() {
+  if (!begun_) begun_ = db_.try_begin();
+  return begun_;
+}
+
 TurnOutput Broker::turn(TurnInput input) {
   Turn turn(input.now, input.wall, tails_.last());
-  db_.run("BEGIN IMMEDIATE");
-  if (input.stall > MonoTime::duration{}) {
-    workers_.shift(input.stall);
-    runs_.shift(input.stall);
+  if (!begin()) throw store::Locked(db_.file());
+  if (input.stall > MonoTime::duration{} && !PLANTED("stalls_not_noticed")) {
+    read_mark_.stalled();
+    workers_.forgive(input.stall, input.now);
+    runs_.forgive(input.stall, input.now);
+    tasks_.forgive(input.stall);
   }
   if (PLANTED("lease_judged_before_reading")) runs_.expire(turn, input.now);
   // Workers first: what they say frees slots and renews leases.
@@ -79,6 +87,7 @@ TurnOutput Broker::turn(TurnInput input) {
   tell_cut_off(turn, client_limits_, "control");
   tick(turn, input);
   commit(turn);
+  retention_.committed(input.now);
   answer_tails(turn);
   return {std::move(turn.sends), std::move(turn.reads), next_wake(input)};
 }
@@ -418,10 +427,10 @@ void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
 }
 
 void Broker::tick(Turn& turn, const TurnInput& input) {
-  if (input.drained_since) {
-    runs_.expire(turn, *input.drained_since);
-    for (const auto& name : workers_.overdue(*input.drained_since)) drop_worker(turn, name, "lost", "worker.lost");
-  }
+  if (input.drained_since) read_mark_.drained(*input.drained_since);
+  const auto read_until = read_mark_.read_until().value_or(MonoTime::min());
+  runs_.expire(turn, read_until);
+  for (const auto& name : workers_.overdue(read_until)) drop_worker(turn, name, "lost", "worker.lost");
   questions_.expire(turn);
   scheduler_.fire(turn);
   runs_.dispatch(turn);
@@ -435,6 +444,7 @@ void Broker::commit(Turn& turn) {
   FAILPOINT("broker.commit.before");
   const auto before = std::chrono::steady_clock::now();
   db_.run("COMMIT");
+  begun_ = false;
   commit_time_.add(std::chrono::steady_clock::now() - before);
   FAILPOINT("broker.commit.after");
   for (auto& chunk : turn.chunks) tails_.committed(std::move(chunk));
@@ -449,9 +459,14 @@ void Broker::answer_tails(Turn& turn) {
 }
 
 std::optional<MonoTime> Broker::next_wake(const TurnInput& input) const {
-  auto wake = earlier(workers_.next_deadline(), runs_.next_deadline(input.now));
+  auto wake = earlier(workers_.next_deadline(), runs_.next_lease_end());
+  if (wake) wake = read_mark_.look_at(*wake);
+  wake = earlier(wake, runs_.next_deadline(input.now));
   // Right as long as the wall clock is not set; the loop begins a turn when it is.
-  if (const auto due = scheduler_.next_due()) wake = earlier(wake, input.now + (*due - input.wall));
+  // Due already: there was more than one turn does. It is no lateness of this process.
+  if (const auto due = scheduler_.next_due()) {
+    wake = earlier(wake, input.now + std::max<WallTime::duration>(*due - input.wall, WallTime::duration{}));
+  }
   wake = earlier(wake, retention_.next_due());
   wake = earlier(wake, tails_.next_due());
   return earlier(wake, tasks_.next_deadline());

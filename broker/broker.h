@@ -2,6 +2,7 @@
 // (loop.h) and the simulation drive it; it never waits and never looks at a clock.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "broker/modules.h"
 #include "broker/peer_limits.h"
 #include "broker/questions.h"
+#include "broker/read_mark.h"
 #include "broker/retention.h"
 #include "broker/run_flow.h"
 #include "broker/scheduler.h"
@@ -35,6 +37,10 @@ struct BrokerConfig {
   // Beside encrypted ones: for workers on this host, and for who allows the first key. "": none.
   std::string local_control{};
   std::string local_workers{};
+  // How long what has arrived may be unread by the threads below this one, while this process is awake: read_mark.h.
+  MonoTime::duration read_lag{};
+  // The time now, for budgets of work within a turn; none: work is bounded by its amount alone.
+  std::function<MonoTime()> stopwatch{};
 };
 
 struct TurnInput {
@@ -43,7 +49,7 @@ struct TurnInput {
   // When the reading of the worker socket began, if it was read until nothing was left. Leases are judged by this
   // moment: a heartbeat that had arrived by then has been seen.
   std::optional<MonoTime> drained_since;
-  MonoTime::duration stall{};  // how long this process stood still or was late since the last turn
+  MonoTime::duration stall{};  // how long this process may have stood still since the last turn
   std::vector<Received> from_workers;
   std::vector<Received> from_clients;
 };
@@ -59,7 +65,11 @@ class Broker {
   // Recovers what is live in the store. The store is migrated already.
   Broker(store::Database& db, const BrokerConfig& config, MonoTime now, WallTime wall);
 
-  // Throws StoreError when it cannot be made durable: nothing of it may be sent, and the process has to end.
+  // Begins a turn's transaction. False: another process holds the store's lock, and nothing has changed. Throws as
+  // turn() does.
+  bool begin();
+  // In the transaction that begin() has begun, or one of its own. Throws StoreError when it cannot be made durable:
+  // nothing of it may be sent, and the process has to end.
   TurnOutput turn(TurnInput input);
 
   // For the handshake of an encrypted socket.
@@ -114,6 +124,8 @@ class Broker {
   [[nodiscard]] Json live(const Turn& turn) const;
 
   store::Database& db_;
+  bool begun_ = false;
+  ReadMark read_mark_;
   BrokerConfig config_;
   Settings settings_;
   Modules modules_;

@@ -21,10 +21,10 @@ Result<GroupFlow::Started> GroupFlow::start(Turn& turn, const Json& group, bool 
   const auto id = definitions::resolve(db_, Kind::group, group);
   if (!id) return id.error();
   const auto inserted = db_.run(
-      "INSERT INTO group_run (group_id, group_name, stop_on_failure, dry_run, started_at, status, triggered_by)"
-      " SELECT id, name, stop_on_failure, ?, ?, 'running', ? FROM grp WHERE id = ?"
+      "INSERT INTO group_run (group_id, group_name, stop_on_failure, dry_run, started_at, status, triggered_by,"
+      " queued_seq) SELECT id, name, stop_on_failure, ?, ?, 'running', ?, ? FROM grp WHERE id = ?"
       " ON CONFLICT (group_id) WHERE status IN ('queued', 'running') DO NOTHING",
-      dry_run, to_ms(turn.wall), triggered_by, *id);
+      dry_run, to_ms(turn.wall), triggered_by, turn.next_seq(), *id);
   if (inserted == 0) {
     const auto live = live_run_of(Json(*id));
     return Error{ErrorCode::kAlreadyRunning,
@@ -156,8 +156,10 @@ void GroupFlow::finish(Turn& turn, const GroupRun& group_run) {
   for (const auto& member : group_run.members) statuses.push_back(member.status);
   const auto status = worst_status(statuses, group_run.dry_run);
   const auto* note = group_run.members.empty() ? "the group has no enabled member" : "";
-  db_.run("UPDATE group_run SET status = ?, finished_at = ?, note = ? WHERE id = ? AND status IN ('queued', 'running')",
-          status, to_ms(turn.wall), note, group_run.id);
+  db_.run(
+      "UPDATE group_run SET status = ?, finished_at = ?, note = ?, finished_seq = ? WHERE id = ?"
+      " AND status IN ('queued', 'running')",
+      status, to_ms(turn.wall), note, turn.next_seq(), group_run.id);
   turn.emit(event("group_run.finished", group_run, {{"status", status}, {"members", statuses.size()}}));
   if (on_ended_) on_ended_(group_run.group);
 }

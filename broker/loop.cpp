@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "broker/answer.h"
+#include "broker/stall_watch.h"
+#include "broker/store/lock_holder.h"
 #include "shared/failpoint.h"
 #include "shared/overload.h"
 #include "shared/plural.h"
@@ -22,20 +24,58 @@ constexpr size_t kClientTurnBytes = 16UL << 20U;
 constexpr int kWorkerQueue = 10'000;
 constexpr int64_t kWorkerQueueBytes = int64_t{256} << 20U;
 constexpr size_t kWorkerTurnBytes = 64UL << 20U;
+// Of a store that another process has locked: nothing tells when it is free.
+constexpr Millis kTryLock{20};
+constexpr std::chrono::seconds kTellLocked{1};
+constexpr std::chrono::seconds kTellLockedAgain{10};
+
+double in_seconds(MonoTime::duration time) {
+  return std::chrono::duration_cast<std::chrono::duration<double>>(time).count();
+}
+
+// A quarter of a heartbeat's time.
+BrokerConfig with_clock(BrokerConfig config, const Clock& clock) {
+  config.read_lag = config.lease / 24;
+  config.stopwatch = [&clock] { return clock.now(); };
+  return config;
+}
 
 }  // namespace
 
 BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals)
     : db_(db),
       signals_(signals),
-      stall_(config.lease / 12),
+      lease_(config.lease),
       zap_(context_),
       control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes,
                           kClientTurnBytes}),
       workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes,
                           kWorkerTurnBytes}),
       reads_(context_, db.file()),
-      broker_(db, config, clock_.now(), clock_.wall()) {}
+      broker_(db, with_clock(config, clock_), clock_.now(), clock_.wall()) {}
+
+bool BrokerLoop::begin_turn() {
+  if (broker_.begin()) return true;
+  Poller poller;
+  const auto on_signal = poller.add(signals_.fd());
+  const auto since = clock_.now();
+  auto tell_at = since + kTellLocked;
+  bool told = false;
+  do {
+    if (clock_.now() >= tell_at) {
+      const auto holder = store::lock_holder(db_.file(), store::LockKind::writing);
+      spdlog::warn(
+          "waiting for {} to release its lock on the store {}: for {:.1f} s nothing has been accepted or started",
+          holder.value_or("another process"), db_.file().string(), in_seconds(clock_.now() - since));
+      tell_at = clock_.now() + kTellLockedAgain;
+      told = true;
+    }
+    poller.wait_until(clock_.now() + kTryLock, clock_);
+    if (poller.readable(on_signal)) return false;
+  } while (!broker_.begin());
+  if (told) spdlog::info("the store is free again, after {:.1f} s", in_seconds(clock_.now() - since));
+  return true;
+}
 
 TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
   TurnInput input;
@@ -61,26 +101,31 @@ void BrokerLoop::run() {
   const auto on_handshake = poller.add(zap_.socket());
 
   std::optional<MonoTime> wake = clock_.now();
-  MonoTime::duration late{};
+  StallWatch stalls(lease_);
+  stalls.rests(clock_.now(), wake);
   for (;;) {
     poller.wait_until(wake, clock_);
     if (poller.readable(on_signal) && signals_.take() > 0) break;
     if (poller.readable(on_clock_set)) clock_set_.rearm();  // the turn looks at the schedules anew
     const auto woken = clock_.now();
-    // What this process slept too long or worked too long is nobody else's delay.
-    if (wake && woken > *wake) late += woken - *wake;
+    const auto stall = stalls.wakes(woken);
+    if (stall > MonoTime::duration{}) {
+      spdlog::warn("this process stood still for up to {:.1f} s: workers get that time back", in_seconds(stall));
+    }
     if (poller.readable(on_answer)) forward_answers();
     if (poller.readable(on_handshake)) answer_handshakes();
     count_strangers();
-    auto output = broker_.turn(gather(woken, late > stall_ ? late : MonoTime::duration{}));
+    if (!begin_turn()) break;
+    auto output = broker_.turn(gather(woken, stall));
     db_.check_in_place();  // before anybody is told that it is kept
     FAILPOINT("broker.send.before");
     for (const auto& outgoing : output.sends) send(outgoing);
     for (const auto& job : output.reads) reads_.submit(job);
     FAILPOINT("broker.send.after");
     wake = output.wake;
-    late = clock_.now() - woken;
-    broker_.add_turn_time(late);
+    const auto rested = clock_.now();
+    stalls.rests(rested, wake);
+    broker_.add_turn_time(rested - woken);
   }
   spdlog::info("leaving: running transfers go on and reattach to the next broker");
   for (const auto& outgoing : broker_.farewell()) send(outgoing);

@@ -22,6 +22,8 @@ class BrokerLoop {
   void run();
 
  private:
+  // Until the turn has its transaction; false: a signal arrived first.
+  bool begin_turn();
   TurnInput gather(MonoTime woken, MonoTime::duration stall);
   void send(const Outgoing& outgoing);
   void forward_answers();
@@ -39,9 +41,7 @@ class BrokerLoop {
   SystemClock clock_;
   ClockSetFd clock_set_;
   SignalFd& signals_;
-  // Half a heartbeat: what delays less than that costs no worker its lease, and a busy broker whose every turn counted
-  // as a stall would never end one.
-  const MonoTime::duration stall_;
+  const Millis lease_;
   zmq::context_t context_;
   ZapSocket zap_;  // before the sockets for which it answers
   Entrance control_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "broker/definitions/definitions.h"
 #include "broker/store/snapshots.h"
 #include "shared/codec.h"
@@ -10,7 +12,8 @@ namespace pipekit {
 namespace {
 
 constexpr size_t kMaxDefinitionBytes = 8U << 20U;  // it has to fit into an assignment
-constexpr size_t kLongestName = 1000;              // a longer one is looked for, and not remembered
+constexpr size_t kSmallCache = 64;
+constexpr size_t kLongestName = 1000;  // a longer one is looked for, and not remembered
 
 }  // namespace
 
@@ -56,7 +59,11 @@ std::shared_ptr<const ModuleSnapshot> Modules::snapshot(int64_t snapshot_id) {
   if (definition == nullptr) {
     definition = std::make_shared<const ModuleSnapshot>(store::snapshots::load(db_, snapshot_id));
     cached = definition;
-    std::erase_if(by_snapshot_, [](const auto& entry) { return entry.second.expired(); });
+    // Each entry is looked at once for each one that is added, however many there are.
+    if (by_snapshot_.size() >= sweep_at_) {
+      std::erase_if(by_snapshot_, [](const auto& entry) { return entry.second.expired(); });
+      sweep_at_ = std::max(kSmallCache, 2 * by_snapshot_.size());
+    }
   }
   return definition;
 }

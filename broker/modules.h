@@ -36,6 +36,7 @@ class Modules {
   store::Database& db_;
   std::map<std::string, Module> by_ref_;
   std::map<int64_t, std::weak_ptr<const ModuleSnapshot>> by_snapshot_;
+  size_t sweep_at_ = 0;  // entries, expired ones included
   bool unsettled_ = false;
 };
 

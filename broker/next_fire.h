@@ -1,4 +1,5 @@
-// next_fire_at of schedules and of groups as they are shown. Pure.
+// Of schedules and groups as they are shown: next_fire_at, and does_not_fire, the reason why an enabled schedule has no
+// next time. Pure, but for the host's time zones.
 #pragma once
 
 #include "broker/schedule.h"
@@ -9,9 +10,9 @@ namespace pipekit {
 // A schedule as it stands in the store's rows.
 Result<Schedule> schedule_from(const Json& row);
 
-// Of each; null where it is disabled.
+// Of each; both null where it is disabled.
 void add_next_fire(Json& schedules, FireTime now);
-// Also of the group: the earliest.
+// Also of the group: the earliest time, and all reasons.
 void add_next_fire_of_group(Json& group, FireTime now);
 
 }  // namespace pipekit

@@ -11,6 +11,7 @@
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
 #include "broker/next_fire.h"
+#include "broker/run_list.h"
 #include "broker/schedule.h"
 #include "broker/settings.h"
 #include "broker/store/events.h"
@@ -29,7 +30,8 @@ constexpr size_t kLiveLogTail = size_t{4} << 20U;  // what the default settings 
 
 constexpr auto kRunColumns =
     "r.id, r.module_id, r.module_name, r.group_run_id, r.attempts AS attempt, a.worker, r.queued_at, r.started_at,"
-    " r.finished_at, r.row_count, r.status, r.error, r.error_code, r.dry_run, r.watermark_values_json, r.triggered_by";
+    " r.finished_at, r.row_count, r.status, r.error, r.error_code, r.dry_run, r.watermark_values_json, r.triggered_by,"
+    " r.hooks_failed";
 
 bool is_time(const std::string& name) { return name.ends_with("_at"); }
 bool is_bool(const std::string& name) {
@@ -87,18 +89,25 @@ Result<int64_t> required_id(const Json& args) {
 }
 
 Result<Json> runs_list(Database& db, const ReadJob&, const Json& args) {
-  std::optional<int64_t> module;
+  run_list::Filter filter;
   if (args.contains("module") && !args["module"].is_null()) {
-    const auto found = definitions::resolve(db, Kind::module, args["module"]);
-    if (!found) return found.error();
-    module = *found;
+    auto modules = run_list::modules_named(db, args["module"]);
+    if (!modules) return modules.error();
+    filter.modules = std::move(*modules);
   }
-  const auto status = text(args, "status");
-  return all(db.query(fmt::format("SELECT {} FROM run_log r LEFT JOIN attempt a ON a.id = r.last_epoch"
-                                  " WHERE (?1 IS NULL OR r.module_id = ?1) AND (?2 = '' OR r.status = ?2)"
-                                  " AND r.queued_at >= ?3 AND (?4 IS NULL OR r.id < ?4) ORDER BY r.id DESC LIMIT ?5",
-                                  kRunColumns),
-                      module, status, integer(args, "since_ms").value_or(0), integer(args, "before"), limit(args)));
+  filter.status = text(args, "status");
+  if (auto known = run_list::check_status(filter.status); !known) return known.error();
+  if (const auto since = integer(args, "since_ms"); since && *since > 0) filter.since_ms = since;
+  filter.before = integer(args, "before");
+  filter.limit = limit(args);
+  auto list = Json::array();
+  for (const auto id : run_list::find(db, filter)) {
+    auto rows = db.query(
+        fmt::format("SELECT {} FROM run_log r LEFT JOIN attempt a ON a.id = r.last_epoch WHERE r.id = ?", kRunColumns),
+        id);
+    if (rows.next()) list.push_back(row_object(rows));
+  }
+  return list;
 }
 
 Error no_run(int64_t id) {
@@ -245,11 +254,10 @@ Result<Json> group_runs_list(Database& db, const ReadJob&, const Json& args) {
     if (!found) return found.error();
     group = *found;
   }
-  return all(
-      db.query("SELECT id, group_id, group_name, started_at, finished_at, status, dry_run, triggered_by, note"
-               " FROM group_run WHERE (?1 IS NULL OR group_id = ?1) AND (?2 IS NULL OR id < ?2)"
-               " ORDER BY id DESC LIMIT ?3",
-               group, integer(args, "before"), limit(args)));
+  return all(db.query(fmt::format("SELECT id, group_id, group_name, started_at, finished_at, status, dry_run,"
+                                  " triggered_by, note FROM group_run WHERE {} id < ?2 ORDER BY id DESC LIMIT ?3",
+                                  group ? "group_id = ?1 AND" : "?1 IS NULL AND"),
+                      group, integer(args, "before").value_or(INT64_MAX), limit(args)));
 }
 
 Result<Json> group_runs_show(Database& db, const ReadJob&, const Json& args) {
@@ -322,26 +330,38 @@ Result<Json> schedule_next(Database& db, const ReadJob& job, const Json& args) {
 }
 
 Result<Json> schedule_audit(Database& db, const ReadJob&, const Json& args) {
-  std::optional<int64_t> group;
+  std::optional<std::vector<int64_t>> schedules;
   if (args.contains("group") && !args["group"].is_null()) {
     const auto found = definitions::resolve(db, Kind::group, args["group"]);
     if (!found) return found.error();
-    group = *found;
+    schedules.emplace();
+    auto rows = db.query("SELECT id FROM schedule WHERE group_id = ?", *found);
+    while (rows.next()) schedules->push_back(rows.get<int64_t>(0));
   }
-  return all(
-      db.query("SELECT f.schedule_id, g.name AS group_name, f.nominal_at, f.until_at, f.count, f.outcome, f.reason,"
-               " f.group_run_id FROM schedule_fire f LEFT JOIN schedule s ON s.id = f.schedule_id"
-               " LEFT JOIN grp g ON g.id = s.group_id WHERE (?1 IS NULL OR s.group_id = ?1)"
-               " AND (?2 IS NULL OR f.schedule_id = ?2) ORDER BY f.nominal_at DESC LIMIT ?3",
-               group, integer(args, "id"), limit(args)));
+  if (const auto id = integer(args, "id")) {
+    const bool other = schedules && std::ranges::find(*schedules, *id) == schedules->end();
+    schedules = other ? std::vector<int64_t>{} : std::vector<int64_t>{*id};
+  }
+  auto list = Json::array();
+  for (const auto& [schedule, time] : run_list::newest_fires(db, schedules, limit(args))) {
+    auto rows = db.query(
+        "SELECT f.schedule_id, g.name AS group_name, f.nominal_at, f.until_at, f.count, f.outcome, f.reason,"
+        " f.group_run_id FROM schedule_fire f LEFT JOIN schedule s ON s.id = f.schedule_id"
+        " LEFT JOIN grp g ON g.id = s.group_id WHERE f.schedule_id = ? AND f.nominal_at = ?",
+        schedule, time);
+    if (rows.next()) list.push_back(row_object(rows));
+  }
+  return list;
 }
 
 // last_group_run_id, last_status, last_started_at, last_finished_at of each.
 void add_last_runs(Database& db, Json& groups) {
   std::map<int64_t, Json> last;
   auto rows = db.query(
-      "SELECT group_id, id AS last_group_run_id, status AS last_status, started_at AS last_started_at, finished_at AS"
-      " last_finished_at FROM group_run WHERE id IN (SELECT max(id) FROM group_run GROUP BY group_id)");
+      "SELECT r.group_id, r.id AS last_group_run_id, r.status AS last_status, r.started_at AS last_started_at,"
+      " r.finished_at AS"
+      " last_finished_at FROM grp g CROSS JOIN group_run r"
+      " ON r.id = (SELECT max(l.id) FROM group_run l WHERE l.group_id = g.id)");
   while (rows.next()) {
     auto row = row_object(rows);
     const auto group = row["group_id"].get<int64_t>();
@@ -475,16 +495,44 @@ void tell_of_removed(const TailRequest& request, int64_t first, TailReply& reply
   reply.events.push_back(std::move(event));
 }
 
+// The first and the last event of what the filter names; 0: not known, or not there yet.
+struct Span {
+  int64_t first = 0;
+  int64_t last = 0;
+};
+
+Span span_of(Database& db, const EventFilter& filter) {
+  Span span;
+  const auto read = [&](const char* sql, int64_t id) {
+    auto rows = db.query(sql, id);
+    if (!rows.next()) return;
+    span.first = std::max(span.first, rows.get<std::optional<int64_t>>(0).value_or(0));
+    const auto last = rows.get<std::optional<int64_t>>(1).value_or(0);
+    if (last > 0) span.last = span.last == 0 ? last : std::min(span.last, last);
+  };
+  if (filter.run_id) read("SELECT queued_seq, finished_seq FROM run_log WHERE id = ?", *filter.run_id);
+  if (filter.group_run_id) read("SELECT queued_seq, finished_seq FROM group_run WHERE id = ?", *filter.group_run_id);
+  return span;
+}
+
 TailReply tail(Database& db, const TailRequest& request) {
   TailReply reply;
   reply.number = request.number;
   reply.last = store::events::last_seq(db);
   reply.next = std::min(request.after, reply.last);
   tell_of_removed(request, store::events::first_seq(db), reply);
-  for (const auto& chunk : store::events::scan(db, request.after, kScanBytes)) {
-    store::events::collect(chunk, request.after, request.filter, reply);
-    reply.next = chunk.last;
+  const auto span = span_of(db, request.filter);
+  const auto after = std::max(request.after, span.first - 1);
+  const bool over = span.last > 0 && after >= span.last;
+  if (!over) {
+    const auto found = store::events::look(db, after, kScanBytes, request.filter);
+    for (const auto& chunk : found.chunks) {
+      // Chunks hold what happened together: the last one may have more than is asked for.
+      store::events::collect(chunk, after, request.filter, reply);
+    }
+    reply.next = std::max(reply.next, std::min(found.until, reply.last));
   }
+  if (span.last > 0 && std::max(reply.next, after) >= span.last) reply.next = std::max(reply.next, reply.last);
   return reply;
 }
 

@@ -58,6 +58,7 @@ void RunFlow::recover(MonoTime now, WallTime wall) {
     run.pending_error = row.error;
     run.queued_at = row.queued_at;
     run.started_at = row.started_at;
+    run.hooks_failed = row.hooks_failed;
     run.log_bytes = store::events::log_bytes(db_, row.id);
     // The wall clock may have been set: it never waits longer than it would have from the start.
     const auto whole = backoff(run.definition->retry_backoff_s, run.attempts);
@@ -357,7 +358,10 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             }
             store::attempts::record_end(db_, attempt.epoch, finished.status, finished.outcome, in_words(error),
                                         finished.row_count, finished.steps);
-            if (!attempt.reconcile) store::runs::record_details(db_, run.id, finished);
+            if (!attempt.reconcile) {
+              store::runs::record_details(db_, run.id, finished);
+              run.hooks_failed = finished.hooks_failed;
+            }
             if (run.dry_run) {
               // It neither made staging nor dropped any.
             } else if (finished.staging_dropped) {
@@ -565,13 +569,14 @@ void RunFlow::put_back(Turn& turn, LiveRun& run, store::runs::Requeue how, Milli
 
 void RunFlow::finish(Turn& turn, RunId id, const store::runs::End& end) {
   const auto found = runs_.find(id);
-  insist(store::runs::finish(db_, id, end, turn.wall), "live run", id.value);
+  insist(store::runs::finish(db_, id, end, turn.next_seq(), turn.wall), "live run", id.value);
   auto& run = found->second;
   Json fields = {{"status", end.status}, {"row_count", nullptr}};
   if (end.row_count) fields["row_count"] = *end.row_count;
   if (!end.error.empty()) fields["error"] = end.error;
   if (!end.error_code.empty()) fields["error_code"] = end.error_code;
   if (run.started_at) fields["duration_ms"] = to_ms(turn.wall) - *run.started_at;
+  if (run.hooks_failed > 0) fields["hooks_failed"] = run.hooks_failed;
   turn.emit(event("run.finished", run, "", std::move(fields)));
   const auto group_run = run.group_run;
   runs_.erase(found);
@@ -609,17 +614,25 @@ std::vector<RunId> RunFlow::live_runs_of(std::optional<ModuleId> module, std::op
   return ids;
 }
 
-void RunFlow::shift(MonoTime::duration stall) {
-  for (auto& [epoch, attempt] : attempts_) attempt.deadline += stall;
-  for (auto& [id, run] : runs_) {
-    if (run.reconcile_until) *run.reconcile_until += stall;
+void RunFlow::forgive(MonoTime::duration stall, MonoTime now) {
+  const auto lease = workers_.lease();
+  for (auto& [epoch, attempt] : attempts_) {
+    attempt.deadline = workers_.after_stall(attempt.deadline, stall, now + lease);
   }
+  for (auto& [id, run] : runs_) {
+    if (run.reconcile_until) run.reconcile_until = workers_.after_stall(*run.reconcile_until, stall, now + 2 * lease);
+  }
+}
+
+std::optional<MonoTime> RunFlow::next_lease_end() const {
+  std::optional<MonoTime> next;
+  for (const auto& [epoch, attempt] : attempts_) next = std::min(next.value_or(attempt.deadline), attempt.deadline);
+  return next;
 }
 
 std::optional<MonoTime> RunFlow::next_deadline(MonoTime now) const {
   std::optional<MonoTime> next;
   const auto consider = [&](MonoTime at) { next = std::min(next.value_or(at), at); };
-  for (const auto& [epoch, attempt] : attempts_) consider(attempt.deadline);
   for (const auto id : timed_) {
     const auto& run = runs_.at(id);
     if (run.eligible_at > now) consider(run.eligible_at);

@@ -69,7 +69,11 @@ class RunFlow {
   // Acknowledgements of the turn, one per attempt. Last, before the commit.
   void acknowledge(Turn& turn);
 
-  void shift(MonoTime::duration stall);
+  // The broker stood still: workers.h.
+  void forgive(MonoTime::duration stall, MonoTime now);
+  // Of leases; they are judged by what was read until then.
+  [[nodiscard]] std::optional<MonoTime> next_lease_end() const;
+  // Of all else that a turn has to look at.
   [[nodiscard]] std::optional<MonoTime> next_deadline(MonoTime now) const;
 
   [[nodiscard]] size_t queue_length() const { return queue_.size(); }
@@ -101,6 +105,7 @@ class RunFlow {
     std::optional<MonoTime> step_began;
     std::optional<int64_t> rows;
     std::string line;  // of the runner's output, not ended yet
+    int64_t hooks_failed = 0;  // of its last attempt that has ended
     int64_t log_bytes = 0;
     Needs needs;
   };

@@ -1,15 +1,21 @@
-// Fires groups at their nominal times (P6). What a nominal time became stands in the ledger (schedule_fire), written in
-// the same transaction as the group run and its queue rows; a time that stands there is never considered again, because
-// schedule.considered_at has passed it in that transaction, too.
+// Fires groups at their scheduled times (P6). The outcome of each scheduled time is a row of the ledger
+// (schedule_fire), written in the same transaction as the group run and its queue rows. A time with an outcome is not
+// considered again, because schedule.considered_at passes it in that transaction, too.
 //
-// A schedule that is new, edited or enabled looks only forward: it is considered from that moment on. The loop's thread
-// only; times are arguments.
+// A schedule that is new, edited or enabled looks only forward: it is considered from that moment on. One that cannot
+// fire says why in each view (next_fire.h), and is tried again from time to time: the host's time zones may come back.
+//
+// A clock that was ahead leaves considered_at in the future, and the schedule would not fire until then. It is set back
+// to the present, with the outcomes of times that have not come yet; but a time that has fired does not fire again.
+//
+// The loop's thread only; times are arguments.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "broker/group_flow.h"
 #include "broker/misfire.h"
@@ -21,12 +27,17 @@ namespace pipekit {
 
 class Scheduler {
  public:
+  static constexpr std::chrono::minutes kTryAgain{1};  // a schedule that cannot fire
+  // A turn fires about so many events' worth; the rest is due in the next one.
+  static constexpr int64_t kEventsPerTurn = 60;
+
   // At the start: every schedule goes on from where the store says it was.
   Scheduler(store::Database& db, GroupFlow& groups);
 
   // After definitions have changed.
   void reload(WallTime wall);
-  // Everything that is due by turn.wall.
+  // What is due by turn.wall, or as much of it as a turn can do. Schedules of one group that are due at one instant are
+  // never parted: they start one group run.
   void fire(Turn& turn);
   // A schedule with misfire: all may be waiting for its group's run to end.
   void group_ended(int64_t group);
@@ -42,14 +53,26 @@ class Scheduler {
     Misfire misfire = Misfire::kLatest;
     FireTime considered;  // what is at or before this has its outcome
     std::optional<FireTime> due;
-    bool waits = false;  // for its group's run to end; not in the queue
+  };
+
+  struct Due {
+    FireTime at;
+    int64_t group;
+    int64_t id;
+    auto operator<=>(const Due&) const = default;
   };
 
   void read_all(std::optional<WallTime> edited_at);
+  void try_again(Turn& turn);
+  void look_at_clock(Turn& turn);
+  void set_back(Turn& turn, int64_t id, Entry& entry);
+  void settle_ledger(int64_t id, const Entry& entry, FireTime now);
   void enqueue(int64_t id, Entry& entry);
   void dequeue(int64_t id, Entry& entry);
-  void consider_one(Turn& turn, int64_t id, Entry& entry);
+  // Outcomes until the turn has emitted event `most`.
+  void consider_one(Turn& turn, int64_t id, Entry& entry, int64_t most);
   // False when it has to wait for the group.
+  bool fire_one(Turn& turn, int64_t id, Entry& entry, const Outcome& outcome);
   bool act_on(Turn& turn, int64_t id, Entry& entry, const Outcome& outcome);
   void record_missed(Turn& turn, int64_t id, const Entry& entry, const Outcome& outcome);
   void record(Turn& turn, int64_t id, const Entry& entry, const Outcome& outcome, const char* word,
@@ -57,8 +80,13 @@ class Scheduler {
 
   store::Database& db_;
   GroupFlow& groups_;
-  std::map<int64_t, Entry> schedules_;            // the enabled ones
-  std::set<std::pair<FireTime, int64_t>> queue_;  // due, id
+  std::map<int64_t, Entry> schedules_;  // the enabled ones
+  std::set<Due> queue_;
+  std::multimap<int64_t, int64_t> waiting_;  // group, id
+  std::map<int64_t, std::string> broken_;    // the enabled ones that cannot fire, with the reason
+  std::optional<WallTime> try_again_;
+  std::optional<WallTime> clock_;  // at the last look; none: to be looked at
+  std::vector<Event> untold_;
 };
 
 }  // namespace pipekit

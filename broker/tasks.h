@@ -42,6 +42,10 @@ class Tasks {
   std::vector<Asker> overdue(MonoTime now);
   std::vector<Asker> worker_gone(const std::string& worker);
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
+  // The broker stood still for so long.
+  void forgive(MonoTime::duration stall) {
+    for (auto& [id, asker] : open_) asker.deadline += stall;
+  }
   // How many each connection has for the open ones.
   [[nodiscard]] std::map<std::string, int64_t> sessions() const;
 

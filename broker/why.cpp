@@ -96,9 +96,13 @@ Result<Json> Why::of_module(const Json& ref) {
 void Why::add_ended(RunId run) {
   const auto status = store::runs::status_of(db_, run).value_or("");
   auto words = fmt::format("run {} has ended: {}", run.value, status);
+  Json more = {{"run_id", run.value}, {"status", status}};
+  if (const auto hooks = store::runs::hooks_failed(db_, run); hooks > 0) {
+    words += fmt::format(", {} failed", count_of(hooks, "hook"));
+    more["hooks_failed"] = hooks;
+  }
   if (const auto error = store::runs::error_of(db_, run); !error.empty()) words += ": " + error;
-  add("ended", std::move(words), fmt::format("pipekit-ctl runs show {}", run.value),
-      {{"run_id", run.value}, {"status", status}});
+  add("ended", std::move(words), fmt::format("pipekit-ctl runs show {}", run.value), std::move(more));
   for (const auto& name : store::runs::defaulted_in(db_, run)) {
     add("defaulted",
         fmt::format("run {} used default_value for watermark {}: its resolver_sql returned NULL, although the module "
@@ -320,6 +324,17 @@ void Why::add_schedules(const Module& module) {
 
 void Why::add_schedule_of(const Json& group) {
   const std::string name = group.at("name");
+  bool broken = false;
+  for (const auto& schedule : group.at("schedules")) {
+    const auto& reason = schedule.at("does_not_fire");
+    if (reason.is_null()) continue;
+    broken = true;
+    const auto id = schedule.at("id").get<int64_t>();
+    add("schedule_does_not_fire",
+        fmt::format("schedule {} of its group {} does not fire: {}", id, name, reason.get<std::string>()),
+        fmt::format("change it with pipekit-ctl schedule update {0}, or pipekit-ctl schedule disable {0}", id),
+        {{"group", name}, {"schedule_id", id}});
+  }
   const auto& next = group.at("next_fire_at");
   if (!next.is_null()) {
     const Json more = {{"group", name}, {"until", next}};
@@ -331,10 +346,7 @@ void Why::add_schedule_of(const Json& group) {
     return add("not_scheduled", fmt::format("its group {} has no schedule", name),
                fmt::format("pipekit-ctl schedule add {} --cron-expr '0 2 * * *'", name), {{"group", name}});
   }
-  if (std::ranges::any_of(schedules, [](const Json& one) { return one.value("enabled", false); })) {
-    return add("not_scheduled", fmt::format("its group {} has no schedule that this host can read", name),
-               fmt::format("pipekit-ctl schedule list --group {}", name), {{"group", name}});
-  }
+  if (broken) return;
   const bool one = schedules.size() == 1;
   add("paused",
       fmt::format("its group {} is paused: {} disabled", name, one ? "its schedule is" : "all its schedules are"),

@@ -94,8 +94,13 @@ std::optional<MonoTime> Workers::next_deadline() const {
   return next;
 }
 
-void Workers::shift(MonoTime::duration stall) {
-  for (auto& [name, worker] : workers_) worker.deadline += stall;
+MonoTime Workers::after_stall(MonoTime deadline, MonoTime::duration stall, MonoTime fresh) const {
+  if (stall >= lease_ / 4) return std::max(deadline, fresh);
+  return std::max(deadline, std::min(deadline + stall, fresh));
+}
+
+void Workers::forgive(MonoTime::duration stall, MonoTime now) {
+  for (auto& [name, worker] : workers_) worker.deadline = after_stall(worker.deadline, stall, now + lease_);
 }
 
 bool Workers::silent(const Worker& worker, MonoTime now) const {

@@ -64,8 +64,12 @@ class Workers {
   // Those whose lease ended by `now`, not removed yet.
   [[nodiscard]] std::vector<std::string> overdue(MonoTime now) const;
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
-  // The broker itself stood still: nobody is late for that.
-  void shift(MonoTime::duration stall);
+  // The broker itself stood still for up to `stall`: nobody is late because of that. After a long stall every lease is
+  // a fresh one, as after a restart: connections have to be made again. After a short one it moves by the stall,
+  // because a slow broker whose every pause renewed all leases would never end one. Of `deadline`, where a fresh one
+  // ends at `fresh`.
+  [[nodiscard]] MonoTime after_stall(MonoTime deadline, MonoTime::duration stall, MonoTime fresh) const;
+  void forgive(MonoTime::duration stall, MonoTime now);
 
   // May be given a run: here, not draining, and its lease has most of its time left.
   [[nodiscard]] bool assignable(const Worker& worker, MonoTime now) const;

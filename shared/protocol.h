@@ -330,6 +330,7 @@ struct Finished {
   std::vector<StepTime> steps;  // in order; merge includes the wait for the broker's word
   // Watermarks that got their default_value because the resolver returned NULL, though the module had succeeded before.
   std::vector<std::string> defaulted{};
+  int64_t hooks_failed = 0;     // they change nothing of the status
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
     field("status", self.status);
@@ -347,6 +348,7 @@ struct Finished {
     field("hook_log", self.hook_log);
     field("steps", self.steps);
     field("defaulted", self.defaulted);
+    field("hooks_failed", self.hooks_failed);
   }
 };
 

@@ -407,7 +407,10 @@ CallResult Executor::run_hook(const HookSnapshot& hook) {
 void Executor::record(const HookSnapshot& hook, const CallResult& call) {
   const auto name = fmt::format("hook {} on {}", hook.run_order, hook.connection.name);
   const auto how = call.ok() ? "ok" : "failed: " + call.describe();
-  if (!call.ok()) step("hooks", masker_.mask(fmt::format("{} {}", name, how)));
+  if (!call.ok()) {
+    ++result_.hooks_failed;
+    step("hooks", masker_.mask(fmt::format("{} {}", name, how)));
+  }
   result_.hook_log += fmt::format("{}: {}\n", name, how);
   if (call.output.empty() || result_.hook_log.size() + call.output.size() > kHookLogBytes) return;
   result_.hook_log += call.output + (call.output.ends_with('\n') ? "" : "\n");

@@ -9,22 +9,15 @@ namespace {
 
 using enum ColumnType;
 
-// A removed definition's id must not come again while rows of its history name it: a new module would take over the
-// lock of a run that is still going. Each source is an index, but for group_run, which is small.
-constexpr std::string_view kFreshModule =
-    "SELECT 1 + max(coalesce((SELECT max(id) FROM module), 0), coalesce((SELECT max(module_id) FROM "
-    "definition_snapshot), 0), coalesce((SELECT max(module_id) FROM leftover), 0), coalesce((SELECT max(module_id) "
-    "FROM module_last_run), 0), coalesce((SELECT max(module_id) FROM group_run_member), 0))";
-constexpr std::string_view kFreshGroup =
-    "SELECT 1 + max(coalesce((SELECT max(id) FROM grp), 0), coalesce((SELECT max(group_id) FROM group_run), 0))";
-constexpr std::string_view kFreshSchedule =
-    "SELECT 1 + max(coalesce((SELECT max(id) FROM schedule), 0), coalesce((SELECT max(schedule_id) FROM "
-    "schedule_fire), 0))";
+// The store counts the ids that it has given, and never gives one again (migration 008).
+constexpr std::string_view kFreshModule = "SELECT value + 1 FROM meta WHERE key = 'last_module_id'";
+constexpr std::string_view kFreshGroup = "SELECT value + 1 FROM meta WHERE key = 'last_group_id'";
+constexpr std::string_view kFreshSchedule = "SELECT value + 1 FROM meta WHERE key = 'last_schedule_id'";
 
 constexpr std::array<ShownColumn, 2> kStamps = {
     {{"created_at", "t.created_at", time}, {"updated_at", "t.updated_at", time}}};
 
-constexpr std::array<ShownColumn, 11> kModuleShown = {{
+constexpr std::array<ShownColumn, 12> kModuleShown = {{
     {"fence_name", "t.fence_name"},
     {"next_resolved_query", "t.next_resolved_query"},
     {"created_at", "t.created_at", time},
@@ -36,6 +29,7 @@ constexpr std::array<ShownColumn, 11> kModuleShown = {{
     {"last_finished_at", "r.finished_at", time},
     {"last_row_count", "r.row_count"},
     {"last_error_code", "r.error_code"},
+    {"last_hooks_failed", "l.hooks_failed"},
     {"last_duration_ms", "r.finished_at - r.started_at"},
 }};
 constexpr std::string_view kModuleJoins =

@@ -10,6 +10,11 @@
 namespace pipekit::store {
 namespace {
 
+constexpr int kPatience = 5000;  // ms
+// A checkpoint belongs to the turn whose commit it happens in: with 2000 pages (2 MB of WAL are 500) such a turn took
+// 40 ms on a slow disk. More and smaller ones cost dispatch no more than its spread.
+constexpr int kCheckpointFrames = 500;
+
 [[noreturn]] void fail(sqlite3* db, std::string_view what) {
   const int code = sqlite3_extended_errcode(db);
   const auto text = fmt::format("store {}: {} ({})", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db), what);
@@ -31,6 +36,9 @@ void keep_no_memory_statistics() {
 }
 
 }  // namespace
+
+Locked::Locked(const std::filesystem::path& file)
+    : StoreError(SQLITE_BUSY, fmt::format("store {}: another process holds its write lock", file.string())) {}
 
 std::string StoreError::hint() const {
   if (code_ == SQLITE_READONLY_DBMOVED)
@@ -110,17 +118,41 @@ Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
                      fmt::format("cannot open the store {}: {}", file.string(), sqlite3_errmsg(opened)));
   }
   sqlite3_extended_result_codes(db_.get(), 1);
-  sqlite3_busy_timeout(db_.get(), 5000);  // a checkpoint or an operator's sqlite3 shell, never another broker
+  sqlite3_busy_timeout(db_.get(), kPatience);  // a checkpoint or an operator's sqlite3 shell, never another broker
   if (writes) {
     // auto_vacuum only takes effect before the first table.
     execute_script("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
     if (PLANTED("reply_before_commit")) execute_script("PRAGMA synchronous=OFF");
-    // A checkpoint belongs to the turn whose commit it happens in: with 2000 pages (2 MB of WAL are 500) such a turn
-    // took 40 ms on a slow disk. More and smaller ones cost dispatch no more than its spread.
-    execute_script("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=500;");
+    execute_script("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;");
+    execute_script(fmt::format("PRAGMA journal_size_limit={}", kWalLimit));
+    sqlite3_wal_hook(db_.get(), &Database::after_commit, this);
   } else {
     execute_script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
   }
+}
+
+int Database::after_commit(void* self, sqlite3* db, const char* name, int frames) {
+  static_cast<Database*>(self)->wal_frames_ = frames;
+  // One that fails is tried again after the next commit.
+  if (frames >= kCheckpointFrames) sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return SQLITE_OK;
+}
+
+bool Database::empty_wal(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(db_.get(), static_cast<int>(patience.count()));
+  const int code = sqlite3_wal_checkpoint_v2(db_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(db_.get(), kPatience);
+  if (code == SQLITE_OK) wal_frames_ = 0;
+  return code == SQLITE_OK;
+}
+
+bool Database::try_begin() {
+  sqlite3_busy_timeout(db_.get(), 0);
+  const int code = sqlite3_step(prepared("BEGIN IMMEDIATE"));
+  sqlite3_busy_timeout(db_.get(), kPatience);
+  if (code != SQLITE_DONE && (code & 0xff) != SQLITE_BUSY) fail(db_.get(), "BEGIN IMMEDIATE");
+  sqlite3_reset(prepared("BEGIN IMMEDIATE"));
+  return code == SQLITE_DONE;
 }
 
 void Database::execute_script(const std::string& sql) {
@@ -134,6 +166,7 @@ sqlite3_stmt* Database::prepared(std::string_view sql) {
                          nullptr) != SQLITE_OK) {
     fail(db_.get(), sql);
   }
+  if (recorded_ != nullptr) recorded_->emplace(sql);
   texts_.push_back(std::make_unique<std::string>(sql));
   statements_.emplace(*texts_.back(), statement);
   return statement;

@@ -3,10 +3,12 @@
 // its own type because the answer to a race belongs in SQL.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -33,6 +35,12 @@ class StoreError : public std::runtime_error {
 
 class ConstraintError : public StoreError {
   using StoreError::StoreError;
+};
+
+// Another process writes to the store.
+class Locked : public StoreError {
+ public:
+  explicit Locked(const std::filesystem::path& file);
 };
 
 struct Blob {
@@ -118,6 +126,17 @@ class Database {
     return rows.template get<std::optional<T>>(0);
   }
 
+  // BEGIN IMMEDIATE, without waiting. False: another process holds the write lock.
+  bool try_begin();
+
+  // What the write-ahead log holds. It is copied into the store by a checkpoint after a commit that makes it longer
+  // than 2 MB, and starts from its beginning once no reader needs it; then the file is cut to kWalLimit.
+  static constexpr int64_t kWalLimit = int64_t{16} << 20U;
+  [[nodiscard]] int64_t wal_bytes() const { return wal_frames_ * kFrameBytes; }
+  // Copies all of it and empties the file; not in a transaction. Waits for readers for up to `patience`. False: one
+  // still reads, or the disk is full.
+  bool empty_wal(std::chrono::milliseconds patience);
+
   // Several statements, unprepared: migrations.
   void execute_script(const std::string& sql);
 
@@ -125,10 +144,17 @@ class Database {
   // with this process.
   void check_in_place() const;
 
+  // Every statement that this process prepares from now on is added to `texts`; nullptr: no more. For the test that
+  // looks at their plans; not for several threads.
+  static void record_statements(std::set<std::string>* texts) { recorded_ = texts; }
+
   [[nodiscard]] int64_t last_insert_id() const;
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
  private:
+  static constexpr int64_t kFrameBytes = 4096 + 24;
+  static inline std::set<std::string>* recorded_ = nullptr;
+  static int after_commit(void* self, sqlite3* db, const char* name, int frames);
   sqlite3_stmt* prepared(std::string_view sql);
   [[nodiscard]] int64_t changes() const;
   void bind(sqlite3_stmt* s, int i, std::nullptr_t);
@@ -162,6 +188,7 @@ class Database {
   };
   std::unique_ptr<sqlite3, Close> db_;  // before its statements, which go first
   std::filesystem::path file_;
+  int64_t wal_frames_ = 0;  // since it began from its beginning
   // Keyed by the SQL text, most of them literals of this program.
   std::unordered_map<std::string_view, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
   std::vector<std::unique_ptr<std::string>> texts_;  // own the keys

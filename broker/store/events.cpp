@@ -8,6 +8,8 @@
 namespace pipekit::store::events {
 namespace {
 
+constexpr int64_t kNumbersLookedAt = 100'000;
+
 int64_t text_bytes(const LogChunk& chunk) {
   int64_t bytes = 0;
   for (const auto& line : chunk.lines) bytes += static_cast<int64_t>(line.text.size()) + 1;
@@ -32,12 +34,15 @@ Numbered decoded(const Rows& rows) {
   return numbered;
 }
 
-std::vector<Numbered> take(Rows rows, int64_t limit_bytes) {
+// `cut`: rows may have been left.
+std::vector<Numbered> take(Rows rows, int64_t limit_bytes, bool* cut = nullptr) {
   std::vector<Numbered> chunks;
-  for (int64_t bytes = 0; bytes < limit_bytes && rows.next();) {
+  int64_t bytes = 0;
+  while (bytes < limit_bytes && rows.next()) {
     bytes += static_cast<int64_t>(rows.get<std::string>(4).size()) + 64;
     chunks.push_back(decoded(rows));
   }
+  if (cut != nullptr) *cut = bytes >= limit_bytes;
   return chunks;
 }
 
@@ -102,6 +107,29 @@ std::vector<Numbered> scan(Database& db, int64_t after, int64_t limit_bytes) {
                        " WHERE first_seq >= ? AND last_seq > ? ORDER BY first_seq",
                        from.value_or(0), after),
               limit_bytes);
+}
+
+Look look(Database& db, int64_t after, int64_t limit_bytes, const EventFilter& filter) {
+  const auto last = last_seq(db);
+  after = std::max(after, first_seq(db) - 1);  // nothing is left of what was before
+  Look look;
+  look.until = std::max(after, std::min(last, after + kNumbersLookedAt));
+  const bool logs = filter.kinds.empty() || std::ranges::find(filter.kinds, "run.log") != filter.kinds.end();
+  const auto from = db.value<int64_t>("SELECT max(first_seq) FROM event_chunk WHERE first_seq <= ?", after + 1);
+  // An elided log has no bytes.
+  bool cut = false;
+  look.chunks = take(db.query("SELECT first_seq, last_seq, run_id, bytes, body FROM event_chunk"
+                              " WHERE first_seq BETWEEN ?1 AND ?2 AND last_seq > ?3"
+                              " AND (run_id IS NULL OR ((?4 IS NULL OR run_id = ?4) AND (?5 OR bytes = 0)))"
+                              " ORDER BY first_seq",
+                              from.value_or(0), look.until, after, filter.run_id, logs),
+                     limit_bytes, &cut);
+  if (cut) {
+    look.until = look.chunks.back().last;
+  } else if (!look.chunks.empty()) {
+    look.until = std::max(look.until, look.chunks.back().last);
+  }
+  return look;
 }
 
 std::vector<Numbered> scan_log(Database& db, RunId run, int64_t after, int64_t limit_bytes) {

@@ -27,6 +27,14 @@ void append(Database& db, const Numbered& chunk);
 // Up to `limit_bytes` (at least one chunk) of what follows `after`, in order. Chunks are whole: the caller drops the
 // numbers up to `after`.
 std::vector<Numbered> scan(Database& db, int64_t after, int64_t limit_bytes);
+
+// The same for a reader that wants only what passes `filter`: the logs of other runs are not read. A look at part of
+// the sequence, whose length is bounded also where nothing passes.
+struct Look {
+  std::vector<Numbered> chunks;  // events that do not pass are among them
+  int64_t until = 0;             // everything up to this number was looked at
+};
+Look look(Database& db, int64_t after, int64_t limit_bytes, const EventFilter& filter);
 // The same for the log of one run.
 std::vector<Numbered> scan_log(Database& db, RunId run, int64_t after, int64_t limit_bytes);
 

@@ -16,8 +16,9 @@ constexpr int64_t kRowsRemoved = 200;
 constexpr size_t kRunsRemoved = 20;
 constexpr int64_t kEventBytes = int64_t{512} * 1024;
 constexpr int64_t kSchedules = 10;
-constexpr int64_t kPages = 32;
-constexpr int64_t kPagesLeftFree = 256;
+constexpr int64_t kPages = 256;
+constexpr int64_t kFewestLeftFree = 256;
+constexpr int64_t kMostLeftFree = 4096;
 
 int64_t oldest_kept(const Limit& limit) { return limit.before ? to_ms(*limit.before) : INT64_MIN; }
 
@@ -90,12 +91,24 @@ Step runs(Database& db, const Cursor& from, const Limit& limit, WallTime shielde
 
 Step group_runs(Database& db, const Cursor& from, const Limit& limit) {
   const auto newest = newest_id(db, "SELECT max(id) FROM group_run");
-  const auto removed = db.run(
-      "DELETE FROM group_run WHERE id IN (SELECT id FROM group_run WHERE id > ?1 AND id <> ?2"
-      " AND finished_at IS NOT NULL AND (started_at < ?3 OR id <= ?4) ORDER BY id LIMIT ?5)",
-      from.number, newest, oldest_kept(limit), surplus(newest, limit), kRunsRemoved);
-  Step step{removed, std::nullopt};
-  if (removed == static_cast<int64_t>(kRunsRemoved)) step.next = Cursor{};
+  std::vector<int64_t> gone;
+  bool any_expired = false;
+  auto passed = from.number;
+  {
+    auto rows = db.query(
+        "SELECT id, started_at < ?1 OR id <= ?2, finished_at IS NULL OR id = ?3 FROM group_run WHERE id > ?4"
+        " ORDER BY id LIMIT ?5",
+        oldest_kept(limit), surplus(newest, limit), newest, from.number, kRowsSeen);
+    while (gone.size() < kRunsRemoved && rows.next()) {
+      passed = rows.get<int64_t>(0);
+      const bool expired = rows.get<bool>(1);
+      any_expired = any_expired || expired;
+      if (expired && !rows.get<bool>(2)) gone.push_back(passed);
+    }
+  }
+  for (const auto id : gone) db.run("DELETE FROM group_run WHERE id = ?", id);
+  Step step{static_cast<int64_t>(gone.size()), std::nullopt};
+  if (any_expired) step.next = Cursor{passed, ""};
   return step;
 }
 
@@ -178,12 +191,24 @@ Step workers(Database& db, const Limit& limit) {
   return step;
 }
 
-Step vacuum(Database& db) {
-  const auto free = db.value<int64_t>("PRAGMA freelist_count").value_or(0);
+FreePages free_pages(Database& db) {
   const auto pages = db.value<int64_t>("PRAGMA page_count").value_or(0);
-  if (free <= std::max(kPagesLeftFree, pages / 16)) return {};
-  db.run(fmt::format("PRAGMA incremental_vacuum({})", kPages));
-  return {kPages, Cursor{}};
+  return {db.value<int64_t>("PRAGMA freelist_count").value_or(0),
+          std::clamp(pages / 16, kFewestLeftFree, kMostLeftFree)};
+}
+
+Step vacuum(Database& db, const std::function<bool()>& over) {
+  const auto pages = free_pages(db);
+  if (pages.free <= pages.wanted || pages.free > kLongestList) return {};
+  Step step;
+  const auto most = std::min(kPages, pages.free - pages.wanted);
+  auto rows = db.query(fmt::format("PRAGMA incremental_vacuum({})", most));
+  while (step.removed < most && rows.next()) {  // a row a page
+    ++step.removed;
+    if (over()) break;
+  }
+  if (step.removed > 0 && pages.free - step.removed > pages.wanted) step.next = Cursor{};
+  return step;
 }
 
 }  // namespace pipekit::store::expiry

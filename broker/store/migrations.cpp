@@ -88,7 +88,10 @@ Result<void> migrate(Database& db) {
     if (up == nullptr) throw StoreError(0, fmt::format("migration {} is missing from this program", schema + 1));
     step(db, *up, schema + 1);
   }
-  db.run("INSERT INTO meta (key, value) VALUES ('store_id', ?) ON CONFLICT DO NOTHING", random_store_id());
+  // A store that has its id is not written to: another process may hold its lock, and the loop waits for that better.
+  if (!db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'")) {
+    db.run("INSERT INTO meta (key, value) VALUES ('store_id', ?) ON CONFLICT DO NOTHING", random_store_id());
+  }
   return {};
 }
 

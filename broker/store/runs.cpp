@@ -42,16 +42,18 @@ bool request_cancel(Database& db, RunId run) {
   return db.run("UPDATE run_log SET cancel_requested = 1 WHERE id = ? AND status IN ('queued', 'running')", run) == 1;
 }
 
-bool finish(Database& db, RunId run, const End& end, WallTime now) {
+bool finish(Database& db, RunId run, const End& end, int64_t finished_seq, WallTime now) {
   const auto changed = db.run(
-      "UPDATE run_log SET status = ?, error_code = ?, error = ?, row_count = ?, finished_at = ?"
+      "UPDATE run_log SET status = ?, error_code = ?, error = ?, row_count = ?, finished_at = ?, finished_seq = ?,"
+      " previous_run = coalesce((SELECT l.run_id FROM module_last_run l WHERE l.module_id = run_log.module_id), 0)"
       " WHERE id = ? AND status IN ('queued', 'running')",
-      end.status, end.error_code, end.error, end.row_count, to_ms(now), run);
+      end.status, end.error_code, end.error, end.row_count, to_ms(now), finished_seq, run);
   if (changed == 0) return false;
   db.run(
-      "INSERT INTO module_last_run (module_id, run_id, succeeded) SELECT module_id, id, status = 'success' FROM run_log"
+      "INSERT INTO module_last_run (module_id, run_id, succeeded, hooks_failed)"
+      " SELECT module_id, id, status = 'success', hooks_failed FROM run_log"
       " WHERE id = ? ON CONFLICT (module_id) DO UPDATE SET run_id = excluded.run_id,"
-      " succeeded = succeeded OR excluded.succeeded",
+      " succeeded = succeeded OR excluded.succeeded, hooks_failed = excluded.hooks_failed",
       run);
   return true;
 }
@@ -59,18 +61,18 @@ bool finish(Database& db, RunId run, const End& end, WallTime now) {
 void record_details(Database& db, RunId run, const fact::Finished& details) {
   db.run(
       "UPDATE run_log SET resolved_source_sql = ?, merge_sql = ?, watermark_values_json = ?, jrunner_stdout = ?,"
-      " jrunner_stderr = ?, hook_log = ?, defaulted_json = ? WHERE id = ?",
+      " jrunner_stderr = ?, hook_log = ?, defaulted_json = ?, hooks_failed = ? WHERE id = ?",
       details.resolved_source_sql, details.merge_sql,
       details.watermark_values_json.empty() ? "{}" : details.watermark_values_json, details.jrunner_stdout,
-      details.jrunner_stderr, details.hook_log, Json(details.defaulted).dump(), run);
+      details.jrunner_stderr, details.hook_log, Json(details.defaulted).dump(), details.hooks_failed, run);
 }
 
 std::vector<Live> load_live(Database& db) {
   std::vector<Live> live;
   auto rows = db.query(
       "SELECT id, module_id, module_name, group_run_id, snapshot_id, dry_run, set_json, status, last_epoch, attempts,"
-      " cancel_requested, reconcile, not_before, queued_at, started_at, error_code, error FROM run_log"
-      " WHERE status IN ('queued', 'running') ORDER BY id");
+      " cancel_requested, reconcile, not_before, queued_at, started_at, error_code, error, hooks_failed"
+      " FROM run_log INDEXED BY run_live WHERE status IN ('queued', 'running') ORDER BY id");
   while (rows.next()) {
     auto& run = live.emplace_back();
     run.id = rows.get<RunId>(0);
@@ -90,6 +92,7 @@ std::vector<Live> load_live(Database& db) {
     run.started_at = rows.get<std::optional<int64_t>>(14);
     run.error_code = rows.get<std::string>(15);
     run.error = rows.get<std::string>(16);
+    run.hooks_failed = rows.get<int64_t>(17);
   }
   return live;
 }
@@ -100,6 +103,10 @@ std::optional<std::string> status_of(Database& db, RunId run) {
 
 std::string error_of(Database& db, RunId run) {
   return db.value<std::string>("SELECT error FROM run_log WHERE id = ?", run).value_or("");
+}
+
+int64_t hooks_failed(Database& db, RunId run) {
+  return db.value<int64_t>("SELECT hooks_failed FROM run_log WHERE id = ?", run).value_or(0);
 }
 
 std::optional<RunId> last_of(Database& db, ModuleId module) {

@@ -55,8 +55,8 @@ struct End {
   std::string error;
   std::optional<int64_t> row_count;
 };
-// Also remembers it as its module's last run.
-bool finish(Database& db, RunId run, const End& end, WallTime now);
+// `finished_seq`: its run.finished event. Also remembers it as its module's last run.
+bool finish(Database& db, RunId run, const End& end, int64_t finished_seq, WallTime now);
 
 // What the worker's final fact says for the run log; the newest attempt's stands.
 void record_details(Database& db, RunId run, const fact::Finished& details);
@@ -80,10 +80,12 @@ struct Live {
   std::optional<int64_t> started_at;
   std::string error_code;
   std::string error;
+  int64_t hooks_failed = 0;
 };
 std::vector<Live> load_live(Database& db);
 std::optional<std::string> status_of(Database& db, RunId run);
 std::string error_of(Database& db, RunId run);
+int64_t hooks_failed(Database& db, RunId run);
 // The module's run that ended last.
 std::optional<RunId> last_of(Database& db, ModuleId module);
 // Whether any run of the module has succeeded; dry runs do not count.

@@ -152,13 +152,14 @@ const std::vector<Golden>& golden() {
                                           .jrunner_stdout = "",
                                           .jrunner_stderr = "",
                                           .hook_log = "",
-                                          .steps = {{"claim", 200, 3}}}}},
+                                          .steps = {{"claim", 200, 3}},
+                                          .hooks_failed = 2}}},
        "01 02",
-       "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 06 a4 'body' 81 a8 'finished' de 00 10 a2 'at' cc c8 a6 "
+       "83 a3 'key' 82 a3 'run' 07 a5 'epoch' 09 a3 'seq' 06 a4 'body' 81 a8 'finished' de 00 11 a2 'at' cc c8 a6 "
        "'status' a7 'success' a7 'outcome' a6 'merged' a9 'retryable' c3 af 'staging_dropped' c3 a5 'error' "
        "c0 a9 'row_count' cd 03 e8 ab 'fence_epoch' 00 b3 'resolved_source_sql' a1 'q' a9 'merge_sql' a0 b5 "
        "'watermark_values_json' a2 '{}' ae 'jrunner_stdout' a0 ae 'jrunner_stderr' a0 a8 'hook_log' a0 a5 'steps' 91 "
-       "83 a4 'step' a5 'claim' a2 'at' cc c8 ab 'duration_ms' 03 a9 'defaulted' 90"},
+       "83 a4 'step' a5 'claim' a2 'at' cc c8 ab 'duration_ms' 03 a9 'defaulted' 90 ac 'hooks_failed' 02"},
       {"TaskResult", WorkerToBroker{TaskResult{.id = 1, .error = std::nullopt, .body = {{"ok", true}}}}, "01 03",
        "83 a2 'id' 01 a5 'error' c0 a4 'body' 81 a2 'ok' c3"},
       {"Goodbye", WorkerToBroker{Goodbye{}}, "01 04", "80"},

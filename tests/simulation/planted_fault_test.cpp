@@ -47,6 +47,10 @@ TEST(PlantedFault, lease_judged_before_reading) {
   EXPECT_THAT(broken_by("lease_judged_before_reading"), HasSubstr("the heartbeat that renews it had arrived"));
 }
 
+TEST(PlantedFault, stalls_not_noticed) {
+  EXPECT_THAT(broken_by("stalls_not_noticed"), HasSubstr("the heartbeat that renews it had arrived"));
+}
+
 TEST(PlantedFault, facts_applied_twice) { EXPECT_THAT(broken_by("facts_applied_twice"), HasSubstr("twice")); }
 
 TEST(PlantedFault, reply_before_commit) {

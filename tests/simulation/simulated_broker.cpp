@@ -28,7 +28,8 @@ SimulatedBroker::SimulatedBroker(World& world, Network& network, Millis lease)
       network_(network),
       lease_(lease),
       clock_(world, std::chrono::seconds{world.random.between(0, 1'000'000)}),
-      disk_(world.random) {
+      disk_(world.random),
+      stalls_(lease) {
   network_.on_receive([this](Side side, Received received) { receive(side, std::move(received)); });
 }
 
@@ -44,15 +45,17 @@ void SimulatedBroker::start() {
     if (const auto made = store::migrate(*db_); !made) throw std::runtime_error(made.error().message);
     // The only random value in the store.
     if (!std::exchange(has_id_, true)) db_->run("UPDATE meta SET value = 'simulated' WHERE key = 'store_id'");
-    broker_ =
-        std::make_unique<Broker>(*db_, BrokerConfig{lease_, "simulated", "simulated"}, clock_.now(), clock_.wall());
+    BrokerConfig config{lease_, "simulated", "simulated"};
+    config.read_lag = lease_ / 24;
+    broker_ = std::make_unique<Broker>(*db_, config, clock_.now(), clock_.wall());
   } catch (const store::StoreError& error) {
     return fails(error.what());
   }
   world_.note("broker: starts");
   network_.listen(true);
-  late_ = {};
+  stalls_ = StallWatch(lease_);
   wake_ = clock_.now();
+  stalls_.rests(clock_.now(), wake_);
   if (watch_.after_turn) watch_.after_turn();
   wake();
 }
@@ -68,10 +71,11 @@ void SimulatedBroker::crash(End how) {
   network_.listen(false);
   from_workers_.clear();
   from_clients_.clear();
+  arrived_.clear();
   held_.clear();
   before_sending_.reset();
   woken_at_.reset();
-  stopped_ = busy_ = false;
+  stopped_ = busy_ = stands_still_ = false;
 }
 
 void SimulatedBroker::fails(const std::string& why) {
@@ -105,7 +109,18 @@ void SimulatedBroker::stop() {
 void SimulatedBroker::go_on() {
   if (!std::exchange(stopped_, false)) return;
   world_.note("broker: goes on");
+  read_arrived();
   for (auto& what : std::exchange(held_, {})) what();
+}
+
+void SimulatedBroker::read_arrived() {
+  later(world_.random.millis(0, lease_.count() / 30), [this] {
+    if (stands_still_) return;  // again: what ends that comes back here
+    for (auto& [side, received] : std::exchange(arrived_, {})) {
+      (side == Side::workers ? from_workers_ : from_clients_).push_back(std::move(received));
+    }
+    wake();
+  });
 }
 
 void SimulatedBroker::later(MonoTime::duration delay, std::function<void()> what) {
@@ -122,6 +137,10 @@ void SimulatedBroker::later(MonoTime::duration delay, std::function<void()> what
 }
 
 void SimulatedBroker::receive(Side side, Received received) {
+  if (stopped_ || stands_still_ || !arrived_.empty()) {
+    arrived_.push_back({side, std::move(received)});
+    return;
+  }
   (side == Side::workers ? from_workers_ : from_clients_).push_back(std::move(received));
   wake();
 }
@@ -142,24 +161,34 @@ void SimulatedBroker::wake_at(MonoTime when) {
 void SimulatedBroker::gather() {
   busy_ = true;
   const auto woken = clock_.now();
-  if (wake_ && woken > *wake_) late_ += woken - *wake_;
+  const auto stall = stalls_.wakes(woken);
   MonoTime::duration pause = std::chrono::microseconds{world_.random.between(0, 200)};
   if (world_.random.chance(standstills_)) {
     pause = world_.random.millis(1000, 2 * lease_.count());
+    stands_still_ = true;
     world_.count("broker stood still");
     world_.note("broker: stands still for {} ms", std::chrono::floor<Millis>(pause).count());
   }
-  later(pause, [this, woken] { turn(woken); });
+  later(pause, [this, woken, stall] {
+    if (std::exchange(stands_still_, false)) read_arrived();
+    turn(woken, stall);
+  });
 }
 
-void SimulatedBroker::turn(MonoTime woken) {
+void SimulatedBroker::turn(MonoTime woken, MonoTime::duration stall) {
   TurnInput input;
-  input.stall = late_ > MonoTime::duration{lease_} / 12 ? late_ : MonoTime::duration{};
+  input.stall = stall;
   if (drain(from_workers_, input.from_workers)) input.drained_since = woken;
   drain(from_clients_, input.from_clients);
   input.now = clock_.now();
   input.wall = clock_.wall();
-  if (watch_.before_turn) watch_.before_turn(input.from_workers);
+  if (watch_.before_turn) {
+    auto arrived = input.from_workers;
+    for (const auto& [side, received] : arrived_) {
+      if (side == Side::workers) arrived.push_back(received);
+    }
+    watch_.before_turn(arrived);
+  }
   TurnOutput output;
   try {
     output = broker_->turn(std::move(input));
@@ -177,10 +206,10 @@ void SimulatedBroker::turn(MonoTime woken) {
   const bool slow = world_.random.chance(2);
   const auto commit = slow ? MonoTime::duration{world_.random.millis(200, 4000)}
                            : MonoTime::duration{std::chrono::microseconds{world_.random.between(100, 4000)}};
-  later(commit, [this, woken, output = std::move(output)] {
+  later(commit, [this, output = std::move(output)] {
     deliver(output);
     wake_ = output.wake;
-    late_ = clock_.now() - woken;
+    stalls_.rests(clock_.now(), wake_);
     busy_ = false;
     if (!from_workers_.empty() || !from_clients_.empty()) return wake();
     if (wake_) wake_at(std::max(clock_.in_world(*wake_), world_.now()));

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "broker/broker.h"
+#include "broker/stall_watch.h"
 #include "tests/simulation/disk.h"
 #include "tests/simulation/network.h"
 #include "tests/support/temp_dir.h"
@@ -21,6 +22,7 @@ class SimulatedBroker {
   // Called before each turn, with the frames it will read; after each committed turn, before its answers are sent; and
   // after each start.
   struct Watch {
+    // Also what has arrived from workers and is not read yet.
     std::function<void(const std::vector<Received>& from_workers)> before_turn;
     std::function<void()> after_turn;
   };
@@ -42,8 +44,10 @@ class SimulatedBroker {
   void go_on();
 
   [[nodiscard]] bool alive() const { return broker_ != nullptr; }
-  // Alive, and everything that has arrived has been handled.
-  [[nodiscard]] bool idle() const { return alive() && !busy_ && from_workers_.empty() && from_clients_.empty(); }
+  // Alive, and everything that has arrived is dealt with.
+  [[nodiscard]] bool idle() const {
+    return alive() && !busy_ && from_workers_.empty() && from_clients_.empty() && arrived_.empty();
+  }
   [[nodiscard]] Millis lease() const { return lease_; }
   // Of the current process.
   [[nodiscard]] store::Database& db() { return *db_; }
@@ -52,10 +56,12 @@ class SimulatedBroker {
 
  private:
   void receive(Side side, Received received);
+  // ZeroMQ's thread reads what has arrived while the process stood still: some time after it goes on.
+  void read_arrived();
   void wake_at(MonoTime when);
   void wake();
   void gather();
-  void turn(MonoTime woken);
+  void turn(MonoTime woken, MonoTime::duration stall);
   void deliver(const TurnOutput& output);
   void send(const Outgoing& outgoing);
   void answer(const ReadJob& job);
@@ -82,9 +88,15 @@ class SimulatedBroker {
   std::deque<std::function<void()>> held_;  // work that falls due while it is suspended
   std::deque<Received> from_workers_;
   std::deque<Received> from_clients_;
-  std::optional<MonoTime> wake_;      // the last turn's next wake-up, by the broker's clock
+  struct Arrived {
+    Side side;
+    Received received;
+  };
+  std::deque<Arrived> arrived_;  // while the process stands still, and until it is read
+  bool stands_still_ = false;    // between waking up and reading
+  StallWatch stalls_;
+  std::optional<MonoTime> wake_;      // what the last turn asked for, by the broker's clock
   std::optional<MonoTime> woken_at_;  // when it will be woken
-  MonoTime::duration late_{};
 };
 
 }  // namespace pipekit::simulation

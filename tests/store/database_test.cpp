@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "broker/store/lock_holder.h"
 #include "tests/support/temp_dir.h"
 
 namespace pipekit::store {
@@ -192,6 +193,73 @@ TEST_F(DatabaseTest, rolls_a_savepoint_back_after_a_violated_constraint) {
   add("a");
   db.run("COMMIT");
   EXPECT_EQ(rows(), 1);
+}
+
+// What somebody's sqlite3 shell does.
+class Stranger {
+ public:
+  explicit Stranger(const std::filesystem::path& file) : db_(file, Database::Mode::read_write) {}
+  void begin(const char* how) { db_.execute_script(how); }
+  void read() { db_.value<int64_t>("SELECT count(*) FROM t"); }
+  void end() { db_.execute_script("ROLLBACK"); }
+
+ private:
+  Database db_;
+};
+
+TEST_F(DatabaseTest, that_another_process_writes_to_is_told_from_a_broken_one_and_at_once) {
+  Stranger stranger(db.file());
+  stranger.begin("BEGIN IMMEDIATE");
+  EXPECT_FALSE(db.try_begin());
+  EXPECT_FALSE(db.try_begin());
+  stranger.end();
+  ASSERT_TRUE(db.try_begin());
+  add("a");
+  db.run("COMMIT");
+  EXPECT_EQ(rows(), 1);
+}
+
+TEST_F(DatabaseTest, its_write_ahead_log_is_cut_when_no_reader_needs_it_any_more) {
+  const auto wal = db.file().string() + "-wal";
+  const auto write_much = [&](int64_t bytes) {
+    for (int64_t written = 0; written < bytes; written += 1 << 20) {
+      db.run("INSERT INTO t (x) VALUES (hex(randomblob(524288)))");
+    }
+  };
+  Stranger reader(db.file());
+  reader.begin("BEGIN");
+  reader.read();
+  write_much(2 * Database::kWalLimit);
+  EXPECT_GT(db.wal_bytes(), Database::kWalLimit);
+  EXPECT_FALSE(db.empty_wal(std::chrono::milliseconds{1}));
+  reader.end();
+  add("the checkpoint of this commit copies all");
+  add("and this one begins the log anew");
+  EXPECT_LE(std::filesystem::file_size(wal), Database::kWalLimit);
+
+  reader.begin("BEGIN");
+  reader.read();
+  write_much(2 * Database::kWalLimit);
+  reader.end();
+  EXPECT_TRUE(db.empty_wal(std::chrono::milliseconds{1}));
+  EXPECT_EQ(std::filesystem::file_size(wal), 0U);
+  EXPECT_EQ(db.wal_bytes(), 0);
+}
+
+TEST(LockHolder, is_found_in_the_kernels_list_by_file_and_byte) {
+  constexpr auto kLocks =
+      "1: POSIX  ADVISORY  READ 40 fe:01:77 123 123\n"
+      "2: FLOCK  ADVISORY  WRITE 41 fe:01:77 0 EOF\n"
+      "3: POSIX  ADVISORY  WRITE 42 fe:01:78 120 120\n"
+      "4: POSIX  ADVISORY  WRITE 43 fe:01:77 120 120\n"
+      "4: -> POSIX  ADVISORY  WRITE 44 fe:01:77 120 120\n"
+      "5: POSIX  ADVISORY  READ 45 fe:01:77 124 124\n"
+      "broken\n";
+  EXPECT_EQ(lock_holder_in(kLocks, 77, LockKind::writing, 1), 43);
+  EXPECT_EQ(lock_holder_in(kLocks, 77, LockKind::writing, 43), std::nullopt) << "this process";
+  EXPECT_EQ(lock_holder_in(kLocks, 77, LockKind::reading, 40), 45);
+  EXPECT_EQ(lock_holder_in(kLocks, 79, LockKind::writing, 1), std::nullopt);
+  EXPECT_EQ(lock_holder_in("", 77, LockKind::writing, 1), std::nullopt);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ class FakeWorker {
   std::vector<std::string> heard();
   // The last assignment; also removed from the received messages.
   [[nodiscard]] const Assignment& assignment() const { return assignments_.at(assignments_.size() - 1); }
+  [[nodiscard]] const Assignment& assignment(size_t index) const { return assignments_.at(index); }
   [[nodiscard]] size_t assignments() const { return assignments_.size(); }
   // Takes the newest assignment: it is listed from now on.
   RunKey take();

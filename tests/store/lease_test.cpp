@@ -69,7 +69,7 @@ TEST_F(Lease, tells_the_loop_when_to_look) {
   EXPECT_EQ(turn().wake, now + kLease);
 }
 
-TEST_F(Lease, moves_by_what_the_broker_itself_stood_still) {
+TEST_F(Lease, is_fresh_after_the_broker_itself_stood_still) {
   w1.join();
   const auto key = begun();
   pass(seconds{3600});
@@ -81,6 +81,34 @@ TEST_F(Lease, moves_by_what_the_broker_itself_stood_still) {
   EXPECT_EQ(status(key.run), "running");
   wait(seconds{1});
   EXPECT_EQ(status(key.run), "error");
+}
+
+TEST_F(Lease, and_a_question_are_not_ended_by_what_the_broker_itself_stood_still) {
+  w1.join();
+  replies.clear();
+  ask("connection.test", {{"name", "erp"}});
+  ASSERT_THAT(w1.heard(), testing::Contains("task test"));
+  pass(seconds{3600});
+  TurnInput input;
+  input.stall = seconds{3600};
+  turn(std::move(input));
+  EXPECT_TRUE(replies.empty());
+  w1.say(TaskResult{w1.task, std::nullopt, Json{{"ok", true}}});
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_FALSE(replies[0].error);
+}
+
+TEST_F(Lease, is_kept_while_another_process_has_the_store) {
+  w1.join();
+  const auto key = begun();
+  store::Database stranger(db->file(), store::Database::Mode::read_write);
+  stranger.execute_script("BEGIN IMMEDIATE");
+  EXPECT_FALSE(broker->begin());
+  EXPECT_THROW(turn(), store::Locked);
+  stranger.execute_script("ROLLBACK");
+  EXPECT_TRUE(broker->begin());
+  w1.finish(key, "success", "merged");
+  EXPECT_EQ(end_of(key.run), "success");
 }
 
 TEST_F(Lease, of_an_attempt_the_worker_does_not_know_is_given_up_at_once) {

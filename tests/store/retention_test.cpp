@@ -256,5 +256,88 @@ TEST_F(Retention, goes_in_small_steps_and_the_file_shrinks) {
   EXPECT_LT(count("PRAGMA page_count"), pages / 4);
 }
 
+// A list of free pages is searched for each page that is returned: it must not grow while the walk removes rows.
+TEST_F(Retention, returns_free_pages_while_the_walk_goes_on) {
+  finished("m");
+  db->run("BEGIN");
+  for (int i = 0; i < 3000; ++i) {
+    db->run(
+        "INSERT INTO run_log (module_id, module_name, snapshot_id, status, queued_at, finished_at, triggered_by,"
+        " jrunner_stdout) VALUES (1, 'm', 1, 'success', ?, ?, 'manual', ?)",
+        to_ms(wall), to_ms(wall), std::string(24'000, 'x'));
+  }
+  db->run("COMMIT");
+  finished("m");
+  finish_walk();
+  pass(days{91});
+  int64_t longest = 0;
+  for (int i = 0; i < 2000 && runs().size() > 1; ++i) {
+    wait(pipekit::Retention::kPause);
+    longest = std::max(longest, count("PRAGMA freelist_count"));
+  }
+  EXPECT_EQ(runs().size(), 1U);
+  EXPECT_GT(longest, 0);
+  EXPECT_LE(longest, store::expiry::kPagesAtOnce + 4096) << "pages";
+}
+
+TEST_F(Retention, a_step_ends_when_its_time_is_over_and_the_next_begins_after_nine_times_as_long) {
+  db->run("CREATE TABLE ballast (x)");
+  db->run(
+      "INSERT INTO ballast SELECT zeroblob(4000) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1"
+      " FROM n WHERE i < 3000) SELECT i FROM n)");
+  db->run("DROP TABLE ballast");
+  MonoTime clock = now + hours{1};  // each look at it takes a while
+  const Settings settings;
+  pipekit::Retention retention(
+      *db, settings, [&] { return clock += Millis{1}; }, now, wall);
+  const auto step = [&] {
+    clock = std::max(clock, retention.next_due());
+    const auto began = clock;
+    const auto free = count("PRAGMA freelist_count");
+    db->run("BEGIN IMMEDIATE");
+    Turn turn(clock, wall + std::chrono::floor<Millis>(clock - now), 0);
+    retention.step(turn);
+    db->run("COMMIT");
+    retention.committed(clock);
+    EXPECT_GE(retention.next_due() - clock, std::min<MonoTime::duration>(9 * (clock - began), hours{1}) - Millis{20});
+    return free - count("PRAGMA freelist_count");
+  };
+  int64_t returned = 0;
+  int64_t most = 0;
+  for (int i = 0; i < 400; ++i) {
+    const auto pages = step();
+    most = std::max(most, pages);
+    returned += pages;
+  }
+  EXPECT_GT(returned, 1000);
+  EXPECT_LE(most, store::expiry::kVacuumTime / Millis{1} + 1) << "a page a look at the clock";
+}
+
+TEST_F(Retention, looks_at_group_runs_in_pieces_also_where_none_has_expired) {
+  db->run("BEGIN");
+  for (int i = 0; i < 1000; ++i) {
+    db->run(
+        "INSERT INTO group_run (group_id, group_name, stop_on_failure, started_at, finished_at, status,"
+        " triggered_by) VALUES (1, 'g', 0, ?, ?, 'success', 'manual')",
+        to_ms(wall), to_ms(wall));
+  }
+  db->run("COMMIT");
+  store::expiry::Limit limit;
+  limit.before = wall + hours{1};
+  store::expiry::Step step;
+  store::expiry::Cursor cursor;
+  int64_t removed = 0;
+  int steps = 0;
+  do {
+    step = store::expiry::group_runs(*db, cursor, limit);
+    cursor = step.next.value_or(store::expiry::Cursor{});
+    EXPECT_LE(step.removed, 20);
+    removed += step.removed;
+  } while (step.next && ++steps < 1000);
+  EXPECT_EQ(removed, 999) << "all but the newest, from which numbers go on";
+  limit.before = wall - hours{1};
+  EXPECT_FALSE(store::expiry::group_runs(*db, {}, limit).next);
+}
+
 }  // namespace
 }  // namespace pipekit::test

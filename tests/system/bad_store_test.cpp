@@ -49,7 +49,48 @@ TEST(MovedStore, ends_the_broker_before_it_promises_anything) {
   EXPECT_THAT(ended.err, AllOf(HasSubstr("pipekit.db was removed or replaced"), HasSubstr("hint: put the file back")));
 }
 
-// In a place that not even root can write, where the test is allowed to mount.
+// Another program holds the store's lock.
+TEST(LockedStore, is_waited_for_by_name_and_costs_no_lease) {
+  Site site;
+  site.start_worker();
+  auto& system = site.system();
+  const auto store = system.data_dir() + "/pipekit.db";
+  RunningProgram holder("/usr/bin/python3",
+                        {"-c",
+                         "import signal, sqlite3, sys\nk = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+                         "k.execute('BEGIN IMMEDIATE')\nprint('locked', flush=True)\nsignal.pause()",
+                         store});
+  holder.wait_for_out("locked");
+  auto& client = system.client();
+  const auto number = client.next_number();
+  client.send(number, "run", {{"module", "good"}});
+  system.broker().wait_for_err(fmt::format("waiting for process {} (python3) to release its lock", holder.pid()));
+  holder.signal(SIGTERM);
+  holder.wait();
+  EXPECT_FALSE(client.receive(number).error);
+  system.broker().wait_for_err("the store is free again");
+  site.expect_free();
+  system.events().catch_up();
+  for (const auto& event : system.events().seen()) EXPECT_NE(event.kind, "worker.lost");
+}
+
+TEST(LockedStore, does_not_keep_the_broker_from_ending) {
+  Site site;
+  const auto store = site.system().data_dir() + "/pipekit.db";
+  RunningProgram holder("/usr/bin/python3",
+                        {"-c",
+                         "import signal, sqlite3, sys\nk = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+                         "k.execute('BEGIN IMMEDIATE')\nprint('locked', flush=True)\nsignal.pause()",
+                         store});
+  holder.wait_for_out("locked");
+  auto& client = site.system().client();
+  client.send(client.next_number(), "run", {{"module", "good"}});
+  site.system().broker().wait_for_err("waiting for process ");
+  site.system().broker().signal(SIGTERM);
+  EXPECT_EQ(site.system().broker_end(), 0);
+}
+
+// Put somewhere that cannot be written: by root either, where the test may mount.
 TEST(ReadOnly, data_and_state_directories_are_refused_by_name) {
   const SmallDisk disk;
   const TempDir plain;

@@ -149,11 +149,31 @@ TEST_F(WorkersTest, counts_a_lease_from_the_last_heartbeat) {
   EXPECT_EQ(workers_.by_peer("p1"), nullptr);
 }
 
-TEST_F(WorkersTest, lets_nobody_be_late_for_a_stall_of_the_broker) {
+TEST_F(WorkersTest, a_long_stall_of_the_broker_makes_every_lease_a_fresh_one) {
   admit(hello("w1", "i1"), "p1", 0);
-  workers_.shift(seconds{30});
-  EXPECT_THAT(workers_.overdue(at(89)), IsEmpty());
-  EXPECT_THAT(workers_.overdue(at(90)), ElementsAre("w1"));
+  admit(hello("w2", "i1"), "p2", 40);
+  workers_.forgive(seconds{15}, at(59));
+  EXPECT_THAT(workers_.overdue(at(118)), IsEmpty());
+  EXPECT_THAT(workers_.overdue(at(119)), ElementsAre("w1", "w2"));
+}
+
+TEST_F(WorkersTest, a_short_stall_moves_a_lease_by_its_length_and_never_beyond_a_fresh_one) {
+  admit(hello("w1", "i1"), "p1", 0);
+  admit(hello("w2", "i1"), "p2", 55);
+  workers_.forgive(seconds{10}, at(59));
+  EXPECT_THAT(workers_.overdue(at(69)), IsEmpty());
+  EXPECT_THAT(workers_.overdue(at(70)), ElementsAre("w1"));
+  EXPECT_THAT(workers_.overdue(at(119)), ElementsAre("w1", "w2"));
+}
+
+TEST_F(WorkersTest, one_that_is_gone_is_lost_however_often_the_broker_pauses_for_a_moment) {
+  admit(hello("w1", "i1"), "p1", 0);
+  int64_t s = 0;
+  for (; workers_.overdue(at(s)).empty(); s += 20) {
+    ASSERT_LT(s, 600);
+    workers_.forgive(seconds{10}, at(s));
+  }
+  EXPECT_GE(s, 60);
 }
 
 TEST_F(WorkersTest, assigns_only_to_who_was_heard_of_lately_and_does_not_drain) {

@@ -1,0 +1,12 @@
+DROP TRIGGER module_id_given;
+DROP TRIGGER group_id_given;
+DROP TRIGGER schedule_id_given;
+DELETE FROM meta WHERE key IN ('last_module_id', 'last_group_id', 'last_schedule_id');
+DROP INDEX group_run_by_group;
+ALTER TABLE group_run DROP COLUMN queued_seq;
+ALTER TABLE group_run DROP COLUMN finished_seq;
+DROP INDEX run_failed;
+ALTER TABLE run_log DROP COLUMN previous_run;
+ALTER TABLE run_log DROP COLUMN finished_seq;
+ALTER TABLE run_log DROP COLUMN hooks_failed;
+ALTER TABLE module_last_run DROP COLUMN hooks_failed;
