@@ -2,6 +2,7 @@
 // (loop.h) and the simulation drive it; it never waits and never looks at a clock.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct BrokerConfig {
   // Beside encrypted ones: for workers on this host, and for who allows the first key. "": none.
   std::string local_control{};
   std::string local_workers{};
+  // Groups that may use the local sockets beside the broker's own user. "": none.
+  std::string control_group{};
+  std::string worker_group{};
 };
 
 struct TurnInput {
@@ -64,6 +68,8 @@ class Broker {
 
   // For the handshake of an encrypted socket.
   [[nodiscard]] bool admits(const std::string& public_key) const { return access_.admits(public_key); }
+  // For `status`: the loop's connections.
+  void show_connections(std::function<Json()> connections) { connections_ = std::move(connections); }
   void add_refused(int64_t handshakes) { refused_ += handshakes; }
   // The read thread had no room for what it asked.
   void add_overload(const std::string& who, MonoTime now) { client_limits_.put_off(who, now); }
@@ -85,6 +91,7 @@ class Broker {
   void answer_throttled(Turn& turn, const Received& received);
   void tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket);
 
+  void refuse_hello(Turn& turn, const Received& from, const Error& why);
   void on(Turn& turn, const Received& from, const Hello& hello);
   void on(Turn& turn, const Received& from, const Heartbeat& heartbeat);
   void on(Turn& turn, const Received& from, const Fact& fact);
@@ -127,6 +134,7 @@ class Broker {
   Tails tails_;
   Access access_;
   AnsweredRequests answered_;
+  std::function<Json()> connections_;
   Durations turn_time_;
   Durations commit_time_;
   PeerLimits client_limits_{kClientBudget};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/answer.h"
+#include "shared/endpoint.h"
 #include "shared/failpoint.h"
 #include "shared/overload.h"
 #include "shared/plural.h"
@@ -13,8 +14,8 @@
 namespace pipekit {
 namespace {
 
-// Room for a burst of commands, and a bound for who does not read.
 constexpr std::chrono::seconds kTellRefused{10};
+// Room for a burst of commands, and a bound for a peer that does not read.
 constexpr int kClientQueue = 512;
 constexpr int64_t kClientQueueBytes = int64_t{32} << 20U;
 constexpr size_t kClientTurnBytes = 16UL << 20U;
@@ -29,19 +30,27 @@ BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd
     : db_(db),
       signals_(signals),
       stall_(config.lease / 12),
+      connections_(clock_, !is_ipc(config.control_endpoint) || !is_ipc(config.worker_endpoint)),
       zap_(context_),
-      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes,
-                          kClientTurnBytes}),
-      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes,
-                          kWorkerTurnBytes}),
+      control_(context_, {config.control_endpoint, config.local_control, config.control_group, config.keys,
+                          kClientQueue, kClientQueueBytes, kClientTurnBytes}),
+      workers_(context_, {config.worker_endpoint, config.local_workers, config.worker_group, config.keys, kWorkerQueue,
+                          kWorkerQueueBytes, kWorkerTurnBytes}),
       reads_(context_, db.file()),
-      broker_(db, config, clock_.now(), clock_.wall()) {}
+      broker_(db, config, clock_.now(), clock_.wall()) {
+  broker_.show_connections([this] { return connections_.json(); });
+  connections_.begin();
+}
 
 TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
   TurnInput input;
   input.stall = stall;
-  const auto from_worker = [&](const Received& from, size_t) { return broker_.wants_worker_frame(from, woken); };
+  const auto from_worker = [&](const Received& from, size_t) {
+    connections_.spoke(from.fd, from.key);
+    return broker_.wants_worker_frame(from, woken);
+  };
   const auto from_client = [&](const Received& from, size_t bytes) {
+    connections_.spoke(from.fd, from.key);
     return broker_.wants_client_frame(from, bytes, woken);
   };
   if (workers_.drain(input.from_workers, from_worker)) input.drained_since = woken;
@@ -59,6 +68,7 @@ void BrokerLoop::run() {
   const auto on_clock_set = poller.add(clock_set_.fd());
   const auto on_answer = poller.add(reads_.socket());
   const auto on_handshake = poller.add(zap_.socket());
+  const auto on_refused = poller.add(connections_.fd());
 
   std::optional<MonoTime> wake = clock_.now();
   MonoTime::duration late{};
@@ -71,6 +81,7 @@ void BrokerLoop::run() {
     if (wake && woken > *wake) late += woken - *wake;
     if (poller.readable(on_answer)) forward_answers();
     if (poller.readable(on_handshake)) answer_handshakes();
+    if (poller.readable(on_refused) || !refused_connections_.empty()) report_refused_connections();
     count_strangers();
     auto output = broker_.turn(gather(woken, late > stall_ ? late : MonoTime::duration{}));
     db_.check_in_place();  // before anybody is told that it is kept
@@ -79,6 +90,12 @@ void BrokerLoop::run() {
     for (const auto& job : output.reads) reads_.submit(job);
     FAILPOINT("broker.send.after");
     wake = output.wake;
+    connections_.cut_silent(clock_.now());
+    const auto silent = connections_.next_deadline();
+    const auto untold = refused_connections_.empty() ? std::nullopt : std::optional(*told_connections_ + kTellRefused);
+    for (const auto& due : {silent, untold}) {
+      if (due) wake = wake ? std::min(*wake, *due) : *due;
+    }
     late = clock_.now() - woken;
     broker_.add_turn_time(late);
   }
@@ -94,7 +111,11 @@ void BrokerLoop::forward_answers() {
 }
 
 void BrokerLoop::answer_handshakes() {
-  const auto handshakes = zap_.answer([&](const std::string& key) { return broker_.admits(key); });
+  using Answer = ZapSocket::Answer;
+  const auto handshakes = zap_.answer([&](const std::string& key) {
+    if (!broker_.admits(key)) return Answer::unknown;
+    return connections_.admits_key(key, clock_.now()) ? Answer::allowed : Answer::too_many;
+  });
   refused(handshakes, untold_keys_, "a key that is not allowed");
 }
 
@@ -102,6 +123,20 @@ void BrokerLoop::count_strangers() {
   const auto handshakes = control_.take_strangers() + workers_.take_strangers();
   refused(handshakes, untold_strangers_,
           "without a key, with a wrong one of this broker, not of this protocol, or broken off");
+}
+
+void BrokerLoop::report_refused_connections() {
+  for (const auto& [why, count] : connections_.take_refused()) refused_connections_[why] += count;
+  const auto now = clock_.now();
+  if (refused_connections_.empty() || (told_connections_ && now < *told_connections_ + kTellRefused)) return;
+  told_connections_ = now;
+  for (const auto& [why, count] : refused_connections_) {
+    spdlog::error(
+        "refused {}: {} (the limits follow from the {} files that the broker may have open: LimitNOFILE, "
+        "ulimit -n)",
+        count_of(count, "connection"), why, connections_.open_files());
+  }
+  refused_connections_.clear();
 }
 
 void BrokerLoop::refused(int64_t handshakes, Untold& untold, const char* why) {

@@ -278,10 +278,11 @@ const std::vector<Flag>& global_flags() {
       {"output", text, "how to print", "FORMAT", "o", {"table", "json", "yaml", "csv"}},
       {"quiet", on, "no notices, only results and errors", "", "q"},
       {"verbose", on, "tell what is sent and awaited", "", "v"},
-      {"log-level", text, "of the log", "LEVEL", "", {"trace", "debug", "info", "warn", "error", "off"}},
+      {"log-level", text, "of the log", "LEVEL", "", {"trace", "debug", "info", "warning", "warn", "error", "off"}},
       {"log-file", text, "the log goes there, not to stderr", "FILE"},
-      {"key-file", text, "one's own key, for a broker on another host", "FILE"},
+      {"key-file", text, "your key file, for a broker on another host", "FILE"},
       {"broker-key", text, "that broker's public key", "KEY"},
+      {"broker-user", text, "the user that a local broker runs as (pipekit-broker)", "USER"},
       {"timeout", seconds, "how long to wait for the broker (10)", "S"},
   };
   return kFlags;

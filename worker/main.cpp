@@ -9,7 +9,9 @@
 #include "shared/client_keys.h"
 #include "shared/endpoint.h"
 #include "shared/open_files.h"
+#include "shared/path.h"
 #include "shared/say.h"
+#include "shared/standard_fds.h"
 #include "shared/startup.h"
 #include "worker/jrunner_program.h"
 #include "worker/state_dir.h"
@@ -18,7 +20,7 @@
 namespace pipekit::worker {
 namespace {
 
-struct Options {
+struct Settings {
   std::string name;
   int64_t slots = 4;
   std::vector<std::string> tags;
@@ -31,7 +33,7 @@ struct Options {
   double kill_grace_s = 10;
   std::string key_file;
   std::string broker_key;
-  std::string config;
+  std::string broker_user;
   std::string log_level = "info";
 };
 
@@ -46,7 +48,7 @@ std::string random_id() {
   return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-Result<WorkerConfig> resolve(const Options& options) {
+Result<WorkerConfig> resolve(const Settings& options, const Options& all) {
   if (options.name.empty()) {
     return Error{ErrorCode::kUsage, "a worker needs a name", "pipekit-worker --name NAME, unique among the workers"};
   }
@@ -59,18 +61,20 @@ Result<WorkerConfig> resolve(const Options& options) {
     return Error{ErrorCode::kUsage, fmt::format("--slots {}: expected 1 to 1000", options.slots)};
   }
   WorkerConfig config;
-  config.broker = options.broker;
-  if (config.broker.empty() && options.data_dir.empty()) config.broker = kDefaultWorkerEndpoint;
-  if (config.broker.empty()) {
-    const auto endpoint = worker_endpoint_in(options.data_dir);
-    if (!endpoint) return endpoint.error();
-    config.broker = *endpoint;
-  }
-  if (auto checked = check_endpoint(config.broker); !checked) return checked.error();
-  auto keys = client_keys(config.broker, options.key_file, options.broker_key);
+  const auto endpoint =
+      choose_endpoint(Socket::worker, all.given("broker", options.broker), all.given("data_dir", options.data_dir));
+  if (!endpoint) return endpoint.error();
+  config.broker = *endpoint;
+  auto keys = client_keys(config.broker, {options.key_file, options.broker_key, options.broker_user});
   if (!keys) return keys.error();
   config.keys = std::move(*keys);
-  const auto program = find_jrunner(options.jrunner);
+  auto runner = options.jrunner;
+  if (runner.find('/') != std::string::npos) {  // else a name to be found in PATH
+    const auto path = full_path(all.given("jrunner", runner));
+    if (!path) return path.error();
+    runner = *path;
+  }
+  const auto program = find_jrunner(runner);
   if (!program) return program.error();
   config.runner.program = program->path;
   config.runner.bundled = program->bundled;
@@ -87,14 +91,14 @@ Result<WorkerConfig> resolve(const Options& options) {
   return config;
 }
 
-std::filesystem::path state_dir_of(const Options& options) {
+std::filesystem::path state_dir_of(const Settings& options) {
   if (!options.state_dir.empty()) return options.state_dir;
-  const std::filesystem::path base = options.data_dir.empty() ? "/var/lib/pipekit" : options.data_dir;
-  return base / "workers" / options.name;
+  if (options.data_dir.empty()) return std::filesystem::path("/var/lib/pipekit-worker") / options.name;
+  return std::filesystem::path(options.data_dir) / "workers" / options.name;
 }
 
-int serve(const Options& options) {
-  auto config = resolve(options);
+int serve(const Settings& options, const Options& all) {
+  auto config = resolve(options, all);
   if (!config) return report(config.error());
   std::error_code ignored;
   const auto dir = state_dir_of(options);
@@ -115,43 +119,39 @@ int run(int argc, char** argv) {
   CLI::App app{"A worker of Pipekit: runs modules by invoking jrunner and streams its output to the broker.",
                "pipekit-worker"};
   app.set_version_flag("--version", std::string("pipekit-worker ") + PIPEKIT_VERSION);
-  Options options;
-  FileKeys keys;
-  const auto add = [&](const char* key, const char* flag, auto& into, const char* variable, const char* about) {
-    keys.emplace_back(key, app.add_option(flag, into, about)->envname(variable));
-    return keys.back().second;
-  };
-  add("name", "--name", options.name, "PIPEKIT_NAME", "unique among the broker's workers");
-  add("slots", "--slots", options.slots, "PIPEKIT_SLOTS", "runs at the same time (4)");
-  add("tags", "--tag", options.tags, "PIPEKIT_TAG", "a label that connections may require; repeatable")->take_all();
-  add("drivers", "--driver", options.drivers, "PIPEKIT_DRIVER",
-      "a driver that this runner has, where it lacks others (any); repeatable")
-      ->take_all();
-  add("broker", "--broker", options.broker, "PIPEKIT_BROKER", "the broker's worker endpoint (tcp://127.0.0.1:7602)");
-  add("data_dir", "--data-dir", options.data_dir, "PIPEKIT_DATA_DIR", "of a local broker: its socket is found there");
-  add("key_file", "--key-file", options.key_file, "PIPEKIT_KEY_FILE",
-      "this worker's key (pipekit-ctl keys new), for a broker on another host");
-  add("broker_key", "--broker-key", options.broker_key, "PIPEKIT_BROKER_KEY", "that broker's public key");
-  add("state_dir", "--state-dir", options.state_dir, "PIPEKIT_STATE_DIR",
-      "lock, identity and scratch files (DATA_DIR/workers/NAME)");
-  add("jrunner", "--jrunner", options.jrunner, "PIPEKIT_JRUNNER",
-      "the runner (pipekit-jrunner beside this program, then PATH)");
-  add("drain_timeout_s", "--drain-timeout", options.drain_timeout_s, "PIPEKIT_DRAIN_TIMEOUT",
-      "seconds that running runs get after SIGTERM (no limit)");
-  add("kill_grace_s", "--kill-grace", options.kill_grace_s, "PIPEKIT_KILL_GRACE",
-      "seconds between SIGTERM and SIGKILL to a cancelled runner (10)");
-  app.add_option("--config", options.config, "YAML file with these options as keys")->envname("PIPEKIT_CONFIG");
-  add("log_level", "--log-level", options.log_level, "PIPEKIT_LOG_LEVEL", "trace, debug, info, warning, error, off");
-  if (const auto ended = parse_options(app, argc, argv, options.config, keys)) return *ended;
+  Settings options;
+  Options all(app);
+  all.add("name", "--name", options.name, "unique among the broker's workers");
+  all.add("slots", "--slots", options.slots, "concurrent runs (4)");
+  all.add("tags", "--tag", options.tags, "a label that connections may require; repeatable");
+  all.add("drivers", "--driver", options.drivers,
+          "a driver that this runner has, where it lacks others (any); repeatable");
+  all.add("broker", "--broker", options.broker, "the broker's worker endpoint (ipc:///run/pipekit/worker.sock)");
+  all.add_path("data_dir", "--data-dir", options.data_dir, "of a local broker: its socket is found there");
+  all.add("broker_user", "--broker-user", options.broker_user,
+          "the user that the local broker runs as, who owns its socket's directory (pipekit-broker)");
+  all.add_path("key_file", "--key-file", options.key_file,
+               "this worker's key (pipekit-ctl keys new), for a broker on another host");
+  all.add("broker_key", "--broker-key", options.broker_key, "that broker's public key");
+  all.add_path("state_dir", "--state-dir", options.state_dir,
+               "lock, identity and scratch files (DATA_DIR/workers/NAME)");
+  all.add("jrunner", "--jrunner", options.jrunner, "the runner (pipekit-jrunner beside this program, then PATH)");
+  all.add("drain_timeout_s", "--drain-timeout", options.drain_timeout_s,
+          "seconds that running runs get after SIGTERM (no limit)");
+  all.add("kill_grace_s", "--kill-grace", options.kill_grace_s,
+          "seconds between SIGTERM and SIGKILL to a cancelled runner (10)");
+  all.add("log_level", "--log-level", options.log_level, "trace, debug, info, warning, error, off");
+  if (const auto ended = all.parse(argc, argv)) return *ended;
   const auto name = options.name.empty() ? "worker" : options.name;
   if (auto opened = open_log(name, options.log_level); !opened) return report(opened.error());
-  return serve(options);
+  return serve(options, all);
 }
 
 }  // namespace
 }  // namespace pipekit::worker
 
 int main(int argc, char** argv) {
+  pipekit::open_standard_fds();
   try {
     return pipekit::worker::run(argc, argv);
   } catch (const std::exception& error) {

@@ -1,3 +1,7 @@
+#include "shared/standard_fds.h"
 #include "worker/jrunner/run.h"
 
-int main(int argc, char** argv) { return pipekit::jrunner::run({argv + (argc > 0 ? 1 : 0), argv + argc}); }
+int main(int argc, char** argv) {
+  pipekit::open_standard_fds();
+  return pipekit::jrunner::run({argv + (argc > 0 ? 1 : 0), argv + argc});
+}
