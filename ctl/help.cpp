@@ -112,8 +112,8 @@ std::string program_help(const std::vector<Verb>& verbs) {
                       {"--version", "of this program"}})
              .substr(2);
   out +=
-      "\nWithout --broker and --data-dir the broker is ipc:///run/pipekit/control.sock. Each long\n"
-      "flag has a variable: PIPEKIT_BROKER, PIPEKIT_DATA_DIR, PIPEKIT_OUTPUT, ...\n"
+      "\nWithout --broker and --data-dir the broker is ipc:///run/pipekit/control.sock.\n"
+      "Each long flag has a variable: PIPEKIT_BROKER, PIPEKIT_DATA_DIR, PIPEKIT_OUTPUT, ...\n"
       "\nTo try it out\n"
       "  pipekit-ctl up --data-dir /tmp/pk              (in one terminal)\n"
       "  pipekit-ctl --data-dir /tmp/pk apply -f jobs.yaml\n"
