@@ -1,19 +1,13 @@
 #include "bench/local_broker.h"
 
-#include <fmt/format.h>
-
 #include <csignal>
-
-#include "tests/support/free_port.h"
 
 namespace pipekit::bench {
 
-std::string free_endpoint() { return fmt::format("tcp://127.0.0.1:{}", test::free_port()); }
-
-LocalBroker::LocalBroker() : control_(free_endpoint()), workers_(free_endpoint()) {
-  process_ = std::make_unique<test::RunningProgram>(
-      test::program_path("pipekit-broker"), std::vector<std::string>{"--data-dir", dir_.file("d"), "--control-endpoint",
-                                                                     control_, "--worker-endpoint", workers_});
+LocalBroker::LocalBroker()
+    : control_("ipc://" + dir_.file("d/control.sock")), workers_("ipc://" + dir_.file("d/worker.sock")) {
+  process_ = std::make_unique<test::RunningProgram>(test::program_path("pipekit-broker"),
+                                                    std::vector<std::string>{"--data-dir", dir_.file("d")});
   process_->wait_for_err(" serves ");
   client_ = std::make_unique<test::TestClient>(control_);
   events_ = std::make_unique<test::EventLog>(control_);

@@ -1,4 +1,4 @@
-// A broker for one benchmark, as it is shipped: a process with an empty store, on loopback TCP. It ends and its files
+// A broker for one benchmark, as it is shipped: a process with an empty store, on ipc sockets. It ends and its files
 // are removed with this object.
 #pragma once
 
@@ -35,8 +35,5 @@ class LocalBroker {
   std::unique_ptr<test::TestClient> client_;
   std::unique_ptr<test::EventLog> events_;
 };
-
-// "tcp://127.0.0.1:N", free at the moment.
-std::string free_endpoint();
 
 }  // namespace pipekit::bench

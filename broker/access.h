@@ -1,15 +1,17 @@
-// Who may do what (P8). A local socket (ipc, or loopback without encryption) gives every right to whoever can open it;
-// an encrypted one gives a peer what its key's role says. Asked for each frame, so a key that is revoked is powerless
-// at once, on a connection that stands too. In memory, from the table client_key; the broker's thread.
+// Who may do what (P8). A local socket (ipc) gives every right to whoever can open it; an encrypted one gives a peer
+// what its key's role says. Checked for each frame, so a key that is revoked is powerless at once, on an open
+// connection too. In memory, from the table client_key; the broker's thread.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/store/database.h"
 #include "shared/clock.h"
 #include "shared/error.h"
+#include "shared/protocol.h"
 
 namespace pipekit {
 
@@ -18,9 +20,17 @@ enum class Role { viewer, op, worker };  // "operator" is a word of C++
 std::optional<Role> role_from(const std::string& word);
 const char* to_string(Role role);
 
+// What a worker's key may claim in its hello; nullopt: anything.
+struct Claims {
+  std::optional<std::vector<std::string>> names{};  // "plant2-*": each that begins so
+  std::optional<std::vector<std::string>> tags{};
+  std::optional<int64_t> slots{};
+};
+
 struct Client {
   std::string name;  // of the key; empty: local
   std::optional<Role> role;
+  Claims claims{};
 
   [[nodiscard]] bool local() const { return !role; }
 };
@@ -45,6 +55,7 @@ class Access {
 std::optional<Error> refusal_of_verb(const Client& client, const std::string& verb);
 std::optional<Error> refusal_of_tail(const Client& client);
 std::optional<Error> refusal_of_worker(const Client& client);
+std::optional<Error> refusal_of_claims(const Client& client, const Hello& hello);
 
 // Verbs that only read: what a viewer may ask. All others need an operator.
 bool is_for_viewers(const std::string& verb);

@@ -10,6 +10,7 @@
 #include "broker/queries.h"
 #include "broker/sender.h"
 #include "broker/sound.h"
+#include "broker/store/worker_names.h"
 #include "broker/store/workers.h"
 #include "shared/codec.h"
 #include "shared/failpoint.h"
@@ -236,6 +237,11 @@ void Broker::tell_drained(Turn& turn) {
   }
 }
 
+void Broker::refuse_hello(Turn& turn, const Received& from, const Error& why) {
+  ++refused_;
+  turn.to_worker(from.peer, HelloRefused{to_wire(why)});
+}
+
 void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
   if (!is_sound(hello)) {
     ++malformed_;
@@ -255,13 +261,25 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
                                  "upgrade the older of the two"}});
     return;
   }
-  const auto admission = workers_.admit(hello, from, turn.now, turn.wall);
+  if (const auto refusal = refusal_of_claims(*access_.client(from.key), hello))
+    return refuse_hello(turn, from, *refusal);
+  store::Savepoint savepoint(db_);  // a worker that is refused claims nothing
+  using store::worker_names::Claim;
+  const auto claim = store::worker_names::claim(db_, hello.name, identity_of(from), turn.wall);
+  if (claim == Claim::too_many) {
+    return refuse_hello(
+        turn, from,
+        {ErrorCode::kRefused,
+         fmt::format("this key or user has used {} worker names already", store::worker_names::kMostOfOne),
+         "an operator can release some: pipekit-ctl workers release NAME"});
+  }
+  const auto admission =
+      claim == Claim::granted ? workers_.admit(hello, from, turn.now, turn.wall) : Workers::Admission::other_key;
   if (admission == Workers::Admission::other_key) {
-    ++refused_;
-    turn.to_worker(from.peer,
-                   HelloRefused{{"refused", fmt::format("the name {} belongs to a worker with another key", hello.name),
-                                 "choose another --name, or revoke that key first"}});
-    return;
+    return refuse_hello(
+        turn, from,
+        {ErrorCode::kRefused, fmt::format("the worker name {} belongs to another key or local user", hello.name),
+         fmt::format("choose another --name; an operator can release it: pipekit-ctl workers release {}", hello.name)});
   }
   if (admission == Workers::Admission::name_in_use) {
     const auto* other = workers_.by_name(hello.name);
@@ -272,6 +290,7 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
                       "stop that one, or wait until its lease ends; or choose another --name"}});
     return;
   }
+  savepoint.release();
   auto* worker = workers_.by_name(hello.name);
   store::workers::save(db_, *worker, turn.wall);
   worker->drained = store::workers::drained(db_, hello.name);
@@ -514,7 +533,6 @@ Json Broker::live(const Turn& turn) const {
                        {"tags", worker.tags},
                        {"host", worker.host},
                        {"version", worker.version},
-                       {"incarnation", worker.incarnation},
                        {"draining", worker.draining},
                        {"drained", worker.drained},
                        {"drivers", worker.drivers},
@@ -536,6 +554,7 @@ Json Broker::live(const Turn& turn) const {
             {"open_tails", tails_.open()},
             {"malformed_frames", malformed_},
             {"refused", refused_},
+            {"connections", connections_ ? connections_() : Json()},
             {"throttled", client_limits_.counters().throttled + worker_limits_.counters().throttled},
             {"cut_off", client_limits_.counters().cut_off + worker_limits_.counters().cut_off},
             {"cut_off_now", client_limits_.shut_out(turn.now) + worker_limits_.shut_out(turn.now)},

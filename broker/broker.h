@@ -41,6 +41,9 @@ struct BrokerConfig {
   MonoTime::duration read_lag{};
   // The time now, for budgets of work within a turn; none: work is bounded by its amount alone.
   std::function<MonoTime()> stopwatch{};
+  // Groups that may use the local sockets beside the broker's own user. "": none.
+  std::string control_group{};
+  std::string worker_group{};
 };
 
 struct TurnInput {
@@ -74,6 +77,8 @@ class Broker {
 
   // For the handshake of an encrypted socket.
   [[nodiscard]] bool admits(const std::string& public_key) const { return access_.admits(public_key); }
+  // For `status`: the loop's connections.
+  void show_connections(std::function<Json()> connections) { connections_ = std::move(connections); }
   void add_refused(int64_t handshakes) { refused_ += handshakes; }
   // The read thread had no room for what it asked.
   void add_overload(const std::string& who, MonoTime now) { client_limits_.put_off(who, now); }
@@ -95,6 +100,7 @@ class Broker {
   void answer_throttled(Turn& turn, const Received& received);
   void tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket);
 
+  void refuse_hello(Turn& turn, const Received& from, const Error& why);
   void on(Turn& turn, const Received& from, const Hello& hello);
   void on(Turn& turn, const Received& from, const Heartbeat& heartbeat);
   void on(Turn& turn, const Received& from, const Fact& fact);
@@ -139,6 +145,7 @@ class Broker {
   Tails tails_;
   Access access_;
   AnsweredRequests answered_;
+  std::function<Json()> connections_;
   Durations turn_time_;
   Durations commit_time_;
   PeerLimits client_limits_{kClientBudget};

@@ -5,6 +5,7 @@
 #include "broker/access.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
+#include "broker/store/worker_names.h"
 #include "broker/store/workers.h"
 #include "broker/why.h"
 
@@ -363,6 +364,22 @@ Result<Json> set_drained(Context& c) {
   return after;
 }
 
+// The next worker that uses the name has it.
+Result<Json> workers_release(Context& c) {
+  const auto name = text(c, "name");
+  if (store::workers::is_connected(c.db, name)) {
+    return Error{ErrorCode::kInUse, fmt::format("worker {} is connected, or its lease has not ended", name),
+                 "stop it first; to shut out its key: pipekit-ctl keys revoke"};
+  }
+  const auto owner = store::worker_names::release(c.db, name);
+  if (!owner) {
+    return Error{ErrorCode::kNotFound, fmt::format("the worker name {} belongs to nobody", name),
+                 "see the workers with: pipekit-ctl workers list"};
+  }
+  audit(c, name, {{"identity", *owner}}, nullptr);
+  return Json{{"name", name}, {"identity", *owner}};
+}
+
 Result<Json> keys_allow(Context& c) {
   auto key = allow_key(c.db, args(c), c.request.user, c.turn.wall);
   if (!key) return key;
@@ -413,6 +430,7 @@ const std::map<std::string, Handler>& table() {
       {"settings.set", settings_set},
       {"workers.drain", set_drained<true>},
       {"workers.resume", set_drained<false>},
+      {"workers.release", workers_release},
       {"keys.allow", keys_allow},
       {"keys.revoke", keys_revoke},
       {"run", run},

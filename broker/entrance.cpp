@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "shared/endpoint.h"
+
 namespace pipekit {
 namespace {
 
@@ -30,16 +32,27 @@ bool drain_socket(RouterSocket& socket, size_t most_bytes, const RouterSocket::W
 
 // A socket in the file system is guarded by its mode.
 std::optional<KeyPair> keys_for(const EntranceConfig& config) {
-  return config.endpoint.starts_with("tcp://") ? config.keys : std::nullopt;
+  return is_ipc(config.endpoint) ? std::nullopt : config.keys;
+}
+
+std::optional<LocalSocket> take_place(const EntranceConfig& config) {
+  const auto& endpoint = is_ipc(config.endpoint) ? config.endpoint : config.local;
+  if (endpoint.empty()) return std::nullopt;
+  auto place = LocalSocket::take(endpoint);
+  if (!place) throw RefusedError(place.error());
+  return std::move(*place);
 }
 
 }  // namespace
 
 Entrance::Entrance(zmq::context_t& context, const EntranceConfig& config)
     : turn_bytes_(config.turn_bytes),
+      place_(take_place(config)),
       socket_(context, config.endpoint, config.queue, keys_for(config), config.queue_bytes) {
   if (keys_for(config)) strangers_.emplace(context, socket_.socket());
   if (!config.local.empty()) local_.emplace(context, config.local, config.queue, std::nullopt, config.queue_bytes);
+  if (!place_) return;
+  if (auto opened = place_->open_to(config.group); !opened) throw RefusedError(opened.error());
 }
 
 void Entrance::add_to(Poller& poller) {

@@ -8,6 +8,7 @@
 #include "broker/answer.h"
 #include "broker/stall_watch.h"
 #include "broker/store/lock_holder.h"
+#include "shared/endpoint.h"
 #include "shared/failpoint.h"
 #include "shared/overload.h"
 #include "shared/plural.h"
@@ -15,8 +16,8 @@
 namespace pipekit {
 namespace {
 
-// Room for a burst of commands, and a bound for who does not read.
 constexpr std::chrono::seconds kTellRefused{10};
+// Room for a burst of commands, and a bound for a peer that does not read.
 constexpr int kClientQueue = 512;
 constexpr int64_t kClientQueueBytes = int64_t{32} << 20U;
 constexpr size_t kClientTurnBytes = 16UL << 20U;
@@ -46,13 +47,17 @@ BrokerLoop::BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd
     : db_(db),
       signals_(signals),
       lease_(config.lease),
+      connections_(clock_, !is_ipc(config.control_endpoint) || !is_ipc(config.worker_endpoint)),
       zap_(context_),
-      control_(context_, {config.control_endpoint, config.local_control, config.keys, kClientQueue, kClientQueueBytes,
-                          kClientTurnBytes}),
-      workers_(context_, {config.worker_endpoint, config.local_workers, config.keys, kWorkerQueue, kWorkerQueueBytes,
-                          kWorkerTurnBytes}),
+      control_(context_, {config.control_endpoint, config.local_control, config.control_group, config.keys,
+                          kClientQueue, kClientQueueBytes, kClientTurnBytes}),
+      workers_(context_, {config.worker_endpoint, config.local_workers, config.worker_group, config.keys, kWorkerQueue,
+                          kWorkerQueueBytes, kWorkerTurnBytes}),
       reads_(context_, db.file()),
-      broker_(db, with_clock(config, clock_), clock_.now(), clock_.wall()) {}
+      broker_(db, with_clock(config, clock_), clock_.now(), clock_.wall()) {
+  broker_.show_connections([this] { return connections_.json(); });
+  connections_.begin();
+}
 
 bool BrokerLoop::begin_turn() {
   if (broker_.begin()) return true;
@@ -80,8 +85,12 @@ bool BrokerLoop::begin_turn() {
 TurnInput BrokerLoop::gather(MonoTime woken, MonoTime::duration stall) {
   TurnInput input;
   input.stall = stall;
-  const auto from_worker = [&](const Received& from, size_t) { return broker_.wants_worker_frame(from, woken); };
+  const auto from_worker = [&](const Received& from, size_t) {
+    connections_.spoke(from.fd, from.key);
+    return broker_.wants_worker_frame(from, woken);
+  };
   const auto from_client = [&](const Received& from, size_t bytes) {
+    connections_.spoke(from.fd, from.key);
     return broker_.wants_client_frame(from, bytes, woken);
   };
   if (workers_.drain(input.from_workers, from_worker)) input.drained_since = woken;
@@ -99,6 +108,7 @@ void BrokerLoop::run() {
   const auto on_clock_set = poller.add(clock_set_.fd());
   const auto on_answer = poller.add(reads_.socket());
   const auto on_handshake = poller.add(zap_.socket());
+  const auto on_refused = poller.add(connections_.fd());
 
   std::optional<MonoTime> wake = clock_.now();
   StallWatch stalls(lease_);
@@ -114,6 +124,7 @@ void BrokerLoop::run() {
     }
     if (poller.readable(on_answer)) forward_answers();
     if (poller.readable(on_handshake)) answer_handshakes();
+    if (poller.readable(on_refused) || !refused_connections_.empty()) report_refused_connections();
     count_strangers();
     if (!begin_turn()) break;
     auto output = broker_.turn(gather(woken, stall));
@@ -123,6 +134,12 @@ void BrokerLoop::run() {
     for (const auto& job : output.reads) reads_.submit(job);
     FAILPOINT("broker.send.after");
     wake = output.wake;
+    connections_.cut_silent(clock_.now());
+    const auto silent = connections_.next_deadline();
+    const auto untold = refused_connections_.empty() ? std::nullopt : std::optional(*told_connections_ + kTellRefused);
+    for (const auto& due : {silent, untold}) {
+      if (due) wake = wake ? std::min(*wake, *due) : *due;
+    }
     const auto rested = clock_.now();
     stalls.rests(rested, wake);
     broker_.add_turn_time(rested - woken);
@@ -139,7 +156,11 @@ void BrokerLoop::forward_answers() {
 }
 
 void BrokerLoop::answer_handshakes() {
-  const auto handshakes = zap_.answer([&](const std::string& key) { return broker_.admits(key); });
+  using Answer = ZapSocket::Answer;
+  const auto handshakes = zap_.answer([&](const std::string& key) {
+    if (!broker_.admits(key)) return Answer::unknown;
+    return connections_.admits_key(key, clock_.now()) ? Answer::allowed : Answer::too_many;
+  });
   refused(handshakes, untold_keys_, "a key that is not allowed");
 }
 
@@ -147,6 +168,20 @@ void BrokerLoop::count_strangers() {
   const auto handshakes = control_.take_strangers() + workers_.take_strangers();
   refused(handshakes, untold_strangers_,
           "without a key, with a wrong one of this broker, not of this protocol, or broken off");
+}
+
+void BrokerLoop::report_refused_connections() {
+  for (const auto& [why, count] : connections_.take_refused()) refused_connections_[why] += count;
+  const auto now = clock_.now();
+  if (refused_connections_.empty() || (told_connections_ && now < *told_connections_ + kTellRefused)) return;
+  told_connections_ = now;
+  for (const auto& [why, count] : refused_connections_) {
+    spdlog::error(
+        "refused {}: {} (the limits follow from the {} files that the broker may have open: LimitNOFILE, "
+        "ulimit -n)",
+        count_of(count, "connection"), why, connections_.open_files());
+  }
+  refused_connections_.clear();
 }
 
 void BrokerLoop::refused(int64_t handshakes, Untold& untold, const char* why) {

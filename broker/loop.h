@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "broker/broker.h"
+#include "broker/connections.h"
 #include "broker/entrance.h"
 #include "broker/read_thread.h"
 #include "broker/zap.h"
@@ -15,7 +16,7 @@ namespace pipekit {
 
 class BrokerLoop {
  public:
-  // Binds both endpoints; throws EndpointError when one cannot be bound.
+  // Binds both endpoints; throws EndpointError when one cannot be bound, RefusedError when it must not be.
   BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals);
 
   // Until a signal. Throws what makes going on impossible.
@@ -29,8 +30,9 @@ class BrokerLoop {
   void forward_answers();
   void answer_handshakes();
   void count_strangers();
+  void report_refused_connections();
 
-  // Strangers may knock without end; the log has a line about them every ten seconds at most.
+  // Strangers may try without end; the log has a line about them every ten seconds at most.
   struct Untold {
     int64_t refused = 0;
     std::optional<MonoTime> told{};
@@ -42,6 +44,7 @@ class BrokerLoop {
   ClockSetFd clock_set_;
   SignalFd& signals_;
   const Millis lease_;
+  Connections connections_;  // goes after ZeroMQ's thread
   zmq::context_t context_;
   ZapSocket zap_;  // before the sockets for which it answers
   Entrance control_;
@@ -50,6 +53,8 @@ class BrokerLoop {
   Broker broker_;
   Untold untold_keys_;
   Untold untold_strangers_;
+  std::optional<MonoTime> told_connections_;
+  std::map<std::string, int64_t> refused_connections_;
 };
 
 }  // namespace pipekit

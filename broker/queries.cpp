@@ -408,9 +408,9 @@ Result<Json> audit_list(Database& db, const ReadJob&, const Json& args) {
 
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
   auto workers = job.live["workers"];
-  auto gone = all(
-      db.query("SELECT name, state, slots, tags, host, version, incarnation, joined_at, seen_at, drained FROM worker"
-               " WHERE state <> 'connected' ORDER BY name"));
+  auto gone =
+      all(db.query("SELECT name, state, slots, tags, host, version, joined_at, seen_at, drained FROM worker"
+                   " WHERE state <> 'connected' ORDER BY name"));
   for (auto& worker : gone) {
     worker["tags"] = Json::parse(worker["tags"].get<std::string>());
     worker["busy"] = 0;

@@ -27,4 +27,9 @@ std::string name_of(const Client& client, const Received& from, const std::strin
   return own_word.empty() ? proven : fmt::format("{} ({})", proven, own_word);
 }
 
+std::string identity_of(const Received& received) {
+  if (!received.key.empty()) return "key " + received.key;
+  return received.process.empty() ? "local" : uid_of(received.process);
+}
+
 }  // namespace pipekit

@@ -14,7 +14,7 @@ Workers::Admission Workers::admit(const Hello& hello, const Received& from, Mono
   auto admission = Admission::joined;
   auto* known = by_name(hello.name);
   if (known != nullptr) {
-    if (!known->key.empty() && known->key != from.key) return Admission::other_key;
+    if (known->key != from.key) return Admission::other_key;
     const bool same = known->incarnation == hello.incarnation;
     // One that was taken for dead and speaks belies the proof: two would replace each other for ever.
     const bool belied = hello.incarnation == known->replaced;

@@ -31,7 +31,7 @@ struct Worker {
   bool told_drained = false;  // the event that nothing runs on it any more
   std::string peer;           // empty: expected, not here yet
   bool revoked = false;       // its key was, since it came: it has no peer any more
-  std::string key;            // its public key; empty: none. A name that was used with a key belongs to it
+  std::string key;            // its public key; empty: it is local
   int64_t heartbeat = 0;      // the last one answered; assignments name it
   MonoTime heard{};           // when that, or its hello, was handled: a lease given now counts from here
   MonoTime deadline{};        // lost after this
@@ -49,7 +49,7 @@ class Workers {
     reattached,   // the same incarnation on a new socket, or a broker's restart
     replaced,     // a new incarnation that proved the old one dead: its attempts are lost now
     name_in_use,  // another incarnation may be alive
-    other_key,    // the name belongs to another key
+    other_key,    // one with another key, or the local one, may be alive
   };
   Admission admit(const Hello& hello, const Received& from, MonoTime now, WallTime wall);
   // It has no peer any more; its lease goes on.

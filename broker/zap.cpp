@@ -36,20 +36,25 @@ ZapSocket::ZapSocket(zmq::context_t& context) : socket_(context, zmq::socket_typ
   socket_.bind("inproc://zeromq.zap.01");
 }
 
-int ZapSocket::answer(const std::function<bool(const std::string&)>& admits) {
-  int refused = 0;
+int ZapSocket::answer(const std::function<Answer(const std::string&)>& judge) {
+  int unknown = 0;
   for (auto request = take(socket_); !request.empty(); request = take(socket_)) {
     const auto key = key_in(request);
-    const bool admitted = !key.empty() && admits(key);
-    refused += admitted ? 0 : 1;
+    const auto verdict = key.empty() ? Answer::unknown : judge(key);
+    const bool allowed = verdict == Answer::allowed;
+    unknown += verdict == Answer::unknown ? 1 : 0;
     const auto id = request.size() > 1 ? request[1].to_string() : std::string();
-    const std::array<std::string, 6> reply = {
-        "1.0", id, admitted ? "200" : "400", admitted ? "OK" : "this key is not allowed", admitted ? key : "", ""};
+    const std::array<std::string, 6> reply = {"1.0",
+                                              id,
+                                              allowed ? "200" : (verdict == Answer::too_many ? "300" : "400"),
+                                              allowed ? "OK" : "this key is not allowed",
+                                              allowed ? key : "",
+                                              ""};
     for (size_t i = 0; i < reply.size(); ++i) {
       socket_.send(zmq::buffer(reply[i]), i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
     }
   }
-  return refused;
+  return unknown;
 }
 
 }  // namespace pipekit

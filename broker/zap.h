@@ -1,4 +1,4 @@
-// The handshake's question (ZeroMQ RFC 27, ZAP): may this key come in? Answered on the broker's thread, between turns.
+// Answers, for ZeroMQ's handshake (RFC 27, ZAP), whether a key may connect. On the broker's thread, between turns.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,14 @@ class ZapSocket {
   // One a context.
   explicit ZapSocket(zmq::context_t& context);
 
-  // Answers all that wait. `admits` is given the peer's public key as Z85, which becomes the User-Id of its messages.
-  // Returns the number refused.
-  int answer(const std::function<bool(const std::string& public_key)>& admits);
+  enum class Answer {
+    allowed,
+    unknown,   // told so: its owner sees that the key is not allowed
+    too_many,  // hung up on without a word: ZeroMQ's other end tries again
+  };
+  // Answers all that wait. `judge` is given the peer's public key as Z85, which becomes the User-Id of its messages.
+  // Returns the number of unknown keys.
+  int answer(const std::function<Answer(const std::string& public_key)>& judge);
   zmq::socket_t& socket() { return socket_; }
 
  private:

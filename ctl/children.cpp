@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <sstream>
+#include <string_view>
 
 namespace pipekit::ctl {
 namespace {
@@ -25,13 +26,26 @@ std::string text_of_status(int status) {
 
 bool is_program(const fs::path& path) { return access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
 
+// A child is told by its arguments alone which system it belongs to. Failpoints are of development builds.
+std::vector<char*> without_settings() {
+  std::vector<char*> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const bool setting = text.starts_with("PIPEKIT_") && !text.starts_with("PIPEKIT_FAILPOINT=") &&
+                         !text.starts_with("PIPEKIT_PLANTED_FAULT=");
+    if (!setting) kept.push_back(*entry);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
 // Between fork and exec; only async-signal-safe calls.
-[[noreturn]] void become(char* const* argv, pid_t parent) {
+[[noreturn]] void become(char* const* argv, char* const* environment, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // it died before we asked for the signal
   setpgid(0, 0);
   signal(SIGPIPE, SIG_DFL);
-  execv(argv[0], argv);
+  execve(argv[0], argv, environment);
   _exit(127);
 }
 
@@ -58,9 +72,10 @@ Result<Child> Child::start(std::string label, const std::vector<std::string>& ar
   std::vector<char*> raw;
   for (const auto& arg : argv) raw.push_back(const_cast<char*>(arg.c_str()));  // execv promises not to write
   raw.push_back(nullptr);
+  auto environment = without_settings();
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) become(raw.data(), parent);
+  if (pid == 0) become(raw.data(), environment.data(), parent);
   if (pid < 0) return Error{ErrorCode::kUnexpected, fmt::format("cannot start {}: {}", label, strerror(errno))};
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {

@@ -291,6 +291,7 @@ const std::vector<Flag>& global_flags() {
       {"log-file", text, "write the log to FILE instead of stderr", "FILE"},
       {"key-file", text, "your key file, for a broker on another host", "FILE"},
       {"broker-key", text, "that broker's public key", "KEY"},
+      {"broker-user", text, "the user that a local broker runs as (pipekit-broker)", "USER"},
       {"timeout", seconds, "wait at most S seconds for the broker (10)", "S"},
   };
   return kFlags;

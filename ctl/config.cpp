@@ -8,17 +8,25 @@
 
 #include "shared/config.h"
 #include "shared/endpoint.h"
+#include "shared/log_level.h"
+#include "shared/path.h"
 
 namespace pipekit::ctl {
 namespace {
 
 // The order is that of `config show`.
 const std::vector<Setting>& defaults() {
-  static const std::vector<Setting> kDefaults = {{"broker", "", "default"},           {"data_dir", "", "default"},
-                                                 {"key_file", "", "default"},         {"broker_key", "", "default"},
-                                                 {"output", "table", "default"},      {"timeout", "10", "default"},
-                                                 {"quiet", "false", "default"},       {"verbose", "false", "default"},
-                                                 {"log_level", "warning", "default"}, {"log_file", "", "default"}};
+  static const std::vector<Setting> kDefaults = {{"broker", "", "default"},
+                                                 {"data_dir", "", "default"},
+                                                 {"key_file", "", "default"},
+                                                 {"broker_key", "", "default"},
+                                                 {"broker_user", "pipekit-broker", "default"},
+                                                 {"output", "table", "default"},
+                                                 {"timeout", "10", "default"},
+                                                 {"quiet", "false", "default"},
+                                                 {"verbose", "false", "default"},
+                                                 {"log_level", "warning", "default"},
+                                                 {"log_file", "", "default"}};
   return kDefaults;
 }
 
@@ -44,13 +52,12 @@ class Layers {
   Layers(const Arguments& flags, const Environment& environment, std::vector<Setting> file)
       : flags_(flags), environment_(environment), file_(std::move(file)) {}
 
-  // 0 flag, 1 variable, 2 file: the lower wins.
-  [[nodiscard]] std::optional<Setting> at_level(const std::string& key, int level) const {
-    if (level == 0) {
+  [[nodiscard]] std::optional<Setting> at(const std::string& key, Origin origin) const {
+    if (origin == Origin::flag) {
       if (!flags_.has(flag_name(key))) return std::nullopt;
       return Setting{key, flags_.text(flag_name(key)), "--" + flag_name(key)};
     }
-    if (level == 1) {
+    if (origin == Origin::variable) {
       const auto value = environment_(variable_name(key));
       if (!value || value->empty()) return std::nullopt;
       return Setting{key, *value, variable_name(key)};
@@ -60,10 +67,15 @@ class Layers {
   }
 
   [[nodiscard]] Setting value(const Setting& fallback) const {
-    for (int level = 0; level < 3; ++level) {
-      if (auto setting = at_level(fallback.key, level)) return *setting;
+    const auto found = given(fallback.key);
+    return found.origin == Origin::fallback ? fallback : Setting{fallback.key, found.value, found.source};
+  }
+
+  [[nodiscard]] Given given(const std::string& key) const {
+    for (const auto origin : {Origin::flag, Origin::variable, Origin::file}) {
+      if (const auto setting = at(key, origin)) return {setting->value, origin, setting->source};
     }
-    return fallback;
+    return {};
   }
 
  private:
@@ -83,23 +95,19 @@ Result<bool> truth(const Setting& setting) {
   return wrong(setting, "true or false");
 }
 
-// The nearest origin decides; where both come from the same one, the endpoint does.
 Result<void> choose_endpoint(const Layers& layers, Config& config) {
-  for (int level = 0; level < 3; ++level) {
-    if (const auto broker = layers.at_level("broker", level)) {
-      if (!check_endpoint(broker->value)) return wrong(*broker, "an endpoint: tcp://HOST:PORT or ipc://PATH");
-      config.endpoint = broker->value;
-      return {};
-    }
-    if (const auto dir = layers.at_level("data_dir", level)) {
-      auto endpoint = control_endpoint_in(dir->value);
-      if (!endpoint) return endpoint.error();
-      config.endpoint = *endpoint;
-      config.data_dir = dir->value;
-      return {};
-    }
+  const auto broker = layers.given("broker");
+  const auto dir = layers.given("data_dir");
+  if (!broker.value.empty() && !check_endpoint(broker.value)) {
+    return wrong({"broker", broker.value, broker.source}, "an endpoint: tcp://HOST:PORT or ipc://PATH");
   }
-  config.endpoint = kDefaultControlEndpoint;
+  const auto full_dir = full_path(dir);
+  if (!full_dir) return full_dir.error();
+  const Given data_dir{*full_dir, dir.origin, dir.source};
+  auto endpoint = pipekit::choose_endpoint(Socket::control, broker, data_dir);
+  if (!endpoint) return endpoint.error();
+  config.endpoint = std::move(*endpoint);
+  if (data_dir_decides(broker, data_dir)) config.data_dir = data_dir.value;
   return {};
 }
 
@@ -118,14 +126,14 @@ Result<void> apply(const Setting& setting, Config& config) {
     if (!on) return on.error();
     (setting.key == "quiet" ? config.quiet : config.verbose) = *on;
   } else if (setting.key == "log_level") {
-    if (std::ranges::find(log_levels(), setting.value) == log_levels().end()) {
-      return wrong(setting, fmt::format("one of {}", fmt::join(log_levels(), ", ")));
-    }
+    if (!is_log_level(setting.value)) return wrong(setting, std::string("one of ") + kLogLevelWords);
     config.log_level = setting.value;
   } else if (setting.key == "key_file") {
     config.key_file = setting.value;
   } else if (setting.key == "broker_key") {
     config.broker_key = setting.value;
+  } else if (setting.key == "broker_user") {
+    config.broker_user = setting.value;
   } else if (setting.key == "log_file") {
     config.log_file = setting.value;
   }
@@ -134,9 +142,8 @@ Result<void> apply(const Setting& setting, Config& config) {
 
 }  // namespace
 
-// "warn" and "warning" are the same.
 const std::vector<std::string>& log_levels() {
-  static const std::vector<std::string> kLevels = {"trace", "debug", "info", "warning", "warn", "error", "off"};
+  static const std::vector<std::string> kLevels(kLogLevels.begin(), kLogLevels.end());
   return kLevels;
 }
 
@@ -162,9 +169,12 @@ Result<std::vector<Setting>> read_config_file(const std::string& path) {
 
 Result<Config> resolve_config(const Arguments& global, const Environment& environment) {
   std::vector<Setting> file;
-  const auto path = global.has("config") ? global.text("config") : environment("PIPEKIT_CONFIG").value_or("");
-  if (!path.empty()) {
-    auto read = read_config_file(path);
+  const bool by_flag = global.has("config");
+  const auto path = full_path({by_flag ? global.text("config") : environment("PIPEKIT_CONFIG").value_or(""),
+                               by_flag ? Origin::flag : Origin::variable, by_flag ? "--config" : "PIPEKIT_CONFIG"});
+  if (!path) return path.error();
+  if (!path->empty()) {
+    auto read = read_config_file(*path);
     if (!read) return read.error();
     file = std::move(*read);
   }
@@ -174,8 +184,14 @@ Result<Config> resolve_config(const Arguments& global, const Environment& enviro
   if (auto chosen = choose_endpoint(layers, config); !chosen) return chosen.error();
   for (const auto& fallback : defaults()) {
     auto setting = layers.value(fallback);
+    if (setting.key == "key_file" || setting.key == "log_file") {
+      const auto given = layers.given(setting.key);
+      const auto in_full = full_path({given.value, given.origin, given.source});
+      if (!in_full) return in_full.error();
+      setting.value = *in_full;
+    }
     if (auto applied = apply(setting, config); !applied) return applied.error();
-    if (setting.key == "broker" && setting.value.empty()) {
+    if (setting.key == "broker" && setting.value != config.endpoint) {
       setting = {"broker", config.endpoint, config.data_dir.empty() ? "default" : "data_dir"};
     }
     config.settings.push_back(std::move(setting));

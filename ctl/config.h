@@ -27,6 +27,7 @@ struct Config {
   std::string data_dir;  // empty unless the endpoint is a socket in it
   std::string key_file;
   std::string broker_key;
+  std::string broker_user;
   Format format = Format::table;
   bool quiet = false;
   bool verbose = false;

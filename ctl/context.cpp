@@ -36,7 +36,7 @@ Result<Client*> Context::client() {
     return Error{ErrorCode::kUnavailable, fmt::format("there is no data directory {}", config.data_dir),
                  fmt::format("pipekit-ctl up --data-dir {} creates it and starts the broker", config.data_dir)};
   }
-  auto keys = client_keys(config.endpoint, config.key_file, config.broker_key);
+  auto keys = client_keys(config.endpoint, {config.key_file, config.broker_key, config.broker_user, true});
   if (!keys) return keys.error();
   try {
     link_ = std::make_unique<Link>(config.endpoint, clock, std::move(*keys));

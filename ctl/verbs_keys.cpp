@@ -34,15 +34,34 @@ Result<int> show_key(Context& context, const Arguments& args) {
   return print_public_key(context, pair->public_key);
 }
 
+std::string words(const Json& key, const char* name, const char* what) {
+  const auto found = key.find(name);
+  if (found == key.end() || found->is_null()) return std::string("any ") + what;
+  std::string text;
+  for (const auto& item : *found) text += (text.empty() ? "" : ",") + item.get<std::string>();
+  return std::string(what) + (text.empty() ? " none" : " " + text);
+}
+
+// What a worker's key may claim.
+std::string claims_of(const Json& key) {
+  const auto slots = integer_in(key, "slots");
+  return fmt::format("{}, {}, {}", words(key, "names", "name"), words(key, "tags", "tags"),
+                     slots ? fmt::format("slots up to {}", *slots) : "any number of slots");
+}
+
 Result<int> allow(Context& context, const Arguments& args) {
-  const auto key =
-      context.call("keys.allow",
-                   {{"name", args.text("NAME")}, {"role", args.text("role")}, {"public_key", args.text("public-key")}});
+  Json request = {{"name", args.text("NAME")}, {"role", args.text("role")}, {"public_key", args.text("public-key")}};
+  for (const auto* claim : {"names", "tags"}) {
+    if (args.has(claim)) request[claim] = args.list(claim);
+  }
+  if (args.has("slots")) request["slots"] = args.integer("slots").value_or(0);
+  const auto key = context.call("keys.allow", std::move(request));
   if (!key) return key.error();
   if (!context.for_people()) {
-    context.print_object({"name", "role", "public_key"}, *key);
+    context.print_object({"name", "role", "public_key", "names", "tags", "slots"}, *key);
   } else {
-    context.out.write(fmt::format("allowed {} as {}\n", text_in(*key, "name"), text_in(*key, "role")));
+    context.out.write(fmt::format("allowed {} as {}{}\n", text_in(*key, "name"), text_in(*key, "role"),
+                                  text_in(*key, "role") == "worker" ? ": " + claims_of(*key) : ""));
   }
   return 0;
 }
@@ -61,9 +80,15 @@ Result<int> revoke(Context& context, const Arguments& args) {
 Result<int> list_allowed(Context& context, const Arguments&) {
   return list(
       context, "keys.list", Json::object(),
-      {{text_column("NAME", "name", 0), text_column("ROLE", "role", 0), text_column("PUBLIC KEY", "public_key", 1),
-        clock_column("SINCE", "created_at", 3), text_column("BY", "created_by", 4)},
-       {"name", "role", "public_key", "created_at", "created_by"},
+      {{text_column("NAME", "name", 0),
+        text_column("ROLE", "role", 0),
+        text_column("PUBLIC KEY", "public_key", 1),
+        {"MAY CLAIM",
+         [](const Json& row, const Style&) { return Cell{text_in(row, "role") == "worker" ? claims_of(row) : ""}; },
+         Align::left, 2},
+        clock_column("SINCE", "created_at", 3),
+        text_column("BY", "created_by", 4)},
+       {"name", "role", "public_key", "names", "tags", "slots", "created_at", "created_by"},
        "no keys allowed yet: only local clients can connect"});
 }
 
@@ -130,9 +155,13 @@ std::vector<Verb> key_verbs() {
          "ROLE",
          "",
          {"viewer", "operator", "worker"}},
-        {"public-key", text, "the key, as printed by keys new and keys show", "KEY"}},
-       {"pipekit-ctl keys allow plant2 --role worker --public-key KEY"},
-       "",
+        {"public-key", text, "the key, as printed by keys new and keys show", "KEY"},
+        {"names", list, "worker: the names it may use, plant2-* for all that begin so (any free one); repeatable",
+         "NAME"},
+        {"tags", list, "worker: the tags it may claim (any); repeatable", "TAG"},
+        {"slots", Flag::Type::count, "worker: the most slots it may have (any number)", "N"}},
+       {"pipekit-ctl keys allow plant2 --role worker --public-key KEY --names plant2 --tags site:plant2 --slots 4"},
+       "A worker's name belongs to the key, or the local user, that used it first; workers release gives it up.",
        allow},
       {"keys revoke",
        "Revoke a key at once and close its connections.",

@@ -94,6 +94,18 @@ Result<int> workers_resume(Context& context, const Arguments& args) {
   return 0;
 }
 
+Result<int> workers_release(Context& context, const Arguments& args) {
+  const auto released = context.call("workers.release", {{"name", args.text("NAME")}});
+  if (!released) return released.error();
+  if (!context.for_people()) {
+    context.print_object({"name", "identity"}, *released);
+  } else {
+    context.out.write(
+        fmt::format("released the worker name {}: the next worker that uses it owns it\n", args.text("NAME")));
+  }
+  return 0;
+}
+
 Result<int> settings_list(Context& context, const Arguments&) {
   return list(context, "settings.list", Json::object(),
               {{text_column("KEY", "key", 0), text_column("VALUE", "value", 0), text_column("DEFAULT", "default", 2),
@@ -191,6 +203,13 @@ std::vector<Verb> system_verbs() {
        {"pipekit-ctl workers resume w1"},
        "",
        workers_resume},
+      {"workers release",
+       "Release a worker's name for another key or local user.",
+       {{"NAME", "the worker"}},
+       {},
+       {"pipekit-ctl workers release w1"},
+       "A name belongs to the key, or the local user, that used it first. The worker must not be connected.",
+       workers_release},
       {"settings list", "List the broker's settings.", {}, {}, {"pipekit-ctl settings list"}, "", settings_list},
       {"settings get",
        "Print the value of a setting.",

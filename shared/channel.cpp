@@ -3,13 +3,16 @@
 #include <utility>
 #include <vector>
 
+#include "shared/endpoint.h"
+
 namespace pipekit {
 namespace {
 
 constexpr int kReceiveQueue = 10'000;
 // Each may have 16 MiB, and ZeroMQ reads on while the broker is busy.
 constexpr int kRouterReceiveQueue = 512;
-constexpr size_t kSmall = 4096;  // less is not counted: a full queue of it is small, too
+constexpr int kHandshakeMs = 3000;  // of a peer that is there; silent connections are not kept longer
+constexpr size_t kSmall = 4096;     // less is not counted: a full queue of it is small, too
 
 void limit(zmq::socket_t& socket, int send_queue) {
   socket.set(zmq::sockopt::linger, 200);  // ms: the last words of a process that ends in order
@@ -82,11 +85,14 @@ RouterSocket::RouterSocket(zmq::context_t& context, const std::string& endpoint,
     socket_.set(zmq::sockopt::zap_domain, "pipekit");
   }
   socket_.set(zmq::sockopt::router_mandatory, true);
+  socket_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   try {
     socket_.bind(endpoint);
   } catch (const zmq::error_t& error) {
     throw EndpointError("cannot listen on " + endpoint + ": " + error.what());
   }
+  const auto bound = socket_.get(zmq::sockopt::last_endpoint);
+  if (!is_bound_as_asked(endpoint, bound)) throw EndpointError("cannot listen on " + endpoint + ": it became " + bound);
 }
 
 std::optional<Received> RouterSocket::try_receive(const Wanted& wanted) {
@@ -96,6 +102,7 @@ std::optional<Received> RouterSocket::try_receive(const Wanted& wanted) {
   Received received;
   if (id.size() == 5 && *id.data<char>() == 0) received.peer = id.to_string();
   received.key = key_of(parts->back());
+  received.fd = zmq_msg_get(parts->back().handle(), ZMQ_SRCFD);
   if (on_ipc_) received.process = process_of(parts->back());
   size_t bytes = 0;
   for (size_t i = 1; i < parts->size(); ++i) bytes += (*parts)[i].size();

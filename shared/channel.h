@@ -26,6 +26,7 @@ struct Received {
   Frames frames;
   std::string key{};       // the peer's public key, proven by the handshake; empty where there is no encryption
   std::string process{};   // of a peer on ipc, as the kernel knows it: "UID:GID:PID"; empty elsewhere
+  int fd = -1;             // the connection's descriptor, which ZeroMQ owns
   bool misshapen = false;  // not peer, head, body, or a peer that chose its own id: nothing to read
   bool unwanted = false;   // RouterSocket::Wanted said no
 };
@@ -43,7 +44,7 @@ class EndpointError : public std::runtime_error {
 // Sockets share one context a process.
 class RouterSocket {
  public:
-  // Throws EndpointError when the endpoint cannot be bound.
+  // Throws EndpointError when the endpoint cannot be bound, or ZeroMQ would listen anywhere else.
   // `queue`, `queue_bytes`: what may wait for one peer; what comes on top is refused. Only large frames count their
   // bytes, and one alone may have any size.
   // `keys`: encrypts, and asks the context's ZAP handler about each peer's key.

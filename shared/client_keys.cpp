@@ -1,39 +1,46 @@
 #include "shared/client_keys.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "shared/endpoint.h"
+#include "shared/ownership.h"
 
 namespace pipekit {
 
-Result<std::optional<ClientKeys>> client_keys(const std::string& endpoint, const std::string& key_file,
-                                              const std::string& broker_key) {
-  if (key_file.empty() && broker_key.empty()) {
-    if (is_local(endpoint)) return std::optional<ClientKeys>{};
-    return Error{ErrorCode::kRefused, fmt::format("{} is on another host: it is spoken to with keys only", endpoint),
-                 "pipekit-ctl keys new FILE, then --key-file FILE --broker-key KEY; the broker's log tells its key"};
+Result<std::optional<ClientKeys>> client_keys(const std::string& endpoint, const ClientOptions& options) {
+  if (is_ipc(endpoint)) {
+    const auto user = options.broker_user.empty() ? kBrokerUser : options.broker_user;
+    const bool any_owner = options.any_owner_as_root && ::geteuid() == 0;
+    if (auto checked = check_socket_dir(socket_path(endpoint), user, any_owner); !checked) return checked.error();
+    return std::optional<ClientKeys>{};
   }
-  if (endpoint.starts_with("ipc://")) return std::optional<ClientKeys>{};  // never encrypted
-  if (key_file.empty() || !is_key(broker_key)) {
+  if (options.key_file.empty() && options.broker_key.empty()) {
+    return Error{
+        ErrorCode::kRefused, fmt::format("{} is a tcp address, and Pipekit uses tcp only with keys", endpoint),
+        "pipekit-ctl keys new FILE, then --key-file FILE --broker-key KEY (the broker's log has its key); on the "
+        "broker's host use its ipc socket: --data-dir DIR"};
+  }
+  if (options.key_file.empty() || !is_key(options.broker_key)) {
     return Error{ErrorCode::kUsage,
-                 key_file.empty()
+                 options.key_file.empty()
                      ? "--broker-key needs a --key-file beside it"
-                     : fmt::format("--broker-key \"{}\" is not a public key: it has 40 characters", broker_key),
-                 "both are needed: --key-file FILE, one's own, and --broker-key KEY, which the broker's log tells"};
+                     : fmt::format("--broker-key \"{}\" is not a public key: it has 40 characters", options.broker_key),
+                 "both are needed: --key-file FILE, your key, and --broker-key KEY, which is in the broker's log"};
   }
-  auto own = read_key_file(key_file);
+  auto own = read_key_file(options.key_file);
   if (!own) return own.error();
-  return std::optional(ClientKeys{std::move(*own), broker_key});
+  return std::optional(ClientKeys{std::move(*own), options.broker_key});
 }
 
 Error handshake_refused(const std::string& endpoint, bool with_keys) {
   if (!with_keys) {
-    return {ErrorCode::kRefused, fmt::format("the broker at {} wants to know who asks", endpoint),
+    return {ErrorCode::kRefused, fmt::format("the broker at {} requires a key", endpoint),
             "--key-file FILE --broker-key KEY"};
   }
   return {
       ErrorCode::kRefused, fmt::format("the broker at {} does not allow this key", endpoint),
-      "an operator allows it: pipekit-ctl keys allow NAME --role ROLE --public-key KEY; or --broker-key is not this "
+      "an operator can allow it: pipekit-ctl keys allow NAME --role ROLE --public-key KEY; or --broker-key is not this "
       "broker's"};
 }
 

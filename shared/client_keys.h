@@ -9,10 +9,16 @@
 
 namespace pipekit {
 
-// None for a local endpoint without a key. kUsage when one of the two is missing or wrong; kRefused (exit 6) for an
-// endpoint on another host without keys, or a key file that others can read.
-Result<std::optional<ClientKeys>> client_keys(const std::string& endpoint, const std::string& key_file,
-                                              const std::string& broker_key);
+// How to speak to the broker at an endpoint: without keys to an ipc socket, whose directory must be one where nobody
+// but the broker can have created it (check_socket_dir); with keys to tcp, loopback included. kUsage when one of the
+// two keys is missing or wrong; kRefused (exit 6) for tcp without keys, and for a socket or key file of others.
+struct ClientOptions {
+  std::string key_file{};
+  std::string broker_key{};
+  std::string broker_user{};       // whose directories are the broker's; "": the installed unit's
+  bool any_owner_as_root = false;  // of a client that the broker can only lie to: root names whose socket it wants
+};
+Result<std::optional<ClientKeys>> client_keys(const std::string& endpoint, const ClientOptions& options);
 
 // What to say when the broker's end refused the handshake.
 Error handshake_refused(const std::string& endpoint, bool with_keys);

@@ -5,21 +5,34 @@
 #include <string>
 
 #include "shared/error.h"
+#include "shared/origin.h"
 
 namespace pipekit {
 
-inline constexpr auto kDefaultControlEndpoint = "tcp://127.0.0.1:7601";
-inline constexpr auto kDefaultWorkerEndpoint = "tcp://127.0.0.1:7602";
+inline constexpr auto kRunDir = "/run/pipekit";
+inline constexpr auto kDefaultControlEndpoint = "ipc:///run/pipekit/control.sock";
+inline constexpr auto kDefaultWorkerEndpoint = "ipc:///run/pipekit/worker.sock";
 
 // ipc://DIR/control.sock and ipc://DIR/worker.sock; kUsage when the path is longer than a socket's name may be.
 Result<std::string> control_endpoint_in(const std::filesystem::path& data_dir);
 Result<std::string> worker_endpoint_in(const std::filesystem::path& data_dir);
 
+// The endpoint that a program uses, of the endpoint and the data directory that it was given: what has the nearer
+// origin decides, and at the same origin the endpoint does. So --data-dir DIR is complete whatever variables are set.
+enum class Socket { control, worker };
+Result<std::string> choose_endpoint(Socket socket, const Given& endpoint, const Given& data_dir);
+// Whether the data directory decides it.
+bool data_dir_decides(const Given& endpoint, const Given& data_dir);
+
 // kUsage for what ZeroMQ would take for something else, or refuse without saying why: another scheme, no port or one
-// beyond 65535, a socket's path that is too long.
+// beyond 65535, several addresses, a socket's path that is too long or not written in full.
 Result<void> check_endpoint(const std::string& endpoint);
 
-// ipc, or tcp on a loopback address: nobody from another host gets there.
-bool is_local(const std::string& endpoint);
+bool is_ipc(const std::string& endpoint);
+// Of an ipc endpoint.
+std::string socket_path(const std::string& endpoint);
+
+// Whether what ZeroMQ says that it bound is what was to be bound. A name may stand for any address, "*" for any port.
+bool is_bound_as_asked(const std::string& asked, const std::string& bound);
 
 }  // namespace pipekit

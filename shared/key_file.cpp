@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -12,13 +11,13 @@
 #include <stdexcept>
 
 #include "shared/config.h"
+#include "shared/ownership.h"
 #include "shared/unique_fd.h"
 
 namespace pipekit {
 namespace {
 
 constexpr size_t kKeyText = 40;
-constexpr unsigned kOthers = S_IRWXG | S_IRWXO;
 
 }  // namespace
 
@@ -37,20 +36,8 @@ bool is_key(std::string_view text) {
   return zmq_z85_decode(bytes.data(), std::string(text).c_str()) != nullptr;
 }
 
-Result<void> check_mode(const std::filesystem::path& path, unsigned allowed) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) != 0) return {};
-  const unsigned more = found.st_mode & kOthers & ~allowed;
-  if (more == 0) return {};
-  const unsigned wanted = (found.st_mode & 07777U) & ~more;
-  return Error{
-      ErrorCode::kRefused,
-      fmt::format("{} has mode {:04o}: others than its owner may get at it", path.string(), found.st_mode & 07777U),
-      fmt::format("chmod {:04o} {}", wanted, path.string())};
-}
-
 Result<KeyPair> read_key_file(const std::filesystem::path& file) {
-  if (auto tight = check_mode(file); !tight) return tight.error();
+  if (auto checked = check_key_file(file); !checked) return checked.error();
   const auto values = read_config(file, {"public_key", "secret_key"});
   if (!values) return values.error();
   const auto value = [&](const char* name) {

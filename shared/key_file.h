@@ -25,7 +25,4 @@ Result<KeyPair> read_key_file(const std::filesystem::path& file);
 // Mode 0600; never over a file that exists.
 Result<void> write_key_file(const std::filesystem::path& file, const KeyPair& pair);
 
-// kRefused when the group or others may do more with it than `allowed` (0: nothing) says. What is not there passes.
-Result<void> check_mode(const std::filesystem::path& path, unsigned allowed = 0);
-
 }  // namespace pipekit

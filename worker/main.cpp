@@ -11,7 +11,9 @@
 #include "shared/client_keys.h"
 #include "shared/endpoint.h"
 #include "shared/open_files.h"
+#include "shared/path.h"
 #include "shared/say.h"
+#include "shared/standard_fds.h"
 #include "shared/startup.h"
 #include "worker/child_environment.h"
 #include "worker/jrunner_program.h"
@@ -22,7 +24,7 @@
 namespace pipekit::worker {
 namespace {
 
-struct Options {
+struct Settings {
   std::string name;
   int64_t slots = 4;
   std::vector<std::string> tags;
@@ -41,7 +43,7 @@ struct Options {
   std::string runner_passwords = "env";
   std::string key_file;
   std::string broker_key;
-  std::string config;
+  std::string broker_user;
   std::string log_level = "info";
 };
 
@@ -56,7 +58,7 @@ std::string random_id() {
   return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-Result<Secrets> secrets_in(const Options& options) {
+Result<Secrets> secrets_in(const Settings& options) {
   SecretRules rules;
   rules.variables = options.secret_env;
   rules.hosts = options.secret_hosts;
@@ -73,7 +75,7 @@ Result<Secrets> secrets_in(const Options& options) {
 }
 
 // What the runner and its environment are.
-Result<RunnerConfig> runner_in(const Options& options) {
+Result<RunnerConfig> runner_in(const Settings& options, const Options& all) {
   RunnerConfig runner;
   auto environment = child_environment(options.child_env, own_environment());
   if (!environment) return environment.error();
@@ -85,7 +87,13 @@ Result<RunnerConfig> runner_in(const Options& options) {
     return Error{ErrorCode::kUsage,
                  fmt::format("--runner-passwords {}: expected env or argument", options.runner_passwords)};
   }
-  const auto program = find_jrunner(options.jrunner, runner.environment);
+  auto wanted = options.jrunner;
+  if (wanted.find('/') != std::string::npos) {  // else a name to be found in PATH
+    const auto path = full_path(all.given("jrunner", wanted));
+    if (!path) return path.error();
+    wanted = *path;
+  }
+  const auto program = find_jrunner(wanted, runner.environment);
   if (!program) return program.error();
   runner.program = program->path;
   runner.bundled = program->bundled;
@@ -105,7 +113,7 @@ void warn_of_passwords(const RunnerConfig& runner) {
   }
 }
 
-Result<WorkerConfig> resolve(const Options& options) {
+Result<WorkerConfig> resolve(const Settings& options, const Options& all) {
   if (options.name.empty()) {
     return Error{ErrorCode::kUsage, "a worker needs a name", "pipekit-worker --name NAME, unique among the workers"};
   }
@@ -118,18 +126,14 @@ Result<WorkerConfig> resolve(const Options& options) {
     return Error{ErrorCode::kUsage, fmt::format("--slots {}: expected 1 to 1000", options.slots)};
   }
   WorkerConfig config;
-  config.broker = options.broker;
-  if (config.broker.empty() && options.data_dir.empty()) config.broker = kDefaultWorkerEndpoint;
-  if (config.broker.empty()) {
-    const auto endpoint = worker_endpoint_in(options.data_dir);
-    if (!endpoint) return endpoint.error();
-    config.broker = *endpoint;
-  }
-  if (auto checked = check_endpoint(config.broker); !checked) return checked.error();
-  auto keys = client_keys(config.broker, options.key_file, options.broker_key);
+  const auto endpoint =
+      choose_endpoint(Socket::worker, all.given("broker", options.broker), all.given("data_dir", options.data_dir));
+  if (!endpoint) return endpoint.error();
+  config.broker = *endpoint;
+  auto keys = client_keys(config.broker, {options.key_file, options.broker_key, options.broker_user});
   if (!keys) return keys.error();
   config.keys = std::move(*keys);
-  auto runner = runner_in(options);
+  auto runner = runner_in(options, all);
   if (!runner) return runner.error();
   config.runner = std::move(*runner);
   config.identity.name = options.name;
@@ -151,14 +155,14 @@ void forbid_core_files() {
   ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-std::filesystem::path state_dir_of(const Options& options) {
+std::filesystem::path state_dir_of(const Settings& options) {
   if (!options.state_dir.empty()) return options.state_dir;
-  const std::filesystem::path base = options.data_dir.empty() ? "/var/lib/pipekit" : options.data_dir;
-  return base / "workers" / options.name;
+  if (options.data_dir.empty()) return std::filesystem::path("/var/lib/pipekit-worker") / options.name;
+  return std::filesystem::path(options.data_dir) / "workers" / options.name;
 }
 
-int serve(const Options& options) {
-  auto config = resolve(options);
+int serve(const Settings& options, const Options& all) {
+  auto config = resolve(options, all);
   if (!config) return report(config.error());
   std::error_code ignored;
   const auto dir = state_dir_of(options);
@@ -180,61 +184,54 @@ int run(int argc, char** argv) {
   CLI::App app{"A worker of Pipekit: runs modules by invoking jrunner and streams its output to the broker.",
                "pipekit-worker"};
   app.set_version_flag("--version", std::string("pipekit-worker ") + PIPEKIT_VERSION);
-  Options options;
-  FileKeys keys;
-  const auto add = [&](const char* key, const char* flag, auto& into, const char* variable, const char* about) {
-    keys.emplace_back(key, app.add_option(flag, into, about)->envname(variable));
-    return keys.back().second;
-  };
-  add("name", "--name", options.name, "PIPEKIT_NAME", "unique among the broker's workers");
-  add("slots", "--slots", options.slots, "PIPEKIT_SLOTS", "runs at the same time (4)");
-  add("tags", "--tag", options.tags, "PIPEKIT_TAG", "a label that connections may require; repeatable")->take_all();
-  add("drivers", "--driver", options.drivers, "PIPEKIT_DRIVER",
-      "a driver that this runner has, where it lacks others (any); repeatable")
-      ->take_all();
-  add("broker", "--broker", options.broker, "PIPEKIT_BROKER", "the broker's worker endpoint (tcp://127.0.0.1:7602)");
-  add("data_dir", "--data-dir", options.data_dir, "PIPEKIT_DATA_DIR", "of a local broker: its socket is found there");
-  add("key_file", "--key-file", options.key_file, "PIPEKIT_KEY_FILE",
-      "this worker's key (pipekit-ctl keys new), for a broker on another host");
-  add("broker_key", "--broker-key", options.broker_key, "PIPEKIT_BROKER_KEY", "that broker's public key");
-  add("state_dir", "--state-dir", options.state_dir, "PIPEKIT_STATE_DIR",
-      "lock, identity and scratch files (DATA_DIR/workers/NAME)");
-  add("jrunner", "--jrunner", options.jrunner, "PIPEKIT_JRUNNER",
-      "the runner (pipekit-jrunner beside this program, then PATH)");
-  add("drain_timeout_s", "--drain-timeout", options.drain_timeout_s, "PIPEKIT_DRAIN_TIMEOUT",
-      "seconds that running runs get after SIGTERM (no limit)");
-  add("kill_grace_s", "--kill-grace", options.kill_grace_s, "PIPEKIT_KILL_GRACE",
-      "seconds between SIGTERM and SIGKILL to a cancelled runner (10)");
-  add("secrets_file", "--secrets-file", options.secrets_file, "PIPEKIT_SECRETS_FILE",
-      "read passwords from this file, NAME=VALUE a line (/etc/pipekit/secrets.env, if there is one)");
-  add("secret_env", "--secret-env", options.secret_env, "PIPEKIT_SECRET_ENV",
-      "allow connections to use this environment variable as a password; * allows all; repeatable")
-      ->take_all();
-  add("secret_hosts", "--secret-host", options.secret_hosts, "PIPEKIT_SECRET_HOST",
-      "use the secret NAME only for this host and, if given, port; repeatable")
-      ->type_name("NAME=HOST[:PORT]")
-      ->take_all();
-  add("child_env", "--child-env", options.child_env, "PIPEKIT_CHILD_ENV",
-      "pass this environment variable on to the runner, or all that begin with PREFIX*; repeatable")
-      ->take_all();
-  add("url_parameters", "--url-parameter", options.url_parameters, "PIPEKIT_URL_PARAMETER",
-      "allow this parameter in JDBC URLs, in addition to those known to be harmless; repeatable")
-      ->take_all();
-  add("runner_passwords", "--runner-passwords", options.runner_passwords, "PIPEKIT_RUNNER_PASSWORDS",
+  Settings options;
+  Options all(app);
+  all.add("name", "--name", options.name, "unique among the broker's workers");
+  all.add("slots", "--slots", options.slots, "concurrent runs (4)");
+  all.add("tags", "--tag", options.tags, "a label that connections may require; repeatable");
+  all.add("drivers", "--driver", options.drivers,
+          "a driver that this runner has, where it lacks others (any); repeatable");
+  all.add("broker", "--broker", options.broker, "the broker's worker endpoint (ipc:///run/pipekit/worker.sock)");
+  all.add_path("data_dir", "--data-dir", options.data_dir, "of a local broker: its socket is found there");
+  all.add("broker_user", "--broker-user", options.broker_user,
+          "the user that the local broker runs as, who owns its socket's directory (pipekit-broker)");
+  all.add_path("key_file", "--key-file", options.key_file,
+               "this worker's key (pipekit-ctl keys new), for a broker on another host");
+  all.add("broker_key", "--broker-key", options.broker_key, "that broker's public key");
+  all.add_path("state_dir", "--state-dir", options.state_dir,
+               "lock, identity and scratch files (DATA_DIR/workers/NAME)");
+  all.add("jrunner", "--jrunner", options.jrunner, "the runner (pipekit-jrunner beside this program, then PATH)");
+  all.add("drain_timeout_s", "--drain-timeout", options.drain_timeout_s,
+          "seconds that running runs get after SIGTERM (no limit)");
+  all.add("kill_grace_s", "--kill-grace", options.kill_grace_s,
+          "seconds between SIGTERM and SIGKILL to a cancelled runner (10)");
+  all.add_path("secrets_file", "--secrets-file", options.secrets_file,
+               "read passwords from this file, NAME=VALUE a line (/etc/pipekit/secrets.env, if there is one)");
+  all.add("secret_env", "--secret-env", options.secret_env,
+          "allow connections to use this environment variable as a password; * allows all; repeatable");
+  all.add("secret_hosts", "--secret-host", options.secret_hosts,
+          "use the secret NAME only for this host and, if given, port; repeatable")
+      ->type_name("NAME=HOST[:PORT]");
+  all.add("child_env", "--child-env", options.child_env,
+          "pass this environment variable on to the runner, or all that begin with PREFIX*; repeatable");
+  all.add("url_parameters", "--url-parameter", options.url_parameters,
+          "allow this parameter in JDBC URLs, in addition to those known to be harmless; repeatable");
+  all.add(
+      "runner_passwords", "--runner-passwords", options.runner_passwords,
       "env: pass passwords to the runner in variables (env); argument: on its command line, where all users see them");
-  app.add_option("--config", options.config, "YAML file with these options as keys")->envname("PIPEKIT_CONFIG");
-  add("log_level", "--log-level", options.log_level, "PIPEKIT_LOG_LEVEL", "trace, debug, info, warning, error, off");
-  if (const auto ended = parse_options(app, argc, argv, options.config, keys)) return *ended;
+  all.add("log_level", "--log-level", options.log_level, "trace, debug, info, warning, error, off");
+  if (const auto ended = all.parse(argc, argv)) return *ended;
   const auto name = options.name.empty() ? "worker" : options.name;
   if (auto opened = open_log(name, options.log_level); !opened) return report(opened.error());
   forbid_core_files();
-  return serve(options);
+  return serve(options, all);
 }
 
 }  // namespace
 }  // namespace pipekit::worker
 
 int main(int argc, char** argv) {
+  pipekit::open_standard_fds();
   try {
     return pipekit::worker::run(argc, argv);
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "broker/store/own_store.h"
 #include "shared/planted_fault.h"
 #include "shared/unique_fd.h"
 
@@ -121,7 +122,12 @@ Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
   sqlite3_busy_timeout(db_.get(), kPatience);  // a checkpoint or an operator's sqlite3 shell, never another broker
   if (writes) {
     // auto_vacuum only takes effect before the first table.
-    execute_script("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+    execute_script("PRAGMA auto_vacuum=INCREMENTAL");
+    // Before there is a journal: whoever looks at the file alone sees whose it is.
+    if (value<int64_t>("PRAGMA schema_version").value_or(0) == 0) {
+      execute_script(fmt::format("PRAGMA application_id={}", kApplicationId));
+    }
+    execute_script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
     if (PLANTED("reply_before_commit")) execute_script("PRAGMA synchronous=OFF");
     execute_script("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;");
     execute_script(fmt::format("PRAGMA journal_size_limit={}", kWalLimit));

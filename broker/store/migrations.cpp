@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/store/database.h"
+#include "broker/store/own_store.h"
 
 namespace pipekit::store {
 namespace {
@@ -73,7 +74,7 @@ int64_t newest_schema() {
 Result<void> migrate(Database& db) {
   if (is_foreign(db)) {
     return Error{ErrorCode::kInvalid, fmt::format("{} is a database, but not a store of Pipekit", db.file().string()),
-                 "no table of it was touched: move it away, or choose another --data-dir"};
+                 "no table of it was changed: move it away, or choose another --data-dir"};
   }
   auto schema = schema_of(db);
   if (schema > newest_schema()) {
@@ -87,6 +88,9 @@ Result<void> migrate(Database& db) {
     const auto* up = find(schema + 1, ".up.sql");
     if (up == nullptr) throw StoreError(0, fmt::format("migration {} is missing from this program", schema + 1));
     step(db, *up, schema + 1);
+  }
+  if (db.value<int64_t>("PRAGMA application_id") != kApplicationId) {
+    db.execute_script(fmt::format("PRAGMA application_id={}", kApplicationId));
   }
   // A store that has its id is not written to: another process may hold its lock, and the loop waits for that better.
   if (!db.value<std::string>("SELECT value FROM meta WHERE key = 'store_id'")) {

@@ -38,6 +38,10 @@ std::vector<Worker> load_connected(Database& db) {
   return list;
 }
 
+bool is_connected(Database& db, const std::string& name) {
+  return db.value<std::string>("SELECT state FROM worker WHERE name = ?", name).value_or("") == "connected";
+}
+
 bool drained(Database& db, const std::string& name) {
   return db.value<int64_t>("SELECT drained FROM worker WHERE name = ?", name).value_or(0) != 0;
 }

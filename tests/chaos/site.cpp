@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <stdexcept>
 
+#include "shared/key_file.h"
 #include "shared/poller.h"
 #include "tests/support/free_port.h"
 
@@ -14,10 +16,10 @@ namespace {
 constexpr int kEach = 4;  // modules per strategy and database
 constexpr int kWorkers = 4;
 
-BrokerOptions short_lease(int port) {
+BrokerOptions short_lease(int port, const std::string& key_file) {
   BrokerOptions options;
   options.lease_s = 3;
-  options.args = {"--worker-endpoint", fmt::format("tcp://127.0.0.1:{}", port)};
+  options.args = {"--worker-endpoint", fmt::format("tcp://127.0.0.1:{}", port), "--key-file", key_file};
   return options;
 }
 
@@ -29,7 +31,11 @@ constexpr auto kSlowInsert =
 }  // namespace
 
 ChaosSite::ChaosSite(uint32_t seed, std::string plant)
-    : random_(seed), plant_(std::move(plant)), port_(free_port()), system_(short_lease(port_)) {
+    : random_(seed),
+      plant_(std::move(plant)),
+      port_(free_port()),
+      broker_key_(write_key("broker")),
+      system_(short_lease(port_, key_file("broker"))) {
   source_ = open_sqlite(system_.file("source.db"));
   source_->execute("PRAGMA journal_mode=WAL");
   source_->execute("CREATE TABLE items (id integer PRIMARY KEY, v text)");
@@ -45,8 +51,15 @@ ChaosSite::ChaosSite(uint32_t seed, std::string plant)
   for (int i = 1; i <= kWorkers; ++i) {
     const auto name = fmt::format("w{}", i);
     links_[name] = std::make_unique<TcpProxy>(port_);
+    system_.client().ask("keys.allow", {{"name", name}, {"role", "worker"}, {"public_key", write_key(name)}});
     start_worker(name);
   }
+}
+
+std::string ChaosSite::write_key(const std::string& name) const {
+  const auto pair = new_key_pair();
+  if (const auto made = write_key_file(key_file(name), pair); !made) throw std::runtime_error(made.error().message);
+  return pair.public_key;
 }
 
 void ChaosSite::define() {
@@ -90,7 +103,9 @@ void ChaosSite::define() {
 void ChaosSite::start_worker(const std::string& name) {
   WorkerOptions options;
   options.wait_joined = false;
-  options.args = {"--broker", fmt::format("tcp://127.0.0.1:{}", link_of(name).port())};
+  options.args = {"--broker",     fmt::format("tcp://127.0.0.1:{}", link_of(name).port()),
+                  "--key-file",   key_file(name),
+                  "--broker-key", broker_key_};
   options.env = {"DESTINATION_PASSWORD=" + PostgresCluster::shared().password()};
   if (!plant_.empty()) options.env.push_back("PIPEKIT_PLANTED_FAULT=" + plant_);
   system_.start_worker(name, options);

@@ -60,7 +60,12 @@ class ChaosSite {
   std::mt19937 random_;
   std::string plant_;
   SystemClock clock_;
+  std::string write_key(const std::string& name) const;
+  [[nodiscard]] std::string key_file(const std::string& name) const { return keys_.file(name + ".key"); }
+
+  TempDir keys_;
   int port_;  // the broker's worker port
+  std::string broker_key_;
   LocalSystem system_;
   std::map<std::string, std::unique_ptr<TcpProxy>> links_;  // one for each worker
   std::unique_ptr<Database> source_;

@@ -153,7 +153,8 @@ TEST_F(OneName, WithAnotherKeyIsRefused) {
   begin(2);
   const auto refused = another("c", system().file("elsewhere"))->wait();
   EXPECT_EQ(refused.exit_code, 6);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("the name w1 belongs to a worker with another key"), HasSubstr("--name")));
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("the worker name w1 belongs to another key or local user"), HasSubstr("--name")));
   expect_one_attempt();
 }
 

@@ -26,7 +26,8 @@ std::string file_of(std::string_view text) {
 void endpoint(const std::string& text) {
   if (!check_endpoint(text)) return;
   require(text.starts_with("ipc://") || text.starts_with("tcp://"), "an endpoint is a path or an address");
-  require(is_local(text) || !text.starts_with("ipc://"), "a path is local");
+  require(text.find(';') == std::string::npos || text.starts_with("ipc://"), "an address is one address");
+  require(!is_ipc(text) || socket_path(text).starts_with('/'), "a socket's path is written in full");
 }
 
 }  // namespace

@@ -26,7 +26,11 @@ class Curve : public testing::Test {
       poller.add(router_.socket());
       if (monitor != nullptr) poller.add(monitor->socket());
       poller.wait_until(clock_.now() + std::chrono::seconds{20}, clock_);
-      if (poller.readable(handshake)) zap_.answer([&](const std::string& key) { return allowed_.contains(key); });
+      using Answer = ZapSocket::Answer;
+      const auto judge = [&](const std::string& key) {
+        return allowed_.contains(key) ? Answer::allowed : Answer::unknown;
+      };
+      if (poller.readable(handshake)) zap_.answer(judge);
       if (auto received = router_.try_receive()) return received;
       while (const auto event = monitor != nullptr ? monitor->next() : std::nullopt) {
         if (is_refusal(*event)) return std::nullopt;

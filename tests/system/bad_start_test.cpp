@@ -1,5 +1,8 @@
 // Programs that must not start, because the command line, configuration file, data directory or store is wrong. Each
 // one says so and exits with its exit code.
+#include <fstream>
+#include <iterator>
+
 #include "tests/system/site.h"
 
 namespace pipekit::test {
@@ -71,7 +74,27 @@ INSTANTIATE_TEST_SUITE_P(
                  "pipekit-broker",
                  {"--data-dir", "@", "--control-endpoint", "tcp://0.0.0.0:7601"},
                  6,
-                 {"tcp://0.0.0.0:7601", "loopback"}},
+                 {"tcp://0.0.0.0:7601", "without a key"}},
+        BadStart{"broker_on_loopback_without_a_key",
+                 "pipekit-broker",
+                 {"--data-dir", "@", "--control-endpoint", "tcp://127.0.0.1:7601"},
+                 6,
+                 {"tcp://127.0.0.1:7601", "pipekit-ctl keys new"}},
+        BadStart{"worker_on_loopback_without_a_key",
+                 "pipekit-worker",
+                 worker({"--broker", "tcp://127.0.0.1:7602"}),
+                 6,
+                 {"tcp://127.0.0.1:7602", "--key-file"}},
+        BadStart{"ctl_on_loopback_without_a_key",
+                 "pipekit-ctl",
+                 {"--broker", "tcp://127.0.0.1:7601", "status"},
+                 6,
+                 {"tcp://127.0.0.1:7601", "--key-file"}},
+        BadStart{"broker_two_endpoints_in_one",
+                 "pipekit-broker",
+                 {"--data-dir", "@", "--control-endpoint", "tcp://127.0.0.1:0;0.0.0.0:27999"},
+                 2,
+                 {"is not an endpoint"}},
         BadStart{"broker_endpoint",
                  "pipekit-broker",
                  {"--data-dir", "@", "--control-endpoint", "garbage"},
@@ -135,6 +158,76 @@ INSTANTIATE_TEST_SUITE_P(
                           "missing", "pipekit-worker", worker({"--config", "@nowhere.yaml"}), 2, {"nowhere.yaml"}}),
     name_of);
 
+// A directory called ~ is what came of it.
+INSTANTIATE_TEST_SUITE_P(
+    Paths, Start,
+    ::testing::Values(
+        BadStart{"broker_home_in_file",
+                 "pipekit-broker",
+                 {"--config", "@config.yaml"},
+                 2,
+                 {"config.yaml: data_dir: \"~/pk\"", "write the path in full"},
+                 config("data_dir: ~/pk\n")},
+        BadStart{"broker_home_in_flag",
+                 "pipekit-broker",
+                 {"--data-dir", "~/pk"},
+                 2,
+                 {"--data-dir", "write the path in full"}},
+        BadStart{"broker_relative_in_file",
+                 "pipekit-broker",
+                 {"--config", "@config.yaml"},
+                 2,
+                 {"config.yaml: data_dir: \"pk\" is not a full path"},
+                 config("data_dir: pk\n")},
+        BadStart{"broker_parent_in_file",
+                 "pipekit-broker",
+                 {"--config", "@config.yaml"},
+                 2,
+                 {"is not a full path"},
+                 config("data_dir: /tmp/../pk\n")},
+        BadStart{"broker_key_file",
+                 "pipekit-broker",
+                 {"--data-dir", "@", "--config", "@config.yaml"},
+                 2,
+                 {"config.yaml: key_file: \"~/broker.key\""},
+                 config("key_file: ~/broker.key\n")},
+        BadStart{"worker_state_dir",
+                 "pipekit-worker",
+                 worker({"--config", "@config.yaml"}),
+                 2,
+                 {"config.yaml: state_dir: \"~/w\"", "write the path in full"},
+                 config("state_dir: ~/w\n")},
+        BadStart{
+            "worker_runner", "pipekit-worker", worker({"--jrunner", "~/bin/jrunner"}), 2, {"write the path in full"}},
+        BadStart{"ctl_home", "pipekit-ctl", {"--data-dir", "~/pk", "status"}, 2, {"write the path in full"}}),
+    name_of);
+
+void store_behind_a_link(const TempDir& dir) {
+  make_private(dir.write("elsewhere.db", ""));
+  std::filesystem::create_symlink(dir.file("elsewhere.db"), dir.file("pipekit.db"));
+}
+void wal_behind_a_link(const TempDir& dir) {
+  make_private(dir.write("elsewhere.db", ""));
+  std::filesystem::create_symlink(dir.file("elsewhere.db"), dir.file("pipekit.db-wal"));
+}
+void lock_behind_a_link(const TempDir& dir) {
+  make_private(dir.write("elsewhere", ""));
+  std::filesystem::create_symlink(dir.file("elsewhere"), dir.file("broker.lock"));
+}
+void socket_lock_behind_a_link(const TempDir& dir) {
+  make_private(dir.write("elsewhere", ""));
+  std::filesystem::create_symlink(dir.file("elsewhere"), dir.file("control.sock.lock"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Links, Start,
+    ::testing::Values(
+        BadStart{"store", "pipekit-broker", kBroker, 6, {"pipekit.db is a symbolic link"}, store_behind_a_link},
+        BadStart{"wal", "pipekit-broker", kBroker, 6, {"pipekit.db-wal is a symbolic link"}, wal_behind_a_link},
+        BadStart{"lock", "pipekit-broker", kBroker, 6, {"broker.lock is a symbolic link"}, lock_behind_a_link},
+        BadStart{"socket_lock", "pipekit-broker", kBroker, 2, {"cannot listen on"}, socket_lock_behind_a_link}),
+    name_of);
+
 INSTANTIATE_TEST_SUITE_P(
     DataDir, Start,
     ::testing::Values(
@@ -162,6 +255,96 @@ INSTANTIATE_TEST_SUITE_P(Store, Start,
                                                {"pipekit.db is a database, but not a store of Pipekit", "--data-dir"},
                                                store_of_somebody_else}),
                          name_of);
+
+TEST(StoreOfSomebodyElse, is_not_changed_before_it_is_rejected) {
+  for (const auto* mode : {"DELETE", "WAL"}) {
+    const TempDir dir;
+    const auto file = dir.file("pipekit.db");
+    new_sqlite(file)->execute(std::string("PRAGMA journal_mode=") + mode + "; CREATE TABLE theirs (x)");
+    make_private(file);
+    const auto bytes = [&] {
+      std::ifstream in(file, std::ios::binary);
+      return std::string{std::istreambuf_iterator<char>{in}, {}};
+    };
+    const auto before = bytes();
+    const auto result = run_program(program_path("pipekit-broker"), {"--data-dir", dir.path()});
+    EXPECT_EQ(result.exit_code, 3) << result.err;
+    EXPECT_EQ(bytes(), before) << mode;
+    EXPECT_FALSE(std::filesystem::exists(file + "-wal")) << mode;
+    EXPECT_FALSE(std::filesystem::exists(file + "-shm")) << mode;
+    EXPECT_FALSE(std::filesystem::exists(file + "-journal")) << mode;
+  }
+}
+
+// Its messages would go into whatever it opens first, which is the store.
+TEST(StandardDescriptors, may_be_closed_when_a_program_starts) {
+  const TempDir dir;
+  RunningProgram broker("/bin/sh",
+                        {"-c", "exec " + program_path("pipekit-broker") + " --data-dir " + dir.file("d") + " <&- >&-"});
+  broker.wait_for_err(" serves ");
+  for (int fd = 0; fd <= 1; ++fd) {
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(broker.pid()) + "/fd/" + std::to_string(fd)),
+              "/dev/null");
+  }
+  const auto quiet = [&](const std::string& command) {
+    return run_program("/bin/sh", {"-c", command + " <&- >&- 2>&-"}).exit_code;
+  };
+  EXPECT_EQ(quiet(program_path("pipekit-ctl") + " --data-dir " + dir.file("d") + " status"), 0);
+  EXPECT_EQ(quiet(program_path("pipekit-broker") + " --data-dir " + dir.file("d")), 5) << "it is in use";
+  EXPECT_EQ(quiet(program_path("pipekit-worker") + " --data-dir " + dir.file("d")), 2) << "it needs a name";
+  EXPECT_NE(quiet(program_path("pipekit-jrunner")), 0);
+}
+
+TEST(SecondBroker, on_the_same_socket_ends_and_the_first_stays_reachable) {
+  const TempDir dir;
+  const Words sockets = {"--control-endpoint", "ipc://" + dir.file("c"), "--worker-endpoint", "ipc://" + dir.file("w")};
+  const auto with_store = [&](const std::string& name) {
+    Words args = {"--data-dir", dir.file(name)};
+    args.insert(args.end(), sockets.begin(), sockets.end());
+    return args;
+  };
+  const auto groups = [&](const Words& verb) {
+    Words args = {"--broker", "ipc://" + dir.file("c"), "--timeout", "5"};
+    args.insert(args.end(), verb.begin(), verb.end());
+    return run_program(program_path("pipekit-ctl"), args);
+  };
+  RunningProgram first(program_path("pipekit-broker"), with_store("x"));
+  first.wait_for_err(" serves ");
+  EXPECT_EQ(groups({"group", "add", "of-the-first"}).exit_code, 0);
+  const auto second = run_program(program_path("pipekit-broker"), with_store("y"));
+  EXPECT_EQ(second.exit_code, 2);
+  EXPECT_THAT(second.err, HasSubstr("cannot listen on ipc://"));
+  EXPECT_THAT(groups({"group", "list"}).out, HasSubstr("of-the-first"));
+  std::filesystem::remove(dir.file("c.lock"));  // as with one that was there before the lock was
+  EXPECT_EQ(run_program(program_path("pipekit-broker"), with_store("y")).exit_code, 2);
+  EXPECT_THAT(groups({"group", "list"}).out, HasSubstr("of-the-first"));
+}
+
+TEST(Options, a_variable_does_not_beat_a_flag) {
+  const TempDir dir;
+  ProgramOptions options;
+  options.env = {"PIPEKIT_BROKER=ipc://" + dir.file("elsewhere"),
+                 "PIPEKIT_CONTROL_ENDPOINT=ipc://" + dir.file("nowhere/c"),
+                 "PIPEKIT_WORKER_ENDPOINT=ipc://" + dir.file("nowhere/w")};
+  RunningProgram broker(program_path("pipekit-broker"), {"--data-dir", dir.file("d")}, options);
+  broker.wait_for_err(" serves ");
+  EXPECT_THAT(broker.err(), HasSubstr("control ipc://" + dir.file("d") + "/control.sock"));
+  RunningProgram worker(program_path("pipekit-worker"), {"--name", "w", "--data-dir", dir.file("d")}, options);
+  worker.wait_for_err("welcomed by the broker");
+}
+
+TEST(Options, warn_is_a_level_of_every_program) {
+  const TempDir dir;
+  ProgramOptions options;
+  options.env = {"PIPEKIT_LOG_LEVEL=warn"};
+  // Beyond the level: what is wrong comes later.
+  EXPECT_THAT(run_program(program_path("pipekit-broker"), {"--data-dir", dir.path(), "--lease", "0"}, options).err,
+              HasSubstr("--lease 0"));
+  EXPECT_THAT(run_program(program_path("pipekit-worker"), {"--data-dir", dir.path()}, options).err,
+              HasSubstr("needs a name"));
+  EXPECT_EQ(run_program(program_path("pipekit-ctl"), {"--log-level", "warning", "config", "show"}).exit_code, 0);
+  EXPECT_EQ(run_program(program_path("pipekit-ctl"), {"config", "show"}, options).exit_code, 0);
+}
 
 TEST(Options, come_from_the_flag_before_the_variable_before_the_file) {
   const TempDir dir;

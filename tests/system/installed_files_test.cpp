@@ -52,6 +52,42 @@ TEST_P(UnitFile, a_key_that_systemd_does_not_know_is_noticed) {
   EXPECT_THAT(result.err, HasSubstr("KilMode"));
 }
 
+// script/test looks at the programs themselves.
+TEST(Build, hardens_what_is_installed) {
+  const auto text = text_of(kSource / "CMakeLists.txt");
+  for (const auto* flag : {"-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-fcf-protection=full", "-pie",
+                           "-Wl,-z,relro,-z,now"}) {
+    EXPECT_THAT(text, HasSubstr(flag));
+  }
+}
+
+// 0 to 10, less is safer; what is left are the network, the local sockets and what the files say.
+TEST_P(UnitFile, exposes_little) {
+  if (!fs::exists("/usr/bin/systemd-analyze")) GTEST_SKIP() << "systemd is not installed";
+  const TempDir dir;
+  const auto file = dir.write(GetParam(), unit_text(GetParam()));
+  const auto result =
+      run_program("systemd-analyze", {"security", "--offline=true", "--no-pager", "--threshold=20", file});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+}
+
+TEST_P(UnitFile, is_not_restarted_where_that_cannot_help_and_leaves_no_core) {
+  const auto text = unit_text(GetParam());
+  EXPECT_THAT(text, HasSubstr("\nRestartPreventExitStatus=2 3 6\n"));
+  EXPECT_THAT(text, HasSubstr("\nLimitCORE=0\n"));
+}
+
+TEST(Units, run_broker_and_worker_as_two_users_that_are_created) {
+  const auto users = text_of(kSource / "systemd/pipekit.sysusers.conf");
+  for (const std::string user : {"pipekit-broker", "pipekit-worker"}) {
+    const auto unit = unit_text(user == "pipekit-broker" ? "pipekit-broker.service" : "pipekit-worker@.service");
+    EXPECT_THAT(unit, HasSubstr("\nUser=" + user + "\n"));
+    EXPECT_THAT(users, HasSubstr("\nu " + user + " "));
+  }
+  EXPECT_THAT(users, HasSubstr("\ng pipekit "));
+  EXPECT_THAT(unit_text("pipekit-broker.service"), HasSubstr("\nRuntimeDirectory=pipekit\n"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Installed, UnitFile, testing::Values("pipekit-broker.service", "pipekit-worker@.service"));
 
 // The examples contain only keys that the programs know. An unusable endpoint ends the programs before they serve.
@@ -59,7 +95,7 @@ TEST(Configuration, the_brokers_example_is_read) {
   const auto file = (kSource / "config/broker.yaml").string();
   const auto result = run_program(program_path("pipekit-broker"), {"--config", file, "--worker-endpoint", "tcp://*:1"});
   EXPECT_EQ(result.exit_code, 6);
-  EXPECT_THAT(result.err, HasSubstr("tcp://*:1 can be reached from other hosts"));
+  EXPECT_THAT(result.err, HasSubstr("tcp://*:1 is a tcp address: without a key"));
 }
 
 TEST(Configuration, the_workers_example_is_read) {

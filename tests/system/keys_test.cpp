@@ -2,6 +2,7 @@
 // be refused.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -194,6 +195,26 @@ TEST_F(StrangeBroker, with_state_that_others_can_change_or_read_does_not_start) 
   const auto open_store = broker({});
   EXPECT_EQ(open_store.exit_code, 6);
   EXPECT_THAT(open_store.err, HasSubstr("chmod 0600"));
+}
+
+TEST_F(StrangeBroker, its_sockets_are_a_groups_where_one_is_named) {
+  if (::getgrnam("daemon") == nullptr || ::geteuid() != 0) GTEST_SKIP() << "needs root and the group daemon";
+  RunningProgram running(program_path("pipekit-broker"),
+                         {"--data-dir", dir_.file("data"), "--control-group", "daemon"});
+  running.wait_for_err("serves");
+  struct stat control {};
+  ASSERT_EQ(::stat((dir_.file("data") + "/control.sock").c_str(), &control), 0);
+  EXPECT_EQ(control.st_gid, ::getgrnam("daemon")->gr_gid);
+  EXPECT_EQ(control.st_mode & 0777U, 0660U);
+  struct stat workers {};
+  ASSERT_EQ(::stat((dir_.file("data") + "/worker.sock").c_str(), &workers), 0);
+  EXPECT_EQ(workers.st_mode & 077U, 0U);
+}
+
+TEST_F(StrangeBroker, whose_group_does_not_exist_does_not_start) {
+  const auto ended = broker({"--worker-group", "no-such-group"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("there is no group \"no-such-group\""));
 }
 
 TEST_F(StrangeBroker, its_sockets_are_its_owners_alone) {

@@ -244,7 +244,7 @@ TEST(CtlConfig, flag_before_variable_before_file_before_default) {
   EXPECT_EQ(config->timeout, std::chrono::seconds{5});
   EXPECT_EQ(config->log_level, "info");
   EXPECT_FALSE(config->quiet);
-  EXPECT_EQ(config->endpoint, "tcp://127.0.0.1:7601");
+  EXPECT_EQ(config->endpoint, "ipc:///run/pipekit/control.sock");
 }
 
 TEST(CtlConfig, the_nearest_word_about_the_broker_decides) {
@@ -253,6 +253,19 @@ TEST(CtlConfig, the_nearest_word_about_the_broker_decides) {
   EXPECT_EQ(resolved({"--broker", "tcp://h:1", "status"}, {{"PIPEKIT_DATA_DIR", "/d"}})->endpoint, "tcp://h:1");
   EXPECT_EQ(resolved({"--broker", "tcp://h:1", "--data-dir", "/d", "status"}, {})->endpoint, "tcp://h:1");
   EXPECT_EQ(resolved({"status"}, {{"PIPEKIT_DATA_DIR", "/d"}})->data_dir, "/d");
+}
+
+TEST(CtlConfig, a_path_that_only_a_shell_would_expand_is_refused) {
+  const test::TempDir dir;
+  for (const auto* key : {"data_dir", "key_file", "log_file"}) {
+    const auto refused = resolved({"--config", dir.write("ctl.yaml", std::string(key) + ": ~/x\n"), "status"}, {});
+    ASSERT_FALSE(refused) << key;
+    EXPECT_EQ(refused.error().code, ErrorCode::kUsage);
+    EXPECT_THAT(refused.error().hint, HasSubstr("write the path in full"));
+  }
+  EXPECT_FALSE(resolved({"--data-dir", "~/pk", "status"}, {}));
+  EXPECT_FALSE(resolved({"status"}, {{"PIPEKIT_DATA_DIR", "~/pk"}}));
+  EXPECT_FALSE(resolved({"--config", dir.write("relative.yaml", "data_dir: pk\n"), "status"}, {}));
 }
 
 TEST(CtlConfig, both_spellings_of_warning_are_levels_and_an_unknown_one_is_refused) {

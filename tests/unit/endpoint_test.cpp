@@ -27,22 +27,53 @@ TEST(Endpoint, is_refused_where_zeromq_would_guess) {
        {"ipc:///run/x.sock", "tcp://127.0.0.1:7601", "tcp://[::1]:1", "tcp://host.example.org:65535"}) {
     EXPECT_TRUE(check_endpoint(good)) << good;
   }
-  for (const auto* bad : {"", "garbage", "http://host:1", "ipc://", "tcp://", "tcp://:1", "tcp://host", "tcp://host:",
-                          "tcp://host:0", "tcp://host:65536", "tcp://host:1x", "tcp://host:-1", "inproc://x"}) {
+  for (const auto* bad : {"",
+                          "garbage",
+                          "http://host:1",
+                          "ipc://",
+                          "tcp://",
+                          "tcp://:1",
+                          "tcp://host",
+                          "tcp://host:",
+                          "tcp://host:0",
+                          "tcp://host:65536",
+                          "tcp://host:1x",
+                          "tcp://host:-1",
+                          "inproc://x",
+                          "tcp://127.0.0.1:0;0.0.0.0:27999",
+                          "tcp://127.0.0.1:1;tcp://0.0.0.0:2",
+                          "tcp://a b:1",
+                          "ipc://relative.sock",
+                          "ipc://~/x.sock",
+                          "ipc://@abstract",
+                          "ipc://*",
+                          "ipc:///a/../x.sock"}) {
     EXPECT_FALSE(check_endpoint(bad)) << bad;
   }
   EXPECT_FALSE(check_endpoint("ipc:///" + std::string(107, 'x')));
 }
 
-TEST(Endpoint, is_local_when_no_other_host_gets_there) {
-  for (const auto* local : {"ipc:///run/x.sock", "tcp://127.0.0.1:7601", "tcp://127.8.9.1:1", "tcp://localhost:1",
-                            "tcp://[::1]:7601", kDefaultControlEndpoint, kDefaultWorkerEndpoint}) {
-    EXPECT_TRUE(is_local(local)) << local;
-  }
-  for (const auto* open : {"tcp://*:7601", "tcp://0.0.0.0:1", "tcp://10.0.0.1:1", "tcp://[::]:1", "tcp://eth0:1", "",
-                           "tcp://localhost.example.org:1", "tcp://127.example.org:1", "tcp://[::1%eth0].org:1"}) {
-    EXPECT_FALSE(is_local(open)) << open;
-  }
+TEST(Endpoint, is_where_zeromq_says_that_it_listens) {
+  EXPECT_TRUE(is_bound_as_asked("tcp://127.0.0.1:7601", "tcp://127.0.0.1:7601"));
+  EXPECT_TRUE(is_bound_as_asked("tcp://[::1]:7601", "tcp://[::1]:7601"));
+  EXPECT_TRUE(is_bound_as_asked("tcp://[0:0::1]:7601", "tcp://[::1]:7601"));
+  EXPECT_TRUE(is_bound_as_asked("tcp://localhost:7601", "tcp://127.0.0.1:7601"));
+  EXPECT_TRUE(is_bound_as_asked("tcp://127.0.0.1:*", "tcp://127.0.0.1:4711"));
+  EXPECT_TRUE(is_bound_as_asked("ipc:///run/x.sock", "ipc:///run/x.sock"));
+  EXPECT_FALSE(is_bound_as_asked("tcp://127.0.0.1:7601", "tcp://0.0.0.0:7601"));
+  EXPECT_FALSE(is_bound_as_asked("tcp://127.0.0.1:7601", "tcp://127.0.0.1:7602"));
+  EXPECT_FALSE(is_bound_as_asked("tcp://127.0.0.1:0;0.0.0.0:27999", "tcp://0.0.0.0:27999"));
+  EXPECT_FALSE(is_bound_as_asked("ipc:///run/x.sock", "ipc:///run/y.sock"));
+}
+
+TEST(Endpoint, is_decided_by_the_nearest_origin) {
+  const Given tcp_variable{"tcp://h:1", Origin::variable};
+  EXPECT_EQ(*choose_endpoint(Socket::worker, tcp_variable, {"/d", Origin::flag}), "ipc:///d/worker.sock");
+  EXPECT_EQ(*choose_endpoint(Socket::worker, tcp_variable, {"/d", Origin::variable}), "tcp://h:1");
+  EXPECT_EQ(*choose_endpoint(Socket::worker, tcp_variable, {"/d", Origin::file}), "tcp://h:1");
+  EXPECT_EQ(*choose_endpoint(Socket::control, {}, {"/d", Origin::file}), "ipc:///d/control.sock");
+  EXPECT_EQ(*choose_endpoint(Socket::control, {}, {}), "ipc:///run/pipekit/control.sock");
+  EXPECT_EQ(*choose_endpoint(Socket::worker, {}, {}), "ipc:///run/pipekit/worker.sock");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/client_keys.h"
 #include "tests/support/temp_dir.h"
@@ -64,18 +65,58 @@ TEST_F(KeyFile, that_is_something_else_is_named) {
   EXPECT_THAT(wrong("secret: x\n"), HasSubstr("secret"));
 }
 
-TEST_F(KeyFile, is_needed_for_a_broker_elsewhere_only) {
+TEST_F(KeyFile, is_needed_for_tcp_loopback_included) {
   ASSERT_TRUE(write_key_file(file_, new_key_pair()));
   const auto broker = new_key_pair().public_key;
   const auto code = [](const auto& result) { return result ? 0 : exit_code(result.error().code); };
-  EXPECT_FALSE(*client_keys("tcp://127.0.0.1:1", "", ""));
-  EXPECT_FALSE(*client_keys("ipc:///x", file_, broker));
-  EXPECT_EQ(code(client_keys("tcp://10.0.0.1:1", "", "")), 6);
-  EXPECT_EQ(code(client_keys("tcp://10.0.0.1:1", file_, "")), 2);
-  EXPECT_EQ(code(client_keys("tcp://10.0.0.1:1", "", broker)), 2);
-  const auto keys = client_keys("tcp://127.0.0.1:1", file_, broker);
+  EXPECT_EQ(code(client_keys("tcp://127.0.0.1:1", {})), 6);
+  EXPECT_EQ(code(client_keys("tcp://localhost:1", {})), 6);
+  EXPECT_FALSE(*client_keys("ipc://" + dir_.file("x"), {file_, broker}));
+  EXPECT_EQ(code(client_keys("tcp://10.0.0.1:1", {})), 6);
+  EXPECT_EQ(code(client_keys("tcp://10.0.0.1:1", {file_, ""})), 2);
+  EXPECT_EQ(code(client_keys("tcp://10.0.0.1:1", {"", broker})), 2);
+  const auto keys = client_keys("tcp://127.0.0.1:1", {file_, broker});
   ASSERT_TRUE(keys && *keys);
   EXPECT_EQ((*keys)->broker, broker);
+}
+
+TEST_F(KeyFile, of_somebody_else_is_refused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  ASSERT_TRUE(write_key_file(file_, new_key_pair()));
+  ASSERT_EQ(::chown(file_.c_str(), 65534, 65534), 0);
+  const auto read = read_key_file(file_);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(exit_code(read.error().code), 6);
+}
+
+TEST_F(KeyFile, behind_a_link_of_somebody_else_is_refused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  ASSERT_TRUE(write_key_file(file_, new_key_pair()));
+  const auto link = dir_.file("link.key");
+  ASSERT_EQ(::symlink(file_.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(read_key_file(link)) << "its owner's own";
+  ASSERT_EQ(::lchown(link.c_str(), 65534, 65534), 0);
+  EXPECT_FALSE(read_key_file(link));
+}
+
+// The attack: whoever binds the socket first acts as the broker.
+TEST_F(KeyFile, and_a_socket_need_a_directory_that_only_the_broker_writes_to) {
+  const auto code = [](const auto& result) { return result ? 0 : exit_code(result.error().code); };
+  const auto dir = dir_.file("run");
+  const auto endpoint = "ipc://" + dir + "/control.sock";
+  ASSERT_EQ(::mkdir(dir.c_str(), 0755), 0);
+  EXPECT_EQ(code(client_keys(endpoint, {})), 0);
+  for (const mode_t mode : {0777U, 01777U, 0775U}) {
+    ASSERT_EQ(::chmod(dir.c_str(), mode), 0);
+    EXPECT_EQ(code(client_keys(endpoint, {})), 6) << mode;
+  }
+  EXPECT_EQ(code(client_keys("ipc:///tmp/pipekit-none/control.sock", {})), 6) << "anybody could create it";
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(::chmod(dir.c_str(), 0755), 0);
+  ASSERT_EQ(::chown(dir.c_str(), 65534, 65534), 0);
+  EXPECT_EQ(code(client_keys(endpoint, {})), 6);
+  EXPECT_EQ(code(client_keys(endpoint, {"", "", "nobody"})), 0) << "that is the broker's user";
+  EXPECT_EQ(code(client_keys(endpoint, {"", "", "", true})), 0) << "root's client names whose socket it wants";
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "shared/standard_fds.h"
 #include "worker/supervisor/descendants.h"
 #include "worker/supervisor/protocol.h"
 
@@ -166,6 +167,7 @@ bool called_by_worker(int argc) {
 }  // namespace pipekit::supervisor
 
 int main(int argc, char** argv) {
+  pipekit::open_standard_fds();
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return std::puts("pipekit-supervisor " PIPEKIT_VERSION) < 0;
   if (!pipekit::supervisor::called_by_worker(argc)) {
     std::fputs("error: pipekit-supervisor is started by pipekit-worker, once for each runner\n", stderr);

@@ -1,0 +1,19 @@
+// Descriptors 0 to 2. A program that is started without one of them would get its number for the first file that it
+// opens, and then write its messages into the store or a socket. Called first thing in main.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace pipekit {
+
+inline void open_standard_fds() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    if (::open("/dev/null", O_RDWR) != fd) ::_exit(1);  // the lowest free number is the one that is missing
+  }
+}
+
+}  // namespace pipekit
