@@ -69,14 +69,20 @@ void BrokerLoop::run() {
     const auto woken = clock_.now();
     // What this process slept too long or worked too long is nobody else's delay.
     if (wake && woken > *wake) late += woken - *wake;
-    if (poller.readable(on_answer)) forward_answers();
+    std::vector<std::unique_ptr<CheckedDocument>> checked;
+    if (poller.readable(on_answer)) forward_answers(checked);
     if (poller.readable(on_handshake)) answer_handshakes();
     count_strangers();
-    auto output = broker_.turn(gather(woken, late > stall_ ? late : MonoTime::duration{}));
+    auto input = gather(woken, late > stall_ ? late : MonoTime::duration{});
+    input.checked = std::move(checked);
+    input.stopwatch = [this] { return clock_.now(); };
+    auto output = broker_.turn(std::move(input));
     db_.check_in_place();  // before anybody is told that it is kept
     FAILPOINT("broker.send.before");
     for (const auto& outgoing : output.sends) send(outgoing);
-    for (const auto& job : output.reads) reads_.submit(job);
+    for (auto& job : output.reads) reads_.submit(std::move(job));
+    for (auto& spent : output.spent) reads_.discard(std::move(spent));
+    for (const auto& to : output.beats) beat(to);
     FAILPOINT("broker.send.after");
     wake = output.wake;
     late = clock_.now() - woken;
@@ -86,11 +92,22 @@ void BrokerLoop::run() {
   for (const auto& outgoing : broker_.farewell()) send(outgoing);
 }
 
-void BrokerLoop::forward_answers() {
+void BrokerLoop::forward_answers(std::vector<std::unique_ptr<CheckedDocument>>& checked) {
   while (auto answer = reads_.try_receive()) {
     if (!answer->overloaded_by.empty()) broker_.add_overload(answer->overloaded_by, clock_.now());
-    control_.send(answer->peer, std::move(answer->frames));
+    if (answer->checked) {
+      checked.push_back(std::move(answer->checked));
+      continue;
+    }
+    const auto peer = answer->id == 0 ? std::optional(answer->peer) : broker_.end_read(answer->id);
+    if (peer) control_.send(*peer, std::move(answer->frames));
   }
+}
+
+// One that cannot be reached, or does not read, has stopped waiting.
+void BrokerLoop::beat(const ToClient& beat) {
+  if (control_.send(beat.peer, encode(beat.message))) return;
+  for (const auto id : broker_.peer_gone(beat.peer)) reads_.abandon(id);
 }
 
 void BrokerLoop::answer_handshakes() {

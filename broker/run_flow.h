@@ -114,7 +114,9 @@ class RunFlow {
     bool reconcile = false;
     int64_t fact_seq = 0;
     MonoTime deadline{};
-    std::vector<StepTime> steps;  // as far as this process has heard of them; the last one's time is still open
+    MonoTime sent_again_at{};  // the turn in which its assignment was
+    int64_t steps_told = 0;
+    std::vector<StepTime> steps{};  // as far as this process has heard of them; the last one's time is still open
   };
 
   // For those who explain what is live (why.h).
@@ -164,6 +166,7 @@ class RunFlow {
   RunQueue queue_;
   std::set<RunId> timed_;  // those in the queue that wait for a time, or only until one: what turns have to look at
   std::map<std::pair<std::string, RunKey>, int64_t> acks_;  // (peer, attempt) -> seq
+  std::map<std::string, std::set<RunKey>> kills_;           // by peer: listed by it, and given up here
 };
 
 }  // namespace pipekit

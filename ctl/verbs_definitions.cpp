@@ -3,6 +3,7 @@
 
 #include "ctl/context.h"
 #include "ctl/definition_flags.h"
+#include "ctl/flag_references.h"
 #include "ctl/status_screen.h"
 #include "ctl/verbs.h"
 #include "ctl/verbs_parts.h"
@@ -63,15 +64,16 @@ Result<int> list_modules(Context& context) {
 }
 
 // Flags over the file over nothing.
-Result<Json> given_fields(Kind kind, const Arguments& args) {
+Result<Json> given_fields(Context& context, Kind kind, const Arguments& args) {
   Json fields = Json::object();
   if (args.has("file")) {
     auto read = definition_from_file(kind, args.text("file"));
     if (!read) return read.error();
     fields = std::move(*read);
   }
-  const auto flags = fields_from(kind, args);
+  auto flags = fields_from(kind, args);
   if (!flags) return flags.error();
+  if (const auto named = replace_ids(context, kind, *flags); !named) return named.error();
   fields.update(*flags);
   return fields;
 }
@@ -83,7 +85,7 @@ void tell_changed(Context& context, Kind kind, const Json& object, std::string_v
 }
 
 Result<int> add(Context& context, Kind kind, const Arguments& args) {
-  auto fields = given_fields(kind, args);
+  auto fields = given_fields(context, kind, args);
   if (!fields) return fields.error();
   if (args.has("NAME")) (*fields)["name"] = args.text("NAME");
   if (!fields->contains("name")) return Error{ErrorCode::kUsage, word(kind) + " add: NAME is missing"};
@@ -94,7 +96,7 @@ Result<int> add(Context& context, Kind kind, const Arguments& args) {
 }
 
 Result<int> update(Context& context, Kind kind, const Arguments& args) {
-  auto set = given_fields(kind, args);
+  auto set = given_fields(context, kind, args);
   if (!set) return set.error();
   set->erase("name");
   if (args.has("rename")) (*set)["name"] = args.text("rename");

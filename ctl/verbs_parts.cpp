@@ -5,6 +5,7 @@
 
 #include "ctl/context.h"
 #include "ctl/definition_flags.h"
+#include "ctl/flag_references.h"
 #include "ctl/human.h"
 #include "ctl/status_screen.h"
 
@@ -57,8 +58,9 @@ Result<int> list_parts(Context& context, Kind kind, const Arguments& args) {
 Result<int> add_part(Context& context, Kind kind, const Arguments& args) {
   auto request = with_module(args, word(kind) + " add");
   if (!request) return request.error();
-  const auto fields = fields_from(kind, args);
+  auto fields = fields_from(kind, args);
   if (!fields) return fields.error();
+  if (const auto named = replace_ids(context, kind, *fields); !named) return named.error();
   request->update(*fields);
   if (kind == Kind::watermark) (*request)["name"] = args.text("NAME");
   return change(context, kind, "add", std::move(*request), "added");
@@ -69,6 +71,7 @@ Result<int> update_part(Context& context, Kind kind, const Arguments& args) {
   if (!request) return request.error();
   auto set = fields_from(kind, args);
   if (!set) return set.error();
+  if (const auto named = replace_ids(context, kind, *set); !named) return named.error();
   if (args.has("rename")) (*set)["name"] = args.text("rename");
   for (const auto& field : args.list("unset")) (*set)[field] = nullptr;
   if (set->empty()) return Error{ErrorCode::kUsage, word(kind) + " update: nothing to change was given"};

@@ -9,6 +9,7 @@
 
 #include "broker/definitions/check.h"
 #include "broker/schedule.h"
+#include "shared/name.h"
 #include "shared/nearest.h"
 #include "shared/placeholder.h"
 
@@ -20,6 +21,7 @@ class Rules {
   Rules(const Json& definition, const std::string& path, Problems& problems)
       : definition_(definition), path_(path), problems_(problems) {}
 
+  void name();
   void connection();
   void module();
   void watermark();
@@ -57,8 +59,24 @@ bool has_password(std::string url) {
   return false;
 }
 
+void Rules::name() {
+  if (const auto bad = forbidden_in_name(text("name"))) {
+    fail("name", fmt::format("has {}, a character that people cannot see or a terminal would obey", *bad),
+         "use letters, digits and punctuation");
+  }
+  if (is_only_digits(text("name"))) {
+    fail("name", "must not consist of digits only: it could be taken for an id", "add a letter");
+  }
+}
+
 // The text is never echoed: it may be the password itself.
 void Rules::connection() {
+  for (const auto& tag : definition_["required_tags"]) {
+    if (const auto bad = forbidden_in_name(tag.get_ref<const std::string&>())) {
+      fail("required_tags", fmt::format("has {}, a character that people cannot see or a terminal would obey", *bad));
+      break;
+    }
+  }
   if (!text("jdbc_url").starts_with("jdbc:")) {
     fail("jdbc_url", "must begin with jdbc:", "jdbc:sqlite:/data/erp.db, jdbc:postgresql://host:5432/database");
   }
@@ -89,11 +107,11 @@ void Rules::placeholders() {
   const auto used = placeholders_in(text("source_query"));
   std::vector<std::string> named;
   for (const auto& watermark : definition_["watermarks"]) named.push_back(watermark["name"]);
-  const auto has = [](const auto& list, const auto& word) {
-    return std::find(list.begin(), list.end(), word) != list.end();
-  };
+  const std::set<std::string> all_used(used.begin(), used.end());
+  const std::set<std::string> all_named(named.begin(), named.end());
   for (const auto& name : used) {
-    if (has(named, name)) continue;
+    if (all_named.contains(name)) continue;
+    if (enough(problems_)) return;
     const auto near = nearest(name, named);
     fail("source_query", fmt::format("uses {{{}}}, and the module has no watermark of that name", name),
          near ? fmt::format("did you mean {{{}}}?", *near)
@@ -101,7 +119,7 @@ void Rules::placeholders() {
                 "be incomplete");
   }
   for (size_t i = 0; i < named.size(); ++i) {
-    if (has(used, named[i])) continue;
+    if (all_used.contains(named[i])) continue;
     fail(fmt::format("watermarks[{}].name", i), fmt::format("source_query does not use {{{}}}", named[i]),
          "use it or remove the watermark; a module with enabled: false may be incomplete");
   }
@@ -143,6 +161,7 @@ void Rules::no_duplicates(Kind kind, const char* list) {
     const auto key = part_key(kind, definition_[list][i]);
     const auto [known, fresh] = first.emplace(key, i);
     if (fresh) continue;
+    if (enough(problems_)) return;
     fail(fmt::format("{}[{}]", list, i),
          fmt::format("{} '{}' stands twice, first as {}[{}]", to_string(kind), key, list, known->second));
   }
@@ -152,6 +171,7 @@ void Rules::no_duplicates(Kind kind, const char* list) {
 
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems) {
   Rules rules(definition, path, problems);
+  if (kind == Kind::driver || kind == Kind::connection || kind == Kind::module || kind == Kind::group) rules.name();
   if (kind == Kind::connection) rules.connection();
   if (kind == Kind::module) rules.module();
   if (kind == Kind::watermark) rules.watermark();
@@ -159,10 +179,19 @@ void check_rules(Kind kind, const Json& definition, const std::string& path, Pro
   if (kind == Kind::group) rules.group();
   for (const auto& part : parts_of(kind)) {
     const auto& list = definition[std::string(part.name)];
-    for (size_t i = 0; i < list.size(); ++i) {
+    for (size_t i = 0; i < list.size() && !enough(problems); ++i) {
       check_rules(part.kind, list[i], fmt::format("{}[{}]", join_path(path, part.name), i), problems);
     }
   }
+}
+
+void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems) {
+  Problems found;
+  check_rules(kind, definition, path, found);
+  if (found.empty()) return;
+  Problems old;
+  check_rules(kind, before, path, old);
+  for (auto& problem : new_problems(old, std::move(found))) problems.push_back(std::move(problem));
 }
 
 }  // namespace pipekit::definitions

@@ -12,6 +12,7 @@ namespace {
 
 [[noreturn]] void fail(sqlite3* db, std::string_view what) {
   const int code = sqlite3_extended_errcode(db);
+  if (code == SQLITE_INTERRUPT) throw OverBudget();
   const auto text = fmt::format("store {}: {} ({})", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db), what);
   if ((code & 0xff) == SQLITE_CONSTRAINT) throw ConstraintError(code, text);
   throw StoreError(code, text);
@@ -121,6 +122,13 @@ Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
   } else {
     execute_script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
   }
+}
+
+void Database::limit(const TimeBudget* budget) {
+  constexpr int kInstructions = 10'000;  // some tenths of a millisecond
+  const auto spent = [](void* given) { return static_cast<const TimeBudget*>(given)->spent() ? 1 : 0; };
+  if (budget == nullptr) return sqlite3_progress_handler(db_.get(), 0, nullptr, nullptr);
+  sqlite3_progress_handler(db_.get(), kInstructions, spent, const_cast<TimeBudget*>(budget));
 }
 
 void Database::execute_script(const std::string& sql) {

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/time_budget.h"
 #include "shared/protocol.h"
 
 struct sqlite3;
@@ -117,6 +118,9 @@ class Database {
     if (!rows.next()) return std::nullopt;
     return rows.template get<std::optional<T>>(0);
   }
+
+  // From now on a statement that outlasts the budget throws OverBudget; nullptr: no limit. The budget outlives it.
+  void limit(const TimeBudget* budget);
 
   // Several statements, unprepared: migrations.
   void execute_script(const std::string& sql);

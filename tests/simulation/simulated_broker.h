@@ -43,7 +43,9 @@ class SimulatedBroker {
 
   [[nodiscard]] bool alive() const { return broker_ != nullptr; }
   // Alive, and everything that has arrived has been handled.
-  [[nodiscard]] bool idle() const { return alive() && !busy_ && from_workers_.empty() && from_clients_.empty(); }
+  [[nodiscard]] bool idle() const {
+    return alive() && !busy_ && from_workers_.empty() && from_clients_.empty() && checked_.empty();
+  }
   [[nodiscard]] Millis lease() const { return lease_; }
   // Of the current process.
   [[nodiscard]] store::Database& db() { return *db_; }
@@ -82,6 +84,7 @@ class SimulatedBroker {
   std::deque<std::function<void()>> held_;  // work that falls due while it is suspended
   std::deque<Received> from_workers_;
   std::deque<Received> from_clients_;
+  std::vector<std::unique_ptr<CheckedDocument>> checked_;
   std::optional<MonoTime> wake_;      // the last turn's next wake-up, by the broker's clock
   std::optional<MonoTime> woken_at_;  // when it will be woken
   MonoTime::duration late_{};
