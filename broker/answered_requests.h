@@ -19,11 +19,18 @@ class AnsweredRequests {
  public:
   AnsweredRequests(store::Database& db, MonoTime now, WallTime wall);
 
-  // The answer that it had; nullopt: it is new. kStaleRequest: so old that its answer may have been forgotten.
-  [[nodiscard]] Result<std::optional<Json>> find(const Request& request) const;
-  void remember(const Turn& turn, const Request& request, const Json& body);
+  // The answer that it had; nullopt: it is new. An answer belongs to its owner (sender.h), client, number and verb:
+  // nobody else gets it. kStaleRequest: so old that its answer may have been forgotten. kInvalid: the number was
+  // another command's.
+  [[nodiscard]] Result<std::optional<Json>> find(const std::string& owner, const Request& request) const;
+  void remember(const Turn& turn, const std::string& owner, const Request& request, const Json& body);
+
+  // What the store keeps as a request's client.
+  static std::string bound(const std::string& owner, const std::string& client) { return owner + "\n" + client; }
 
  private:
+  [[nodiscard]] bool known_without_owner(const Request& request) const;
+
   struct Accepted {
     Json body;
     MonoTime at{};

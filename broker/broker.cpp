@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "broker/definitions/definitions.h"
+#include "broker/documents.h"
 #include "broker/queries.h"
 #include "broker/sender.h"
 #include "broker/sound.h"
@@ -21,13 +22,35 @@ namespace pipekit {
 namespace {
 
 constexpr size_t kLarge = 64UL * 1024;  // a frame
+// What one command may take of the loop before it is charged for it, and what a millisecond more costs: twice what a
+// client regains meanwhile, so that nobody has more than half of the loop.
+constexpr Millis kFree{2};
+constexpr double kCostOfMillisecond = 200;
+constexpr double kItemsOfCommand = 100;      // so many values in a request cost as much as a run
+constexpr double kAttemptsOfHeartbeat = 10;  // so many more listed cost as much as a heartbeat
+constexpr int kMostRedone = 5;               // checks of a document, while others change definitions
 
 size_t size_of(const Received& received) { return received.frames.head.size() + received.frames.body.size(); }
 
-// Runs come by the thousand. A tail asks again after each answer, and may make the store be read.
-bool is_dear(const ClientToBroker& message) {
-  const auto* request = std::get_if<Request>(&message);
-  return request == nullptr || request->verb != "run";
+constexpr char kFactType = 2;  // its place in WorkerToBroker
+static_assert(std::is_same_v<std::variant_alternative_t<kFactType, WorkerToBroker>, Fact>);
+
+enum class FrameType { request, tail, other };
+
+FrameType type_of(const Frames& frames) {
+  if (frames.head.size() != 2) return FrameType::other;
+  return frames.head[1] == 0 ? FrameType::request : frames.head[1] == 1 ? FrameType::tail : FrameType::other;
+}
+
+bool is_question(const std::string& verb) { return queries::knows(verb) || verb == "why"; }
+
+ReadJob tail_job(const std::string& peer, TailRequest request, const Turn& turn, const std::string& who) {
+  ReadJob job;
+  job.peer = peer;
+  job.request = std::move(request);
+  job.wall_ms = to_ms(turn.wall);
+  job.who = who;
+  return job;
 }
 
 const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
@@ -82,15 +105,47 @@ TurnOutput Broker::turn(TurnInput input) {
   }
   if (PLANTED("lease_judged_before_reading")) runs_.expire(turn, input.now);
   // Workers first: what they say frees slots and renews leases.
-  for (const auto& received : input.from_workers) on_worker_frame(turn, received);
-  for (const auto& received : input.from_clients) on_client_frame(turn, received);
+  for (const auto& received : input.from_workers) {
+    const auto began = watch(input.now);
+    on_worker_frame(turn, received);
+    charge(worker_limits_, input.now, who_of(received), began);
+  }
+  for (const auto& received : input.from_clients) {
+    const auto began = watch(input.now);
+    on_client_frame(turn, received);
+    charge(client_limits_, input.now, who_of(received), began);
+  }
+  for (auto& checked : input.checked) {
+    const auto began = watch(input.now);
+    const auto who = checked->job.who;
+    on_checked(turn, std::move(checked));
+    charge(client_limits_, input.now, who, began);
+  }
   tell_cut_off(turn, worker_limits_, "worker");
   tell_cut_off(turn, client_limits_, "control");
   tick(turn, input);
   commit(turn);
   retention_.committed(input.now);
   answer_tails(turn);
-  return {std::move(turn.sends), std::move(turn.reads), next_wake(input)};
+  TurnOutput output{std::move(turn.sends), std::move(turn.reads), std::move(turn.spent), {}, {}};
+  for (auto& [peer, number] : under_way_.beats_due(turn.now)) {
+    output.beats.push_back({peer, Reply{0, std::nullopt, {{"under_way", number}}}});
+  }
+  output.wake = next_wake(input);
+  return output;
+}
+
+MonoTime Broker::watch(MonoTime now) const { return config_.stopwatch ? config_.stopwatch() : now; }
+
+void Broker::charge(PeerLimits& limits, MonoTime now, const std::string& who, MonoTime began) {
+  const auto took = watch(began) - began;
+  if (took <= kFree) return;
+  limits.charge(who, std::chrono::duration<double, std::milli>(took - kFree).count() * kCostOfMillisecond, now);
+}
+
+std::optional<std::string> Broker::end_read(int64_t id) {
+  const auto asker = under_way_.end(id);
+  return asker ? std::optional(asker->peer) : std::nullopt;
 }
 
 bool Broker::wants_worker_frame(const Received& from, MonoTime now) { return !worker_limits_.drops(who_of(from), now); }
@@ -114,27 +169,27 @@ void Broker::read_worker_frame(Turn& turn, const Received& received) {
     ++malformed_;
     return;
   }
-  const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
-  if (!message) {
-    ++malformed_;
-    return turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
-  }
-  const auto* worker = workers_.by_peer(received.peer);
-  const bool is_fact = std::holds_alternative<Fact>(*message);
-  if ((worker == nullptr || !is_fact) && !worker_limits_.spend(who_of(received), size_of(received), turn.now)) {
-    // Facts: what an honest worker had on its way when the broker was restarted. It hears HelloWanted of the first, and
-    // says them again.
-    if (!is_fact) worker_limits_.strike(who_of(received), 1, turn.now);
-    return;
-  }
   const auto client = access_.client(received.key);
   const auto refusal = client ? refusal_of_worker(*client) : std::optional(kRevoked);
   if (refusal) {
     ++refused_;
     return turn.to_worker(received.peer, HelloRefused{to_wire(*refusal)});
   }
+  const auto* worker = workers_.by_peer(received.peer);
   // A socket speaks for one worker, and that one for one key.
   if (worker != nullptr && worker->key != received.key) return;
+  const bool is_fact = received.frames.head.size() == 2 && received.frames.head[1] == kFactType;
+  if ((worker == nullptr || !is_fact) && !worker_limits_.spend(who_of(received), size_of(received), turn.now)) {
+    // Facts: what an honest worker had on its way when the broker was restarted. It hears HelloWanted of the first, and
+    // says them again.
+    if (!is_fact) worker_limits_.strike(who_of(received), 1, turn.now);
+    return;
+  }
+  const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
+  if (!message) {
+    ++malformed_;
+    return turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
+  }
   std::visit([&](const auto& m) { on(turn, received, m); }, *message);
 }
 
@@ -156,23 +211,51 @@ void Broker::read_client_frame(Turn& turn, const Received& received) {
     client_limits_.strike(who, 1, turn.now);
     return answer_throttled(turn, received);
   }
-  const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
+  // Nothing is decoded for one that may not ask.
+  const auto head = head_of_request(received.frames.body);
+  const auto before = turn.refusals();
+  if (const auto client = access_.client(received.key)) {
+    read_message(turn, received, *client, head);
+  } else {
+    ++refused_;
+    turn.refuse(received.peer, head.number, kRevoked);
+  }
+  // Runs come by the thousand. A tail asks again after each answer, and may make the store be read.
+  const bool dear = turn.refusals() > before || head.verb != "run";
+  const auto items = static_cast<double>(head.items) / kItemsOfCommand;
+  client_limits_.charge(who, (dear ? PeerLimits::kDearCommand : 0) + items, turn.now);
+}
+
+void Broker::read_message(Turn& turn, const Received& received, const Client& client, const RequestHead& head) {
+  const auto type = type_of(received.frames);
+  const auto refusal = type == FrameType::request ? refusal_of_verb(client, head.verb)
+                       : type == FrameType::tail  ? refusal_of_tail(client)
+                                                  : std::nullopt;
+  if (refusal) {
+    ++refused_;
+    return turn.refuse(received.peer, head.number, *refusal);
+  }
+  if (type == FrameType::request && documents::knows(head.verb)) return on_document(turn, received, client, head);
+  if (type == FrameType::request && is_question(head.verb) && size_of(received) > kLarge) {
+    return turn.refuse(received.peer, head.number,
+                       {ErrorCode::kTooLarge, fmt::format("the arguments of {} are longer than 64 KiB", head.verb)});
+  }
+  auto message = decode_client_to_broker(received.frames.head, received.frames.body);
   if (!message) {
     ++malformed_;
-    return turn.refuse(received.peer, 0, message.error());
+    return turn.refuse(received.peer, head.number, message.error());
   }
-  const auto before = turn.refusals();
-  std::visit([&](const auto& m) { on(turn, received, m); }, *message);
-  if (turn.refusals() > before || is_dear(*message)) client_limits_.charge(who, PeerLimits::kDearCommand, turn.now);
+  if (auto* request = std::get_if<Request>(&*message)) {
+    request->user = name_of(client, received, request->user);
+    return on(turn, received, *request);
+  }
+  on(turn, received, std::get<TailRequest>(*message));
 }
 
 void Broker::answer_throttled(Turn& turn, const Received& received) {
   if (size_of(received) > kLarge) return;
-  const auto message = decode_client_to_broker(received.frames.head, received.frames.body);
-  if (!message) return;
   const auto wait = client_limits_.retry_after(who_of(received), turn.now);
-  const auto number = std::visit([](const auto& m) { return m.number; }, *message);
-  turn.refuse(received.peer, number,
+  turn.refuse(received.peer, head_of_request(received.frames.body).number,
               {ErrorCode::kOverloaded, "this client sends more than the broker takes from one",
                fmt::format("wait {} ms, and send it again", wait.count())},
               {{"retry_after_ms", wait.count()}});
@@ -192,14 +275,6 @@ void Broker::tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket) {
     event.fields = {{"peer", name}, {"socket", socket}, {"for_s", PeerLimits::kCutOff.count()}};
     turn.emit(std::move(event));
   }
-}
-
-std::optional<Client> Broker::known_client(Turn& turn, const Received& from, int64_t number) {
-  auto client = access_.client(from.key);
-  if (client) return client;
-  ++refused_;
-  turn.refuse(from.peer, number, kRevoked);
-  return std::nullopt;
 }
 
 void Broker::settle_keys(Turn& turn) {
@@ -311,10 +386,7 @@ void Broker::on(Turn& turn, const Received& from, const Hello& hello) {
 void Broker::on(Turn& turn, const Received& from, const Heartbeat& heartbeat) {
   auto* worker = workers_.by_peer(from.peer);
   if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
-  if (!is_sound(heartbeat)) {
-    ++malformed_;
-    return;
-  }
+  worker_limits_.charge(who_of(from), static_cast<double>(heartbeat.attempts.size()) / kAttemptsOfHeartbeat, turn.now);
   workers_.heard(*worker, heartbeat, turn.now);
   turn.to_worker(from.peer, HeartbeatAck{heartbeat.number});
   runs_.on_listing(turn, *worker, heartbeat.attempts, heartbeat.last_assignment);
@@ -354,55 +426,118 @@ void Broker::drop_worker(Turn& turn, const std::string& name, const char* state,
   workers_.remove(name);
 }
 
-void Broker::on(Turn& turn, const Received& from, Request request) {
+void Broker::on(Turn& turn, const Received& from, const Request& request) {
   const auto& peer = from.peer;
-  const auto client = known_client(turn, from, request.number);
-  if (!client) return;
   if (!is_sound(request)) {
     ++malformed_;
     return turn.refuse(peer, request.number,
                        {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
   }
-  if (const auto refusal = refusal_of_verb(*client, request.verb)) {
-    ++refused_;
-    return turn.refuse(peer, request.number, *refusal);
-  }
-  request.user = name_of(*client, from, request.user);
   if (queries::knows(request.verb)) {
-    turn.reads.push_back({peer, request, live_for(turn, request), to_ms(turn.wall), who_of(from)});
-    return;
+    ReadJob job;
+    job.request = request;
+    job.live = live_for(turn, request);
+    return submit(turn, from, request, std::move(job));
   }
-  if (Questions::knows(request.verb)) return questions_.ask(turn, peer, request);
-  if (request.verb == "task.drop") return questions_.drop(turn, peer, request);
+  if (Questions::knows(request.verb)) return questions_.ask(turn, from, request);
+  if (request.verb == "task.drop") return questions_.drop(turn, from, request);
   if (const auto handler = commands::find(request.verb)) {
-    if (!answered_again(turn, peer, request)) execute(turn, peer, request, handler);
+    if (!answered_again(turn, from, request)) execute(turn, owner_of(from), peer, request, handler);
     return;
   }
   auto known = commands::verbs();
-  const auto queries = queries::verbs();
-  known.insert(known.end(), queries.begin(), queries.end());
+  for (const auto& more : {queries::verbs(), documents::verbs()}) known.insert(known.end(), more.begin(), more.end());
   turn.refuse(peer, request.number,
               {ErrorCode::kInvalid, fmt::format("this broker ({}) knows no verb \"{}\"", PIPEKIT_VERSION, request.verb),
                did_you_mean(request.verb, known)});
 }
 
-bool Broker::answered_again(Turn& turn, const std::string& peer, const Request& request) {
-  auto answered = answered_.find(request);
+// It goes to the read thread as it came.
+void Broker::on_document(Turn& turn, const Received& from, const Client& client, const RequestHead& head) {
+  Request request;
+  request.client = head.client;
+  request.number = head.number;
+  request.age_ms = head.age_ms;
+  request.user = name_of(client, from, head.user);
+  request.verb = head.verb;
+  if (!is_sound(request)) {
+    ++malformed_;
+    return turn.refuse(from.peer, head.number,
+                       {ErrorCode::kMalformed, "a request needs a client, a number and a map of arguments"});
+  }
+  if (answered_again(turn, from, request)) return;
+  ReadJob job;
+  job.frames = from.frames;
+  submit(turn, from, request, std::move(job));
+}
+
+void Broker::submit(Turn& turn, const Received& from, const Request& request, ReadJob job) {
+  const RequestIdentity identity{owner_of(from), request.client, request.number, request.verb};
+  if (under_way_.asked_again(identity, from.peer)) return;
+  const auto& who = who_of(from);
+  const auto bytes = size_of(from);
+  if (!under_way_.has_room_for(who, bytes)) {
+    client_limits_.put_off(who, turn.now);
+    return turn.refuse(from.peer, request.number,
+                       {ErrorCode::kOverloaded, "too many requests of this client wait for their answers already",
+                        "wait for some of them"},
+                       {{"retry_after_ms", 1000}});
+  }
+  job.wall_ms = to_ms(turn.wall);
+  job.who = who;
+  job.generation = modules_.generation();
+  job.id = under_way_.begin({identity, from.peer, who, from.key, request.user, bytes, {}}, turn.now);
+  turn.reads.push_back(std::move(job));
+}
+
+// What was checked holds only for the definitions that it was checked against.
+void Broker::on_checked(Turn& turn, std::unique_ptr<CheckedDocument> checked) {
+  auto& job = checked->job;
+  const auto* asker = under_way_.find(job.id);
+  if (asker == nullptr) return turn.spent.push_back(std::move(checked));  // its client is gone: nothing was promised
+  if (job.generation != modules_.generation() && ++job.redone < kMostRedone) {
+    job.generation = modules_.generation();
+    turn.reads.push_back(std::move(job));
+    return turn.spent.push_back(std::move(checked));
+  }
+  auto& request = checked->request;
+  const auto peer = asker->peer;
+  const auto owner = asker->identity.owner;
+  request.user = asker->user;
+  const auto client = access_.client(asker->key);
+  auto refusal = client ? refusal_of_verb(*client, request.verb) : std::optional(kRevoked);
+  if (!refusal && job.generation != modules_.generation()) {
+    refusal = Error{ErrorCode::kUnavailable, "others changed definitions each time this document had been checked",
+                    "nothing was written; try again"};
+  }
+  under_way_.end(job.id);
+  if (refusal) {
+    turn.refuse(peer, request.number, *refusal);
+  } else {
+    execute(turn, owner, peer, request,
+            [&](commands::Context& context) { return commands::apply(context, checked->plan); });
+  }
+  turn.spent.push_back(std::move(checked));
+}
+
+bool Broker::answered_again(Turn& turn, const Received& from, const Request& request) {
+  auto answered = answered_.find(owner_of(from), request);
   if (!answered) {
-    turn.refuse(peer, request.number, answered.error());
+    turn.refuse(from.peer, request.number, answered.error());
   } else if (*answered) {
-    turn.to_client(peer, Reply{request.number, std::nullopt, std::move(**answered)});
+    turn.to_client(from.peer, Reply{request.number, std::nullopt, std::move(**answered)});
   }
   return !answered || *answered;
 }
 
-void Broker::execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler) {
+void Broker::execute(Turn& turn, const std::string& owner, const std::string& peer, const Request& request,
+                     const Command& command) {
   store::Savepoint savepoint(db_);
   const auto mark = turn.mark();
-  commands::Context context{turn, db_, modules_, runs_, groups_, settings_, request};
+  commands::Context context{turn, db_, modules_, runs_, groups_, settings_, request, owner};
   auto body = [&]() -> Result<Json> {
     try {
-      return handler(context);
+      return command(context);
     } catch (const Json::exception& error) {
       return Error{ErrorCode::kInvalid, fmt::format("{}: wrong arguments: {}", request.verb, error.what())};
     }
@@ -414,7 +549,7 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
     turn.to_client(peer, Reply{request.number, std::nullopt, std::move(*body)});
     return;
   }
-  answered_.remember(turn, request, *body);
+  answered_.remember(turn, owner, request, *body);
   savepoint.release();
   modules_.settle();
   if (context.schedules_changed) scheduler_.reload(turn.wall);
@@ -424,18 +559,12 @@ void Broker::execute(Turn& turn, const std::string& peer, const Request& request
 }
 
 void Broker::on(Turn& turn, const Received& from, const TailRequest& request) {
-  const auto client = known_client(turn, from, request.number);
-  if (!client) return;
-  if (const auto refusal = refusal_of_tail(*client)) {
-    ++refused_;
-    return turn.refuse(from.peer, request.number, *refusal);
-  }
   const auto who = who_of(from);
   switch (tails_.park(from.peer, request, turn.now, from.key, who)) {
     case Tails::Parking::parked:
       return;
     case Tails::Parking::from_store:
-      return turn.reads.push_back({from.peer, request, {}, to_ms(turn.wall), who});
+      return turn.reads.push_back(tail_job(from.peer, request, turn, who));
     case Tails::Parking::refused:
       client_limits_.put_off(who, turn.now);
       turn.refuse(from.peer, request.number,
@@ -473,7 +602,7 @@ void Broker::answer_tails(Turn& turn) {
   auto due = tails_.due(turn.now);
   for (auto& answer : due.answers) turn.to_client(answer.peer, std::move(answer.reply));
   for (auto& [peer, who, request] : due.from_store) {
-    turn.reads.push_back({peer, std::move(request), {}, to_ms(turn.wall), who});
+    turn.reads.push_back(tail_job(peer, std::move(request), turn, who));
   }
 }
 
@@ -488,6 +617,7 @@ std::optional<MonoTime> Broker::next_wake(const TurnInput& input) const {
   }
   wake = earlier(wake, retention_.next_due());
   wake = earlier(wake, tails_.next_due());
+  wake = earlier(wake, under_way_.next_due());
   return earlier(wake, tasks_.next_deadline());
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "broker/peer_limits.h"
 #include "broker/questions.h"
 #include "broker/read_mark.h"
+#include "broker/requests_under_way.h"
 #include "broker/retention.h"
 #include "broker/run_flow.h"
 #include "broker/scheduler.h"
@@ -55,12 +57,15 @@ struct TurnInput {
   MonoTime::duration stall{};  // how long this process may have stood still since the last turn
   std::vector<Received> from_workers;
   std::vector<Received> from_clients;
+  std::vector<std::unique_ptr<CheckedDocument>> checked;  // by the read thread; left here, spent
 };
 
 struct TurnOutput {
   std::vector<Outgoing> sends;
   std::vector<ReadJob> reads;
-  std::optional<MonoTime> wake;  // when the next turn is due if nothing arrives
+  std::vector<std::unique_ptr<CheckedDocument>> spent;  // to be freed, on the read thread: it takes long
+  std::vector<ToClient> beats;                          // to clients that wait; peer_gone() if one cannot be sent
+  std::optional<MonoTime> wake;                         // when the next turn is due if nothing arrives
 };
 
 class Broker {
@@ -80,6 +85,10 @@ class Broker {
   // For `status`: the loop's connections.
   void show_connections(std::function<Json()> connections) { connections_ = std::move(connections); }
   void add_refused(int64_t handshakes) { refused_ += handshakes; }
+  // The read thread is done with a request: whom to answer. nullopt: nobody waits for it any more.
+  std::optional<std::string> end_read(int64_t id);
+  // What was being done for it need not go on: jobs of the read thread.
+  std::vector<int64_t> peer_gone(const std::string& peer) { return under_way_.peer_gone(peer); }
   // The read thread had no room for what it asked.
   void add_overload(const std::string& who, MonoTime now) { client_limits_.put_off(who, now); }
 
@@ -98,6 +107,11 @@ class Broker {
   void read_worker_frame(Turn& turn, const Received& received);
   void read_client_frame(Turn& turn, const Received& received);
   void answer_throttled(Turn& turn, const Received& received);
+  void read_message(Turn& turn, const Received& received, const Client& client, const RequestHead& head);
+  // What took long on the loop is charged for.
+  void charge(PeerLimits& limits, MonoTime now, const std::string& who, MonoTime began);
+  // The stopwatch's time, or the turn's where there is none and nothing is measured.
+  [[nodiscard]] MonoTime watch(MonoTime now) const;
   void tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket);
 
   void refuse_hello(Turn& turn, const Received& from, const Error& why);
@@ -106,19 +120,23 @@ class Broker {
   void on(Turn& turn, const Received& from, const Fact& fact);
   void on(Turn& turn, const Received& from, const TaskResult& result);
   void on(Turn& turn, const Received& from, const Goodbye&);
-  void on(Turn& turn, const Received& from, Request request);
+  void on(Turn& turn, const Received& from, const Request& request);
+  void on_document(Turn& turn, const Received& from, const Client& client, const RequestHead& head);
+  void on_checked(Turn& turn, std::unique_ptr<CheckedDocument> checked);
+  // Gives it to the read thread; it is asked again, or there is no room.
+  void submit(Turn& turn, const Received& from, const Request& request, ReadJob job);
   void on(Turn& turn, const Received& from, const TailRequest& request);
 
-  // Who sent the frame, if the key is allowed; a refusal has been answered and counted.
-  std::optional<Client> known_client(Turn& turn, const Received& from, int64_t number);
   // After a key was allowed or revoked: who lost its own is cut off, whatever it is doing.
   void settle_keys(Turn& turn);
   void settle_drained();
   void tell_drained(Turn& turn);
 
   // Whether it was: what has been answered before, and what is too old to know.
-  bool answered_again(Turn& turn, const std::string& peer, const Request& request);
-  void execute(Turn& turn, const std::string& peer, const Request& request, commands::Handler handler);
+  bool answered_again(Turn& turn, const Received& from, const Request& request);
+  using Command = std::function<Result<Json>(commands::Context&)>;
+  void execute(Turn& turn, const std::string& owner, const std::string& peer, const Request& request,
+               const Command& command);
 
   void drop_worker(Turn& turn, const std::string& name, const char* state, const char* event);
   void tick(Turn& turn, const TurnInput& input);
@@ -146,6 +164,7 @@ class Broker {
   Access access_;
   AnsweredRequests answered_;
   std::function<Json()> connections_;
+  RequestsUnderWay under_way_;
   Durations turn_time_;
   Durations commit_time_;
   PeerLimits client_limits_{kClientBudget};

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "broker/access.h"
+#include "broker/answered_requests.h"
 #include "broker/definitions/apply.h"
 #include "broker/definitions/definitions.h"
 #include "broker/store/worker_names.h"
@@ -187,28 +190,6 @@ Result<Json> schedule_remove(Context& c) {
   });
 }
 
-Result<Json> apply_document(Context& c, bool discard) {
-  const auto outcome = definitions::apply(c.db, argument(c, "document"), {discard, flag(c, "prune")}, c.turn.wall);
-  if (!outcome.problems.empty()) {
-    c.problems = {{"problems", definitions::to_json(outcome.problems)}};
-    return definitions::to_error(outcome.problems);
-  }
-  c.discard = discard;
-  if (outcome.changed && !discard) {
-    c.modules.invalidate();
-    for (const auto& change : outcome.changes) {
-      const auto action = change.value("action", "");
-      const auto kind = kind_from(change.value("kind", ""));
-      if (action != "unchanged" && kind) changed(c, *kind, change.value("name", ""), action.c_str());
-    }
-    audit(c, "", nullptr, outcome.changes);
-  }
-  return Json{{"changes", outcome.changes}, {"applied", !discard}};
-}
-
-Result<Json> apply(Context& c) { return apply_document(c, flag(c, "dry_run")); }
-Result<Json> diff(Context& c) { return apply_document(c, true); }
-
 Result<Json> settings_set(Context& c) {
   const auto before = get_setting(c.db, text(c, "key"));
   if (!before) return before;
@@ -254,7 +235,7 @@ Result<Json> run(Context& c) {
   submission.dry_run = flag(c, "dry_run");
   submission.set = std::move(*set);
   submission.triggered_by = text(c, "triggered_by", "manual");
-  submission.client = c.request.client;
+  submission.client = AnsweredRequests::bound(c.owner, c.request.client);
   submission.request_no = c.request.number;
   const auto submitted = c.runs.submit(c.turn, submission);
   if (!submitted) return submitted.error();
@@ -396,6 +377,67 @@ Result<Json> keys_revoke(Context& c) {
   return key;
 }
 
+// A row of the audit is for people: what is longer than this is not kept.
+constexpr size_t kMostOfAudit = size_t{1} << 20U;
+
+std::string text_for_audit(const Json& json) {
+  auto text = json.dump();
+  return text.size() <= kMostOfAudit ? text : Json{{"left_out_bytes", text.size()}}.dump();
+}
+
+// Of two lists, the entries that the other does not have.
+void keep_what_differs_of_lists(Json& before, Json& after) {
+  const auto texts = [](const Json& list) {
+    std::set<std::string> all;
+    for (const auto& one : list) all.insert(one.dump());
+    return all;
+  };
+  const auto drop = [](Json& list, const std::set<std::string>& others) {
+    Json rest = Json::array();
+    for (auto& one : list) {
+      if (!others.contains(one.dump())) rest.push_back(std::move(one));
+    }
+    list = std::move(rest);
+  };
+  const auto in_before = texts(before);
+  const auto in_after = texts(after);
+  drop(before, in_after);
+  drop(after, in_before);
+}
+
+// A change of one field does not store the whole object twice. Name and id stay.
+void keep_what_differs(Json& before, Json& after) {
+  if (!before.is_object() || !after.is_object()) return;
+  for (auto it = before.begin(); it != before.end();) {
+    const auto other = after.find(it.key());
+    if (other == after.end() || it.key() == "name" || it.key() == "id") {
+      ++it;
+    } else if (*it == *other) {
+      after.erase(other);
+      it = before.erase(it);
+    } else {
+      if (it->is_array() && other->is_array()) keep_what_differs_of_lists(*it, *other);
+      ++it;
+    }
+  }
+}
+
+// What a document changed, without what it left as it was. Beyond the bound only what was changed, not how.
+Json changes_for_audit(const Json& changes) {
+  Json kept = Json::array();
+  size_t bytes = 0;
+  for (const auto& change : changes) {
+    if (change.value("action", "") == "unchanged") continue;
+    bytes += change.at("fields").dump().size();
+    kept.push_back(change);
+    if (bytes > kMostOfAudit / 2) kept.back().erase("fields");
+  }
+  if (kept.dump().size() <= kMostOfAudit) return kept;
+  std::map<std::string, int64_t> counts;
+  for (const auto& change : kept) ++counts[fmt::format("{} {}", change.value("action", ""), change.value("kind", ""))];
+  return {{"counts", counts}};
+}
+
 const std::map<std::string, Handler>& table() {
   static const std::map<std::string, Handler> kTable = {
       {"driver.add", add<Kind::driver>},
@@ -425,8 +467,6 @@ const std::map<std::string, Handler>& table() {
       {"schedule.remove", schedule_remove},
       {"schedule.enable", schedule_set_enabled<true>},
       {"schedule.disable", schedule_set_enabled<false>},
-      {"apply", apply},
-      {"diff", diff},
       {"settings.set", settings_set},
       {"workers.drain", set_drained<true>},
       {"workers.resume", set_drained<false>},
@@ -443,11 +483,29 @@ const std::map<std::string, Handler>& table() {
 
 }  // namespace
 
-void audit(store::Database& db, WallTime at, const Request& request, const std::string& object, const Json& before,
-           const Json& after) {
-  const auto text_of = [](const Json& json) { return json.is_null() ? std::optional<std::string>() : json.dump(); };
+void audit(store::Database& db, WallTime at, const Request& request, const std::string& object,
+           const Json& whole_before, const Json& whole_after) {
+  auto before = whole_before;
+  auto after = whole_after;
+  keep_what_differs(before, after);
+  const auto text_of = [](const Json& json) {
+    return json.is_null() ? std::optional<std::string>() : text_for_audit(json);
+  };
   db.run("INSERT INTO audit (at, who, verb, object, args_json, before_json, after_json) VALUES (?, ?, ?, ?, ?, ?, ?)",
-         to_ms(at), request.user, request.verb, object, request.args.dump(), text_of(before), text_of(after));
+         to_ms(at), request.user, request.verb, object, text_for_audit(request.args), text_of(before), text_of(after));
+}
+
+Result<Json> apply(Context& c, const definitions::Plan& plan) {
+  if (plan.changed) {
+    definitions::carry_out(c.db, plan, c.turn.wall);
+    for (const auto& change : plan.changes) {
+      const auto action = change.value("action", "");
+      const auto kind = kind_from(change.value("kind", ""));
+      if (action != "unchanged" && kind) changed(c, *kind, change.value("name", ""), action.c_str());
+    }
+    audit(c, "", nullptr, changes_for_audit(plan.changes));
+  }
+  return Json{{"changes", plan.changes}, {"applied", true}};
 }
 
 Handler find(const std::string& verb) {

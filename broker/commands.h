@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "broker/definitions/apply.h"
 #include "broker/group_flow.h"
 #include "broker/modules.h"
 #include "broker/run_flow.h"
@@ -21,6 +22,7 @@ struct Context {
   GroupFlow& groups;
   Settings& settings;
   const Request& request;
+  std::string owner;  // whose the answer is: sender.h
   // Set by the handler:
   bool discard = false;  // roll back although it succeeded (diff, dry runs, questions)
   bool schedules_changed = false;
@@ -34,6 +36,9 @@ using Handler = Result<Json> (*)(Context&);
 // Who asked for what, when; with the object before and after where there is one.
 void audit(store::Database& db, WallTime at, const Request& request, const std::string& object,
            const Json& before = nullptr, const Json& after = nullptr);
+
+// Writes what a document changes (documents.h).
+Result<Json> apply(Context& c, const definitions::Plan& plan);
 
 // nullptr: no such verb here.
 Handler find(const std::string& verb);

@@ -122,16 +122,21 @@ void BrokerLoop::run() {
     if (stall > MonoTime::duration{}) {
       spdlog::warn("this process stood still for up to {:.1f} s: workers get that time back", in_seconds(stall));
     }
-    if (poller.readable(on_answer)) forward_answers();
+    std::vector<std::unique_ptr<CheckedDocument>> checked;
+    if (poller.readable(on_answer)) forward_answers(checked);
     if (poller.readable(on_handshake)) answer_handshakes();
     if (poller.readable(on_refused) || !refused_connections_.empty()) report_refused_connections();
     count_strangers();
     if (!begin_turn()) break;
-    auto output = broker_.turn(gather(woken, stall));
+    auto input = gather(woken, stall);
+    input.checked = std::move(checked);
+    auto output = broker_.turn(std::move(input));
     db_.check_in_place();  // before anybody is told that it is kept
     FAILPOINT("broker.send.before");
     for (const auto& outgoing : output.sends) send(outgoing);
-    for (const auto& job : output.reads) reads_.submit(job);
+    for (auto& job : output.reads) reads_.submit(std::move(job));
+    for (auto& spent : output.spent) reads_.discard(std::move(spent));
+    for (const auto& to : output.beats) beat(to);
     FAILPOINT("broker.send.after");
     wake = output.wake;
     connections_.cut_silent(clock_.now());
@@ -148,11 +153,22 @@ void BrokerLoop::run() {
   for (const auto& outgoing : broker_.farewell()) send(outgoing);
 }
 
-void BrokerLoop::forward_answers() {
+void BrokerLoop::forward_answers(std::vector<std::unique_ptr<CheckedDocument>>& checked) {
   while (auto answer = reads_.try_receive()) {
     if (!answer->overloaded_by.empty()) broker_.add_overload(answer->overloaded_by, clock_.now());
-    control_.send(answer->peer, std::move(answer->frames));
+    if (answer->checked) {
+      checked.push_back(std::move(answer->checked));
+      continue;
+    }
+    const auto peer = answer->id == 0 ? std::optional(answer->peer) : broker_.end_read(answer->id);
+    if (peer) control_.send(*peer, std::move(answer->frames));
   }
+}
+
+// One that cannot be reached, or does not read, has stopped waiting.
+void BrokerLoop::beat(const ToClient& beat) {
+  if (control_.send(beat.peer, encode(beat.message))) return;
+  for (const auto id : broker_.peer_gone(beat.peer)) reads_.abandon(id);
 }
 
 void BrokerLoop::answer_handshakes() {

@@ -27,7 +27,8 @@ class BrokerLoop {
   bool begin_turn();
   TurnInput gather(MonoTime woken, MonoTime::duration stall);
   void send(const Outgoing& outgoing);
-  void forward_answers();
+  void forward_answers(std::vector<std::unique_ptr<CheckedDocument>>& checked);
+  void beat(const ToClient& beat);
   void answer_handshakes();
   void count_strangers();
   void report_refused_connections();

@@ -26,7 +26,12 @@ class Modules {
   Result<Module> find(const Json& ref);
   // Of a run that was submitted earlier.
   std::shared_ptr<const ModuleSnapshot> snapshot(int64_t snapshot_id);
-  void invalidate() { by_ref_.clear(); }
+  void invalidate() {
+    by_ref_.clear();
+    ++generation_;
+  }
+  // Another one after every change of a definition, also of one that was rolled back.
+  [[nodiscard]] int64_t generation() const { return generation_; }
 
   // The savepoint in which snapshots were added was released, or rolled back and they with it.
   void settle() { unsettled_ = false; }
@@ -38,6 +43,7 @@ class Modules {
   std::map<int64_t, std::weak_ptr<const ModuleSnapshot>> by_snapshot_;
   size_t sweep_at_ = 0;  // entries, expired ones included
   bool unsettled_ = false;
+  int64_t generation_ = 0;
 };
 
 }  // namespace pipekit

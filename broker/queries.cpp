@@ -388,22 +388,44 @@ Result<Json> list_of(Database& db, Kind kind, const ReadJob& job, const Json& ar
   return list;
 }
 
+constexpr size_t kAuditBytes = size_t{2} << 20U;        // of a page
+constexpr size_t kAuditColumnBytes = size_t{1} << 20U;  // rows of older brokers have whole documents
+
+Json audit_column(const Rows& rows, int column) {
+  if (rows.is_null(column)) return nullptr;
+  const auto text = rows.get<std::string>(column);
+  if (text.size() > kAuditColumnBytes) return {{"left_out_bytes", text.size()}};
+  return Json::parse(text, nullptr, false);
+}
+
+// A page has as many rows as fit, and at least one. `paged`: {rows, next}, where next is the `before` of the page after
+// it, or null; else a list, as clients of 0.1 read it.
 Result<Json> audit_list(Database& db, const ReadJob&, const Json& args) {
-  auto list = all(db.query(
+  auto rows = db.query(
       "SELECT id, at, who, verb, object, args_json, before_json, after_json FROM audit WHERE (?1 = '' OR who = ?1"
       " OR substr(who, 1, length(?1) + 2) = ?1 || ' (' OR substr(who, -length(?1) - 2) = '(' || ?1 || ')')"
       " AND (?2 = '' OR verb = ?2) AND at >= ?3 AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5",
       text(args, "who"), text(args, "verb"), integer(args, "since_ms").value_or(0), integer(args, "before"),
-      limit(args)));
-  for (auto& row : list) {
-    row["at"] = to_iso(from_ms(row["at"].get<int64_t>()));
-    for (const auto* name : {"args", "before", "after"}) {
-      const auto column = std::string(name) + "_json";
-      row[name] = row[column].is_string() ? Json::parse(row[column].get<std::string>(), nullptr, false) : Json();
-      row.erase(column);
+      limit(args) + 1);
+  auto list = Json::array();
+  Json next = nullptr;
+  for (size_t bytes = 0; rows.next();) {
+    if (static_cast<int64_t>(list.size()) == limit(args) || bytes > kAuditBytes) {
+      next = list.back()["id"];
+      break;
     }
+    list.push_back({{"id", rows.get<int64_t>(0)},
+                    {"at", to_iso(from_ms(rows.get<int64_t>(1)))},
+                    {"who", rows.get<std::string>(2)},
+                    {"verb", rows.get<std::string>(3)},
+                    {"object", rows.get<std::string>(4)},
+                    {"args", audit_column(rows, 5)},
+                    {"before", audit_column(rows, 6)},
+                    {"after", audit_column(rows, 7)}});
+    for (const auto* name : {"args", "before", "after"}) bytes += list.back()[name].dump().size();
   }
-  return list;
+  if (!args.value("paged", false)) return list;
+  return Json{{"rows", std::move(list)}, {"next", next}};
 }
 
 Result<Json> workers_list(Database& db, const ReadJob& job, const Json&) {
@@ -524,15 +546,18 @@ TailReply tail(Database& db, const TailRequest& request) {
   const auto span = span_of(db, request.filter);
   const auto after = std::max(request.after, span.first - 1);
   const bool over = span.last > 0 && after >= span.last;
+  bool whole = true;  // everything that was found fits the answer
   if (!over) {
     const auto found = store::events::look(db, after, kScanBytes, request.filter);
+    int64_t bytes = kScanBytes;
     for (const auto& chunk : found.chunks) {
       // Chunks hold what happened together: the last one may have more than is asked for.
-      store::events::collect(chunk, after, request.filter, reply);
+      whole = store::events::collect(chunk, after, request.filter, bytes, reply);
+      if (!whole) break;
     }
-    reply.next = std::max(reply.next, std::min(found.until, reply.last));
+    if (whole) reply.next = std::max(reply.next, std::min(found.until, reply.last));
   }
-  if (span.last > 0 && std::max(reply.next, after) >= span.last) reply.next = std::max(reply.next, reply.last);
+  if (whole && span.last > 0 && std::max(reply.next, after) >= span.last) reply.next = std::max(reply.next, reply.last);
   return reply;
 }
 

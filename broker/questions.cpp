@@ -6,6 +6,7 @@
 
 #include "broker/commands.h"
 #include "broker/definitions/definitions.h"
+#include "broker/sender.h"
 
 namespace pipekit {
 namespace {
@@ -81,12 +82,27 @@ Result<const Worker*> Questions::place(const Turn& turn, const Needs& needs) con
                  fmt::format("connection {} is full: all of its {} sessions are in use", full->first, full->second),
                  "try again later; pipekit-ctl status shows what runs"};
   }
-  for (const auto& vacancy : runs_.vacancies(turn.now)) {
-    if (suits(vacancy, needs)) return workers_.by_name(vacancy.worker);
+  const auto vacancies = runs_.vacancies(turn.now);
+  const Worker* idlest = nullptr;
+  int64_t fewest = 0;
+  bool suited = false;
+  for (const auto& vacancy : vacancies) {
+    if (!suits(vacancy, needs)) continue;
+    suited = true;
+    const auto* worker = workers_.by_name(vacancy.worker);
+    const auto open = tasks_.open_at(worker->name);
+    if (open >= worker->slots || (idlest != nullptr && open >= fewest)) continue;
+    idlest = worker;
+    fewest = open;
+  }
+  if (idlest != nullptr) return idlest;
+  if (suited) {
+    return Error{ErrorCode::kOverloaded, "every worker that could answer this has as many open questions as slots",
+                 "wait for some of them"};
   }
   auto wanted = fmt::format("{}{}", needs.tags.empty() ? "" : " with the tags ", fmt::join(needs.tags, ", "));
-  const bool any = std::ranges::any_of(runs_.vacancies(turn.now),
-                                       [&](const auto& vacancy) { return has_tags(vacancy.tags, needs.tags); });
+  const bool any =
+      std::ranges::any_of(vacancies, [&](const auto& vacancy) { return has_tags(vacancy.tags, needs.tags); });
   if (any) wanted += fmt::format(" with the drivers {}", fmt::join(needs.drivers, ", "));
   for (const auto& [name, worker] : workers_.all()) {
     if (!worker.drained || worker.peer.empty() || !suits({name, 0, worker.tags, worker.drivers}, needs)) continue;
@@ -97,31 +113,45 @@ Result<const Worker*> Questions::place(const Turn& turn, const Needs& needs) con
                "see them with: pipekit-ctl workers list"};
 }
 
-void Questions::ask(Turn& turn, const std::string& peer, const Request& request) {
+void Questions::ask(Turn& turn, const Received& from, const Request& request) {
+  const RequestIdentity identity{owner_of(from), request.client, request.number, request.verb};
+  if (tasks_.asked_again(identity, from.peer)) return;
+  if (!tasks_.has_room_for(who_of(from))) {
+    return refuse(turn, from.peer, request,
+                  {ErrorCode::kOverloaded, "too many connection tests and previews of this client are open already",
+                   "wait for some of them"});
+  }
   auto task = task_for(turn, request);
-  if (!task) return turn.refuse(peer, request.number, task.error());
-  if (tasks_.asked_again(request, peer)) return;
+  if (!task) return turn.refuse(from.peer, request.number, task.error());
   const auto needs = needs_of(*task);
   const auto worker = place(turn, needs);
-  if (!worker) return turn.refuse(peer, request.number, worker.error());
-  task->id = tasks_.begin(request, peer, (*worker)->name, needs.uses, turn.now);
+  if (!worker) return refuse(turn, from.peer, request, worker.error());
+  task->id =
+      tasks_.begin({identity, from.peer, who_of(from), (*worker)->name, (*worker)->incarnation, needs.uses}, turn.now);
   turn.to_worker((*worker)->peer, std::move(*task));
 }
 
+// One that is overloaded is asked again by the client, which waits meanwhile.
+void Questions::refuse(Turn& turn, const std::string& peer, const Request& request, const Error& error) {
+  const bool later = error.code == ErrorCode::kOverloaded;
+  turn.refuse(peer, request.number, error, later ? Json{{"retry_after_ms", 500}} : Json());
+}
+
 void Questions::answered(Turn& turn, const Worker& worker, const TaskResult& result) {
-  const auto asker = tasks_.end(result.id);
-  if (!asker || asker->worker != worker.name) return;
-  Reply reply{asker->number, result.error, result.body};
+  const auto asker = tasks_.end(result.id, worker.name, worker.incarnation);
+  if (!asker) return;
+  Reply reply{asker->identity.number, result.error, result.body};
   if (reply.body.is_object()) reply.body["worker"] = worker.name;
   turn.to_client(asker->peer, std::move(reply));
 }
 
-void Questions::drop(Turn& turn, const std::string& peer, const Request& request) {
+void Questions::drop(Turn& turn, const Received& from, const Request& request) {
+  const auto& peer = from.peer;
   const auto number = request.args.find("number");
   if (number == request.args.end() || !number->is_number_integer()) {
     return turn.refuse(peer, request.number, {ErrorCode::kInvalid, "task.drop needs the number of a request"});
   }
-  const auto dropped = tasks_.drop(request.client, number->get<int64_t>());
+  const auto dropped = tasks_.drop(owner_of(from), request.client, number->get<int64_t>());
   if (dropped) {
     // One that is older than this message ends the question by its own time limit.
     const auto* worker = workers_.by_name(dropped->worker);
@@ -134,14 +164,14 @@ void Questions::drop(Turn& turn, const std::string& peer, const Request& request
 
 void Questions::worker_gone(Turn& turn, const std::string& worker, const std::string& what) {
   for (const auto& asker : tasks_.worker_gone(worker)) {
-    turn.refuse(asker.peer, asker.number,
+    turn.refuse(asker.peer, asker.identity.number,
                 {ErrorCode::kUnavailable, fmt::format("worker {} {}", worker, what), "try again"});
   }
 }
 
 void Questions::expire(Turn& turn) {
   for (const auto& asker : tasks_.overdue(turn.now)) {
-    turn.refuse(asker.peer, asker.number,
+    turn.refuse(asker.peer, asker.identity.number,
                 {ErrorCode::kUnavailable, fmt::format("worker {} did not answer in time", asker.worker), "try again"});
   }
 }

@@ -10,6 +10,7 @@
 #include "broker/tasks.h"
 #include "broker/turn.h"
 #include "broker/workers.h"
+#include "shared/channel.h"
 
 namespace pipekit {
 
@@ -19,18 +20,20 @@ class Questions {
       : db_(db), tasks_(tasks), workers_(workers), runs_(runs) {}
 
   static bool knows(const std::string& verb);
-  void ask(Turn& turn, const std::string& peer, const Request& request);
+  void ask(Turn& turn, const Received& from, const Request& request);
   void answered(Turn& turn, const Worker& worker, const TaskResult& result);
   // task.drop: the client does not wait any more for the answer to its request `number`.
-  void drop(Turn& turn, const std::string& peer, const Request& request);
+  void drop(Turn& turn, const Received& from, const Request& request);
   void worker_gone(Turn& turn, const std::string& worker, const std::string& what);
   void expire(Turn& turn);
 
  private:
   Result<Task> task_for(Turn& turn, const Request& request);
   Result<Task> take_over(Turn& turn, const Request& request, Task task);
-  // Where it goes; refused when there is no such worker, or no session left.
+  // Where it goes; refused when there is no such worker, or no session left, or all that suit have as many open
+  // questions as slots (kOverloaded).
   Result<const Worker*> place(const Turn& turn, const Needs& needs) const;
+  static void refuse(Turn& turn, const std::string& peer, const Request& request, const Error& error);
 
   store::Database& db_;
   Tasks& tasks_;

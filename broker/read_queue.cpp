@@ -29,6 +29,21 @@ void ReadQueue::add(ReadJob job) {
   ++size_;
 }
 
+void ReadQueue::drop(int64_t id) {
+  for (auto own = waiting_.begin(); own != waiting_.end(); ++own) {
+    auto& jobs = own->second;
+    const auto job = std::ranges::find(jobs, id, &ReadJob::id);
+    if (job == jobs.end()) continue;
+    jobs.erase(job);
+    --size_;
+    if (jobs.empty()) {
+      std::erase(turns_, own->first);
+      waiting_.erase(own);
+    }
+    return;
+  }
+}
+
 std::optional<ReadJob> ReadQueue::next() {
   if (turns_.empty()) return std::nullopt;
   const auto who = std::move(turns_.front());

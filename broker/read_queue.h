@@ -23,6 +23,8 @@ class ReadQueue {
   void add(ReadJob job);
   // The first of the client whose turn it is; nullopt: nothing waits.
   std::optional<ReadJob> next();
+  // Nobody waits for it any more.
+  void drop(int64_t id);
   [[nodiscard]] bool empty() const { return turns_.empty(); }
 
  private:

@@ -13,6 +13,10 @@
 namespace pipekit {
 namespace {
 
+constexpr size_t kMostKills = 1000;
+// Of one attempt; a worker tells some dozens. More are acknowledged, and make no events.
+constexpr int64_t kMostStepsTold = 10'000;
+
 constexpr Millis kMaxBackoff{3'600'000};
 
 // Doubles with each attempt.
@@ -167,9 +171,11 @@ int64_t RunFlow::busy_slots(const std::string& worker) const {
 
 std::vector<Vacancy> RunFlow::vacancies(MonoTime now) const {
   std::vector<Vacancy> vacancies;
+  std::map<std::string_view, int64_t> busy;
+  for (const auto& [epoch, attempt] : attempts_) ++busy[attempt.worker];
   for (const auto& [name, worker] : workers_.all()) {
     if (workers_.assignable(worker, now)) {
-      vacancies.push_back({name, worker.slots - busy_slots(name), worker.tags, worker.drivers, worker.protocol});
+      vacancies.push_back({name, worker.slots - busy[name], worker.tags, worker.drivers, worker.protocol});
     }
   }
   return vacancies;
@@ -242,7 +248,8 @@ void RunFlow::send_assignment(Turn& turn, const LiveRun& run, const LiveAttempt&
 }
 
 void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& listed, Epoch last_assignment) {
-  for (const auto& key : listed) {
+  const std::set<RunKey> all(listed.begin(), listed.end());
+  for (const auto& key : all) {
     const auto found = attempts_.find(key.epoch);
     const bool held = found != attempts_.end() && found->second.worker == worker.name &&
                       found->second.incarnation == worker.incarnation;
@@ -250,16 +257,18 @@ void RunFlow::on_listing(Turn& turn, Worker& worker, const std::vector<RunKey>& 
       found->second.deadline = turn.now + workers_.lease();
       if (found->second.state == AttemptState::cancelling) turn.to_worker(worker.peer, CancelAttempt{key});
     } else {
-      turn.to_worker(worker.peer, KillAttempt{key});
+      // Once a turn, however often it is listed; the rest when they are listed next.
+      if (auto& kills = kills_[worker.peer]; kills.size() < kMostKills) kills.insert(key);
     }
   }
   std::vector<Epoch> gone;
   for (auto& [epoch, attempt] : attempts_) {
     if (attempt.worker != worker.name || attempt.incarnation != worker.incarnation) continue;
-    if (std::ranges::find(listed, RunKey{attempt.run, epoch}) != listed.end()) continue;
+    if (all.contains({attempt.run, epoch})) continue;
     if (epoch <= last_assignment) {
       gone.push_back(epoch);
-    } else if (worker.heartbeat > 0) {
+    } else if (worker.heartbeat > 0 && attempt.sent_again_at != turn.now) {
+      attempt.sent_again_at = turn.now;
       // It names this heartbeat now, and the worker counts its lease from it.
       attempt.deadline = worker.heard + workers_.lease();
       send_assignment(turn, runs_.at(attempt.run), attempt, worker);
@@ -276,6 +285,10 @@ void RunFlow::note_ack(const Worker& worker, RunKey key, int64_t seq) {
 void RunFlow::acknowledge(Turn& turn) {
   for (const auto& [to, seq] : acks_) turn.to_worker(to.first, FactAck{to.second, seq});
   acks_.clear();
+  for (const auto& [peer, keys] : kills_) {
+    for (const auto key : keys) turn.to_worker(peer, KillAttempt{key});
+  }
+  kills_.clear();
 }
 
 void RunFlow::on_fact(Turn& turn, Worker& worker, const Fact& fact) {
@@ -305,6 +318,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             turn.emit(event("run.started", run, attempt.worker, {{"attempt", attempt.number}}));
           },
           [&](const fact::Step& step) {
+            if (++attempt.steps_told > kMostStepsTold) return;
             begin_step(turn, run, attempt, step.step);
             Json fields = {{"step", step.step}};
             if (!step.detail.empty()) fields["detail"] = step.detail;

@@ -104,7 +104,7 @@ class RunFlow {
     std::string step;
     std::optional<MonoTime> step_began;
     std::optional<int64_t> rows;
-    std::string line;  // of the runner's output, not ended yet
+    std::string line;          // of the runner's output, not ended yet
     int64_t hooks_failed = 0;  // of its last attempt that has ended
     int64_t log_bytes = 0;
     Needs needs;
@@ -120,7 +120,9 @@ class RunFlow {
     bool reconcile = false;
     int64_t fact_seq = 0;
     MonoTime deadline{};
-    std::vector<StepTime> steps;  // as far as this process has heard of them; the last one's time is still open
+    MonoTime sent_again_at{};  // the turn in which its assignment was
+    int64_t steps_told = 0;
+    std::vector<StepTime> steps{};  // as far as this process has heard of them; the last one's time is still open
   };
 
   // For those who explain what is live (why.h).
@@ -170,6 +172,7 @@ class RunFlow {
   RunQueue queue_;
   std::set<RunId> timed_;  // those in the queue that wait for a time, or only until one: what turns have to look at
   std::map<std::pair<std::string, RunKey>, int64_t> acks_;  // (peer, attempt) -> seq
+  std::map<std::string, std::set<RunKey>> kills_;           // by peer: listed by it, and given up here
 };
 
 }  // namespace pipekit

@@ -11,6 +11,9 @@ namespace pipekit {
 // For limits: by what it cannot choose. Its key, or else the process as the kernel knows it, or else the connection.
 const std::string& who_of(const Received& received);
 
+// To whom an answer belongs: the key, or the local user as the kernel knows it. The same for all of its connections.
+std::string owner_of(const Received& received);
+
 // For the event log: `who` as above, of somebody without a key that has a name.
 std::string name_of_stranger(const std::string& who);
 

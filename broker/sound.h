@@ -1,5 +1,5 @@
-// What can be read, and still no worker or client of ours says: words and sizes that the store's constraints, the
-// memory or a terminal would not bear. Pure; any thread.
+// What can be decoded, and still no worker or client of ours says: words that the store's constraints or a terminal
+// would not bear. Sizes are bounded in protocol.h. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,6 @@ namespace pipekit {
 inline constexpr size_t kMostSteps = 1000;  // of one attempt; a worker has a dozen
 
 bool is_sound(const Hello& hello);
-bool is_sound(const Heartbeat& heartbeat);
 bool is_sound(const Fact& fact);
 bool is_sound(const Request& request);
 

@@ -7,21 +7,12 @@ namespace {
 
 constexpr int64_t kBudgetBytes = int64_t{4} * 1024 * 1024;
 
-// About what it takes on the wire; writing it out to count would cost as much as storing it.
-int64_t size_of(const Json& json) {
-  int64_t bytes = 8;
-  if (const auto* text = json.get_ptr<const std::string*>()) bytes += static_cast<int64_t>(text->size());
-  if (!json.is_structured()) return bytes;
-  for (const auto& [key, value] : json.items()) bytes += static_cast<int64_t>(key.size()) + size_of(value);
-  return bytes;
-}
-
 int64_t size_of(const store::events::Numbered& numbered) {
   int64_t bytes = 0;
   if (const auto* log = std::get_if<LogChunk>(&numbered.chunk)) {
-    for (const auto& line : log->lines) bytes += static_cast<int64_t>(line.text.size()) + 40;
+    for (const auto& line : log->lines) bytes += store::events::wire_size(line);
   } else {
-    for (const auto& event : std::get<std::vector<Event>>(numbered.chunk)) bytes += 300 + size_of(event.fields);
+    for (const auto& event : std::get<std::vector<Event>>(numbered.chunk)) bytes += store::events::wire_size(event);
   }
   return bytes + 100;
 }
@@ -124,11 +115,8 @@ TailReply Tails::answer(const TailRequest& request) const {
   reply.last = last_;
   reply.next = std::min(request.after, last_);
   auto chunk = std::ranges::partition_point(recent_, [&](const auto& c) { return c.last <= request.after; });
-  for (int64_t bytes = 0; chunk != recent_.end() && bytes < kAnswerBytes; ++chunk) {
-    const auto before = reply.events.size() + reply.logs.size();
-    store::events::collect(*chunk, request.after, request.filter, reply);
-    if (reply.events.size() + reply.logs.size() > before) bytes += sizes_[chunk - recent_.begin()];
-    reply.next = chunk->last;
+  for (int64_t bytes = kAnswerBytes; chunk != recent_.end() && bytes > 0; ++chunk) {
+    if (!store::events::collect(*chunk, request.after, request.filter, bytes, reply)) break;
   }
   return reply;
 }

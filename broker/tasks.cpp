@@ -4,32 +4,44 @@
 
 namespace pipekit {
 
-bool Tasks::asked_again(const Request& request, const std::string& peer) {
+bool Tasks::asked_again(const RequestIdentity& identity, const std::string& peer) {
   for (auto& [id, asker] : open_) {
-    if (asker.client != request.client || asker.number != request.number) continue;
+    if (asker.identity != identity) continue;
     asker.peer = peer;
     return true;
   }
   return false;
 }
 
-int64_t Tasks::begin(const Request& request, const std::string& peer, const std::string& worker, Uses uses,
-                     MonoTime now) {
-  open_[++last_id_] = {peer, request.client, request.number, worker, std::move(uses), now + kLimit};
+bool Tasks::has_room_for(const std::string& who) const {
+  const auto own = std::ranges::count_if(open_, [&](const auto& entry) { return entry.second.who == who; });
+  return open_.size() < kMost && own < kMostOfOne;
+}
+
+int64_t Tasks::open_at(const std::string& worker) const {
+  return std::ranges::count_if(open_, [&](const auto& entry) { return entry.second.worker == worker; });
+}
+
+int64_t Tasks::begin(Asker asker, MonoTime now) {
+  asker.deadline = now + kLimit;
+  open_.emplace(++last_id_, std::move(asker));
   return last_id_;
 }
 
-std::optional<Tasks::Asker> Tasks::end(int64_t id) {
+std::optional<Tasks::Asker> Tasks::end(int64_t id, const std::string& worker, const std::string& incarnation) {
   const auto found = open_.find(id);
   if (found == open_.end()) return std::nullopt;
+  if (found->second.worker != worker || found->second.incarnation != incarnation) return std::nullopt;
   auto asker = std::move(found->second);
   open_.erase(found);
   return asker;
 }
 
-std::optional<Tasks::Dropped> Tasks::drop(const std::string& client, int64_t number) {
-  const auto found = std::ranges::find_if(
-      open_, [&](const auto& entry) { return entry.second.client == client && entry.second.number == number; });
+std::optional<Tasks::Dropped> Tasks::drop(const std::string& owner, const std::string& client, int64_t number) {
+  const auto found = std::ranges::find_if(open_, [&](const auto& entry) {
+    const auto& identity = entry.second.identity;
+    return identity.owner == owner && identity.client == client && identity.number == number;
+  });
   if (found == open_.end()) return std::nullopt;
   Dropped dropped{found->first, found->second.worker};
   open_.erase(found);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "broker/requests_under_way.h"
 #include "shared/clock.h"
 #include "shared/protocol.h"
 
@@ -19,25 +20,32 @@ class Tasks {
   explicit Tasks(int64_t last_id = 0) : last_id_(last_id) {}
 
   using Uses = std::vector<std::pair<std::string, int64_t>>;  // connections with their max_sessions
+  static constexpr int64_t kMostOfOne = 16;
+  static constexpr size_t kMost = 1000;
+
   struct Asker {
-    std::string peer;
-    std::string client;
-    int64_t number = 0;
+    RequestIdentity identity;
+    std::string peer;  // the last that asked
+    std::string who;   // whose it is: peer_limits.h
     std::string worker;
+    std::string incarnation;
     Uses uses;
     MonoTime deadline{};
   };
 
   // True: this request is under way already; its answer will go to `peer`.
-  bool asked_again(const Request& request, const std::string& peer);
-  int64_t begin(const Request& request, const std::string& peer, const std::string& worker, Uses uses, MonoTime now);
-  std::optional<Asker> end(int64_t id);
+  bool asked_again(const RequestIdentity& identity, const std::string& peer);
+  [[nodiscard]] bool has_room_for(const std::string& who) const;
+  [[nodiscard]] int64_t open_at(const std::string& worker) const;
+  int64_t begin(Asker asker, MonoTime now);
+  // Its answer has come; nullopt: it was not this worker's, in this incarnation, to give.
+  std::optional<Asker> end(int64_t id, const std::string& worker, const std::string& incarnation);
   struct Dropped {
     int64_t id = 0;
     std::string worker;
   };
   // Nobody waits for it any more.
-  std::optional<Dropped> drop(const std::string& client, int64_t number);
+  std::optional<Dropped> drop(const std::string& owner, const std::string& client, int64_t number);
   // Whose worker is gone or too slow; they are removed.
   std::vector<Asker> overdue(MonoTime now);
   std::vector<Asker> worker_gone(const std::string& worker);

@@ -1,10 +1,27 @@
 #include "broker/turn.h"
 
+#include <fmt/format.h>
+
+#include "shared/utf8.h"
+
 namespace pipekit {
 namespace {
 
 std::vector<Event>* open_events(std::vector<store::events::Numbered>& chunks) {
   return chunks.empty() ? nullptr : std::get_if<std::vector<Event>>(&chunks.back().chunk);
+}
+
+constexpr size_t kMostOfText = size_t{64} * 1024;      // in an event
+constexpr int64_t kMostOfChunk = int64_t{256} * 1024;  // a row of the store is read as a whole
+
+void shorten_texts(Json& json) {
+  if (auto* text = json.get_ptr<std::string*>(); text != nullptr && text->size() > kMostOfText) {
+    const auto left_out = text->size() - kMostOfText;
+    text->resize(valid_utf8_prefix(std::string_view(*text).substr(0, kMostOfText)));
+    *text += fmt::format(" … {} bytes left out", left_out);
+  }
+  if (!json.is_structured()) return;
+  for (auto& value : json) shorten_texts(value);
 }
 
 }  // namespace
@@ -14,7 +31,13 @@ WireError to_wire(const Error& error) { return {std::string(to_string(error.code
 int64_t Turn::emit(Event event) {
   event.seq = ++seq_;
   event.ts = to_ms(wall);
-  if (open_events(chunks) == nullptr) chunks.push_back({seq_, seq_, std::vector<Event>{}});
+  shorten_texts(event.fields);
+  const auto bytes = store::events::wire_size(event);
+  if (open_events(chunks) == nullptr || open_bytes_ + bytes > kMostOfChunk) {
+    chunks.push_back({seq_, seq_, std::vector<Event>{}});
+    open_bytes_ = 0;
+  }
+  open_bytes_ += bytes;
   chunks.back().last = seq_;
   open_events(chunks)->push_back(std::move(event));
   return seq_;

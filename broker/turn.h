@@ -2,12 +2,15 @@
 // one transaction; a frame is a savepoint in it. What a refused frame left here goes with its savepoint (Mark).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "broker/definitions/apply.h"
 #include "broker/store/events.h"
 #include "shared/clock.h"
+#include "shared/codec.h"
 #include "shared/protocol.h"
 
 namespace pipekit {
@@ -22,14 +25,28 @@ struct ToWorker {
 };
 using Outgoing = std::variant<ToClient, ToWorker>;
 
-// A query that the read thread answers after the commit. `live`: what only memory knows, for `status`.
+// What the read thread answers after the commit. `live`: what only memory knows, for `status`.
 struct ReadJob {
-  std::string peer;
+  std::string peer;  // of a tail; else it is the one that asked last (RequestsUnderWay)
   ClientToBroker request;
   Json live;
-  int64_t wall_ms = 0;  // of the turn
-  std::string who;      // whose it is: peer_limits.h
+  int64_t wall_ms = 0;     // of the turn
+  std::string who;         // whose it is: peer_limits.h
+  int64_t id = 0;          // of the request under way; 0: a tail
+  Frames frames{};         // of a document, as it came: the loop does not decode it
+  int64_t generation = 0;  // of the definitions when it was submitted (modules.h)
+  int redone = 0;
 };
+
+// A document that was checked on the read thread and can be written, unless definitions have changed meanwhile.
+struct CheckedDocument {
+  ReadJob job;
+  Request request;  // its arguments without the document
+  definitions::Plan plan;
+};
+
+// What became of a ReadJob.
+using ReadOutcome = std::variant<BrokerToClient, std::unique_ptr<CheckedDocument>>;
 
 WireError to_wire(const Error& error);
 
@@ -68,10 +85,12 @@ class Turn {
   std::vector<store::events::Numbered> chunks;
   std::vector<Outgoing> sends;
   std::vector<ReadJob> reads;
+  std::vector<std::unique_ptr<CheckedDocument>> spent;
 
  private:
   int64_t seq_;  // the last number given
   int64_t refusals_ = 0;
+  int64_t open_bytes_ = 0;  // of the last chunk, if it holds events; too many after a rollback
 };
 
 }  // namespace pipekit

@@ -70,14 +70,15 @@ class Exchange {
       auto reply = drain();
       if (!reply) return reply.error();
       if (*reply) return std::move(**reply);
-      if (link_.replaced_after_disconnect()) sent_ = false;  // asked again as soon as somebody is connected
+      if (link_.replaced_after_disconnect()) sent_ = sent_here_ = false;  // asked again once somebody is connected
       if (auto refused = link_.refused()) return std::move(*refused);
     }
   }
 
  private:
   [[nodiscard]] MonoTime give_up_at() const {
-    return began_ + (sent_once_ ? std::max(patience_.to_answer, patience_.to_connect) : patience_.to_connect);
+    if (!sent_once_) return began_ + patience_.to_connect;
+    return std::max(began_, worked_on_at_) + std::max(patience_.to_answer, patience_.to_connect);
   }
   [[nodiscard]] std::chrono::seconds waited(MonoTime now) const {
     return std::chrono::floor<std::chrono::seconds>(now - began_);
@@ -93,17 +94,29 @@ class Exchange {
 
   void start_over() {
     link_.reconnect();
-    sent_ = false;
+    sent_ = sent_here_ = false;
+  }
+
+  // The broker works on it: to send it again is of no use.
+  [[nodiscard]] bool is_under_way(const Reply& reply) const {
+    return reply.number == 0 && reply.body.is_object() && reply.body.value("under_way", Json()) == request_.number;
   }
 
   void send_if_due(MonoTime now) {
     if (sent_ && now >= resend_at_) {
-      spdlog::debug("no answer to {} {}: asking again on a new socket", request_.verb, request_.number);
-      start_over();
+      const bool silent = now >= heard_at_ + Patience::kSilence * patience_.resend_after;
+      spdlog::debug("no answer to {} {}: asking again{}", request_.verb, request_.number,
+                    silent ? " on a new socket" : "");
+      if (silent) {
+        start_over();
+      } else {
+        sent_ = false;
+      }
     }
     if (sent_ || now < send_from_) return;
     request_.age_ms = std::chrono::floor<Millis>(now - began_).count();
     if (!link_.send(request_)) return;
+    if (!std::exchange(sent_here_, true)) heard_at_ = now;
     spdlog::debug("sent {} {} to {}", request_.verb, request_.number, link_.endpoint());
     sent_ = sent_once_ = true;
     resend_at_ = now + patience_.resend_after;
@@ -114,8 +127,12 @@ class Exchange {
       auto message = link_.receive();
       if (!message) return message.error();
       if (!*message) return std::optional<Reply>{};
+      heard_at_ = link_.clock().now();
       if (auto* reply = std::get_if<Reply>(&**message)) {
-        if (reply->number != request_.number) {
+        if (is_under_way(*reply)) {
+          worked_on_at_ = heard_at_;
+          resend_at_ = heard_at_ + patience_.resend_after;
+        } else if (reply->number != request_.number) {
           spdlog::debug("dropped the answer to request {}", reply->number);
         } else if (const auto wait = overload(*reply)) {
           sent_ = false;
@@ -138,8 +155,11 @@ class Exchange {
   MonoTime began_;
   MonoTime resend_at_{};
   MonoTime send_from_{};
+  MonoTime heard_at_{};           // anything, on this socket; or when it was first sent on
+  MonoTime worked_on_at_{};       // when the broker last said that it is at it
   std::optional<Reply> put_off_;  // the last answer that said: later
   bool sent_ = false;
+  bool sent_here_ = false;  // on this socket
   bool sent_once_ = false;
 };
 

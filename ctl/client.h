@@ -1,5 +1,6 @@
-// Requests and their replies. A command that was not answered is sent again with the same (client, number) on a new
-// socket, so the broker executes it once; what answers an older number is dropped. One thread.
+// Requests and their replies. A command that was not answered is sent again with the same (client, number), so the
+// broker executes it once, and what answers an older number is dropped. It is sent on the same socket as long as that
+// is connected and not silent: a new one makes the broker drop what it has for the old one. One thread.
 #pragma once
 
 #include <chrono>
@@ -21,6 +22,8 @@ struct Patience {
   std::chrono::seconds to_connect{10};  // --timeout: from the call until the broker takes the request
   std::chrono::seconds to_answer{10};   // from the call until its answer
   Millis resend_after{2000};
+  // A connection of which nothing was heard for so many times resend_after may be dead without anybody knowing.
+  static constexpr int kSilence = 3;
 };
 
 class Client {

@@ -27,6 +27,18 @@ Result<BrokerToClient> decode_broker_to_client(std::string_view head, std::strin
 Result<WorkerToBroker> decode_worker_to_broker(std::string_view head, std::string_view body);
 Result<BrokerToWorker> decode_broker_to_worker(std::string_view head, std::string_view body);
 
+// What a request says of itself, found without decoding it: nothing is built, whatever its arguments hold. Of a message
+// that is no request, or broken, what was found until then.
+struct RequestHead {
+  std::string client;
+  int64_t number = 0;
+  int64_t age_ms = 0;
+  std::string user;
+  std::string verb;
+  size_t items = 0;  // of the whole message
+};
+RequestHead head_of_request(std::string_view body);
+
 // Single parts that stand in the store in the wire's own form.
 std::string pack(const std::vector<Event>& events);
 std::string pack(const LogChunk& chunk);

@@ -11,9 +11,9 @@
 // otherwise is a new type at the end of its list, with `static constexpr uint8_t kSince`, and a newer version in
 // spoken_versions.cpp; it goes to peers that speak that version only (protocol_version.h).
 //
-// Each struct names its fields once, in visit(); codec.h turns that into msgpack and JSON. Times on the wire are
-// milliseconds since 1970 UTC (display only), durations are milliseconds, and neither side ever compares the other's
-// clock with its own.
+// Each struct names its fields once, in visit(), with their bounds; codec.h turns that into msgpack and JSON. Times on
+// the wire are milliseconds since 1970 UTC (display only), durations are milliseconds, and neither side ever compares
+// the other's clock with its own.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,20 @@ namespace pipekit {
 using Json = nlohmann::json;
 
 inline constexpr size_t kMaxFrameBytes = 16U << 20U;  // a larger one is refused before it is decoded
+
+inline constexpr size_t kMiB = 1U << 20U;
+
+// What a field may have at most. Every text, list, map and free JSON names its bound; the codec refuses what exceeds it
+// before it makes room for it. A bound admits everything that an honest program of any version sends.
+struct Bound {
+  size_t items = 0;  // elements of a list, pairs of a map; of JSON: all values and keys in it, at every level
+  size_t bytes = 0;  // of each text
+};
+constexpr Bound bytes(size_t most) { return {0, most}; }
+constexpr Bound at_most(size_t items, Bound each = {}) { return {items, each.bytes}; }
+
+inline constexpr size_t kMostItems = 1U << 22U;  // of a message, all levels together
+inline constexpr size_t kMostListed = 10'000;    // attempts that one worker can have
 
 // An integer id that cannot be confused with another kind's.
 template <class Tag>
@@ -61,9 +75,9 @@ struct WireError {
   std::string message;
   std::string hint;
   static void visit(auto& self, auto&& field) {
-    field("code", self.code);
-    field("message", self.message);
-    field("hint", self.hint);
+    field("code", self.code, bytes(200));
+    field("message", self.message, bytes(4 * kMiB));
+    field("hint", self.hint, bytes(kMiB));
   }
 };
 
@@ -81,12 +95,12 @@ struct Event {
   static void visit(auto& self, auto&& field) {
     field("seq", self.seq);
     field("ts", self.ts);
-    field("kind", self.kind);
+    field("kind", self.kind, bytes(200));
     field("run_id", self.run_id);
     field("group_run_id", self.group_run_id);
-    field("module_name", self.module_name);
-    field("worker", self.worker);
-    field("fields", self.fields);
+    field("module_name", self.module_name, bytes(1000));
+    field("worker", self.worker, bytes(1000));
+    field("fields", self.fields, at_most(kMostItems));
   }
 };
 
@@ -95,7 +109,7 @@ struct LogLine {
   std::string text;  // valid UTF-8, without the newline
   static void visit(auto& self, auto&& field) {
     field("err", self.err);
-    field("text", self.text);
+    field("text", self.text, bytes(kMiB));
   }
 };
 
@@ -113,9 +127,9 @@ struct LogChunk {
     field("ts", self.ts);
     field("run_id", self.run_id);
     field("group_run_id", self.group_run_id);
-    field("module_name", self.module_name);
-    field("worker", self.worker);
-    field("lines", self.lines);
+    field("module_name", self.module_name, bytes(1000));
+    field("worker", self.worker, bytes(1000));
+    field("lines", self.lines, at_most(65'536));
   }
 };
 
@@ -130,12 +144,12 @@ struct Request {
   std::string verb;    // "run", "module.list": PROTOCOL.md has all with their arguments
   Json args = Json::object();
   static void visit(auto& self, auto&& field) {
-    field("client", self.client);
+    field("client", self.client, bytes(200));
     field("number", self.number);
     field("age_ms", self.age_ms);
-    field("user", self.user);
-    field("verb", self.verb);
-    field("args", self.args);
+    field("user", self.user, bytes(200));
+    field("verb", self.verb, bytes(200));
+    field("args", self.args, at_most(1'000'000));
   }
 };
 
@@ -148,8 +162,8 @@ struct EventFilter {
   static void visit(auto& self, auto&& field) {
     field("run_id", self.run_id);
     field("group_run_id", self.group_run_id);
-    field("module_name", self.module_name);
-    field("kinds", self.kinds);
+    field("module_name", self.module_name, bytes(1000));
+    field("kinds", self.kinds, at_most(100, bytes(200)));
   }
 };
 
@@ -177,7 +191,7 @@ struct Reply {
   static void visit(auto& self, auto&& field) {
     field("number", self.number);
     field("error", self.error);
-    field("body", self.body);
+    field("body", self.body, at_most(kMostItems));
   }
 };
 
@@ -193,8 +207,8 @@ struct TailReply {
     field("number", self.number);
     field("next", self.next);
     field("last", self.last);
-    field("events", self.events);
-    field("logs", self.logs);
+    field("events", self.events, at_most(200'000));
+    field("logs", self.logs, at_most(200'000));
   }
 };
 
@@ -220,19 +234,19 @@ struct Hello {
   ProtocolVersions protocol{};
   std::vector<std::string> drivers{};  // that its runner has; empty: any
   static void visit(auto& self, auto&& field) {
-    field("name", self.name);
-    field("incarnation", self.incarnation);
-    field("state_id", self.state_id);
-    field("version", self.version);
-    field("host", self.host);
+    field("name", self.name, bytes(200));
+    field("incarnation", self.incarnation, bytes(200));
+    field("state_id", self.state_id, bytes(200));
+    field("version", self.version, bytes(200));
+    field("host", self.host, bytes(200));
     field("slots", self.slots);
     field("draining", self.draining);
-    field("tags", self.tags);
+    field("tags", self.tags, at_most(100, bytes(200)));
     field("last_assignment", self.last_assignment);
-    field("attempts", self.attempts);
+    field("attempts", self.attempts, at_most(kMostListed));
     field("protocol_oldest", self.protocol.oldest);
     field("protocol_newest", self.protocol.newest);
-    field("drivers", self.drivers);
+    field("drivers", self.drivers, at_most(100, bytes(200)));
   }
 };
 
@@ -246,7 +260,7 @@ struct Heartbeat {
     field("number", self.number);
     field("draining", self.draining);
     field("last_assignment", self.last_assignment);
-    field("attempts", self.attempts);
+    field("attempts", self.attempts, at_most(kMostListed));
   }
 };
 
@@ -256,7 +270,7 @@ struct StepTime {
   int64_t at = 0;
   int64_t duration_ms = 0;
   static void visit(auto& self, auto&& field) {
-    field("step", self.step);
+    field("step", self.step, bytes(200));
     field("at", self.at);
     field("duration_ms", self.duration_ms);
   }
@@ -281,8 +295,8 @@ struct Step {
   std::string detail;
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
-    field("step", self.step);
-    field("detail", self.detail);
+    field("step", self.step, bytes(200));
+    field("detail", self.detail, bytes(2 * kMiB));
   }
 };
 struct Log {
@@ -290,7 +304,7 @@ struct Log {
   std::vector<LogLine> lines;
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
-    field("lines", self.lines);
+    field("lines", self.lines, at_most(65'536));
   }
 };
 // With a line: what the runner shows on a line that it has not ended, a progress bar for example. Then 0 rows mean that
@@ -302,7 +316,7 @@ struct Progress {
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
     field("rows", self.rows);
-    field("line", self.line);
+    field("line", self.line, bytes(2 * kMiB));
   }
 };
 // The next thing is the merge. The worker waits for the acknowledgement: an attempt lost before it has not merged.
@@ -330,24 +344,24 @@ struct Finished {
   std::vector<StepTime> steps;  // in order; merge includes the wait for the broker's word
   // Watermarks that got their default_value because the resolver returned NULL, though the module had succeeded before.
   std::vector<std::string> defaulted{};
-  int64_t hooks_failed = 0;     // they change nothing of the status
+  int64_t hooks_failed = 0;  // they change nothing of the status
   static void visit(auto& self, auto&& field) {
     field("at", self.at);
-    field("status", self.status);
-    field("outcome", self.outcome);
+    field("status", self.status, bytes(200));
+    field("outcome", self.outcome, bytes(200));
     field("retryable", self.retryable);
     field("staging_dropped", self.staging_dropped);
     field("error", self.error);
     field("row_count", self.row_count);
     field("fence_epoch", self.fence_epoch);
-    field("resolved_source_sql", self.resolved_source_sql);
-    field("merge_sql", self.merge_sql);
-    field("watermark_values_json", self.watermark_values_json);
-    field("jrunner_stdout", self.jrunner_stdout);
-    field("jrunner_stderr", self.jrunner_stderr);
-    field("hook_log", self.hook_log);
-    field("steps", self.steps);
-    field("defaulted", self.defaulted);
+    field("resolved_source_sql", self.resolved_source_sql, bytes(2 * kMiB));
+    field("merge_sql", self.merge_sql, bytes(2 * kMiB));
+    field("watermark_values_json", self.watermark_values_json, bytes(2 * kMiB));
+    field("jrunner_stdout", self.jrunner_stdout, bytes(2 * kMiB));
+    field("jrunner_stderr", self.jrunner_stderr, bytes(2 * kMiB));
+    field("hook_log", self.hook_log, bytes(2 * kMiB));
+    field("steps", self.steps, at_most(1000));
+    field("defaulted", self.defaulted, at_most(1000, bytes(200)));
     field("hooks_failed", self.hooks_failed);
   }
 };
@@ -380,7 +394,7 @@ struct TaskResult {
   static void visit(auto& self, auto&& field) {
     field("id", self.id);
     field("error", self.error);
-    field("body", self.body);
+    field("body", self.body, at_most(1'500'000));
   }
 };
 
@@ -399,7 +413,7 @@ struct Welcome {
   static void visit(auto& self, auto&& field) {
     field("lease_ms", self.lease_ms);
     field("heartbeat_ms", self.heartbeat_ms);
-    field("version", self.version);
+    field("version", self.version, bytes(200));
     field("protocol", self.protocol);
   }
 };
@@ -443,15 +457,15 @@ struct ConnectionSnapshot {
   int64_t max_sessions = 0;    // 0: no limit
   std::vector<std::string> required_tags;
   static void visit(auto& self, auto&& field) {
-    field("name", self.name);
-    field("driver", self.driver);
-    field("jdbc_url", self.jdbc_url);
-    field("username", self.username);
-    field("password", self.password);
-    field("fence", self.fence);
+    field("name", self.name, bytes(2 * kMiB));
+    field("driver", self.driver, bytes(2 * kMiB));
+    field("jdbc_url", self.jdbc_url, bytes(2 * kMiB));
+    field("username", self.username, bytes(2 * kMiB));
+    field("password", self.password, bytes(2 * kMiB));
+    field("fence", self.fence, bytes(2 * kMiB));
     field("read_only", self.read_only);
     field("max_sessions", self.max_sessions);
-    field("required_tags", self.required_tags);
+    field("required_tags", self.required_tags, at_most(100'000, bytes(2 * kMiB)));
   }
 };
 
@@ -463,12 +477,12 @@ struct WatermarkSnapshot {
   bool raw = false;       // the value is SQL: it goes into the query as it is
   std::string on_null{};  // once the module has succeeded: default, error; empty: error with append, else default
   static void visit(auto& self, auto&& field) {
-    field("name", self.name);
+    field("name", self.name, bytes(2 * kMiB));
     field("connection", self.connection);
-    field("resolver_sql", self.resolver_sql);
-    field("default_value", self.default_value);
+    field("resolver_sql", self.resolver_sql, bytes(2 * kMiB));
+    field("default_value", self.default_value, bytes(2 * kMiB));
     field("raw", self.raw);
-    field("on_null", self.on_null);
+    field("on_null", self.on_null, bytes(200));
   }
 };
 
@@ -480,8 +494,8 @@ struct HookSnapshot {
   static void visit(auto& self, auto&& field) {
     field("run_order", self.run_order);
     field("connection", self.connection);
-    field("sql", self.sql);
-    field("run_on", self.run_on);
+    field("sql", self.sql, bytes(2 * kMiB));
+    field("run_on", self.run_on, bytes(200));
   }
 };
 
@@ -509,25 +523,25 @@ struct ModuleSnapshot {
   std::vector<HookSnapshot> hooks;
   static void visit(auto& self, auto&& field) {
     field("id", self.id);
-    field("name", self.name);
-    field("fence_name", self.fence_name);
+    field("name", self.name, bytes(2 * kMiB));
+    field("fence_name", self.fence_name, bytes(2 * kMiB));
     field("source", self.source);
     field("dest", self.dest);
-    field("dest_table", self.dest_table);
-    field("source_query", self.source_query);
-    field("merge_strategy", self.merge_strategy);
-    field("merge_key", self.merge_key);
+    field("dest_table", self.dest_table, bytes(2 * kMiB));
+    field("source_query", self.source_query, bytes(2 * kMiB));
+    field("merge_strategy", self.merge_strategy, bytes(200));
+    field("merge_key", self.merge_key, at_most(100'000, bytes(2 * kMiB)));
     field("unique_key", self.unique_key);
     field("truncate", self.truncate);
-    field("merge_method", self.merge_method);
+    field("merge_method", self.merge_method, bytes(200));
     field("retries", self.retries);
     field("retry_backoff_s", self.retry_backoff_s);
     field("timeout_s", self.timeout_s);
     field("min_rows", self.min_rows);
     field("max_shrink_pct", self.max_shrink_pct);
     field("priority", self.priority);
-    field("watermarks", self.watermarks);
-    field("hooks", self.hooks);
+    field("watermarks", self.watermarks, at_most(100'000));
+    field("hooks", self.hooks, at_most(100'000));
   }
 };
 
@@ -551,12 +565,12 @@ struct Assignment {
     field("heartbeat", self.heartbeat);
     field("reconcile", self.reconcile);
     field("dry_run", self.dry_run);
-    field("store", self.store);
-    field("set", self.set);
-    field("earlier", self.earlier);
-    field("leftovers", self.leftovers);
+    field("store", self.store, bytes(200));
+    field("set", self.set, at_most(100'000, bytes(2 * kMiB)));
+    field("earlier", self.earlier, at_most(1'000'000));
+    field("leftovers", self.leftovers, at_most(1'000'000));
     field("claim_limit_ms", self.claim_limit_ms);
-    field("row_count_pattern", self.row_count_pattern);
+    field("row_count_pattern", self.row_count_pattern, bytes(2 * kMiB));
     field("module", self.module);
     field("module_has_succeeded", self.module_has_succeeded);
   }
@@ -587,14 +601,14 @@ struct Task {
   std::string from_store;  // take_over: the one that the fence is taken from
   static void visit(auto& self, auto&& field) {
     field("id", self.id);
-    field("kind", self.kind);
+    field("kind", self.kind, bytes(200));
     field("connection", self.connection);
     field("module", self.module);
-    field("table", self.table);
-    field("set", self.set);
+    field("table", self.table, bytes(2 * kMiB));
+    field("set", self.set, at_most(100'000, bytes(2 * kMiB)));
     field("max_rows", self.max_rows);
-    field("store", self.store);
-    field("from_store", self.from_store);
+    field("store", self.store, bytes(200));
+    field("from_store", self.from_store, bytes(kMiB));
   }
 };
 

@@ -168,6 +168,15 @@ void Worker::give_back(const Assignment& assignment, const Error& why) {
 void Worker::start(const Task& task) {
   const auto id = task_link_id(task.id);
   if (running_.contains(id)) return;
+  // A broker asks no more than this; whoever else does gets no process for it.
+  const auto open = std::ranges::count_if(running_, [](const auto& entry) { return entry.second.task.has_value(); });
+  if (open >= config_.identity.slots) {
+    const WireError why{std::string(to_string(ErrorCode::kOverloaded)),
+                        fmt::format("worker {} has {} questions open, as many as slots", config_.identity.name, open),
+                        "wait for some of them"};
+    send(encode(WorkerToBroker{TaskResult{task.id, why, nullptr}}));
+    return;
+  }
   auto body = [this, id, task] {
     Link link(context_, id, {});
     link.send(answer(task, config_.runner, clock_, link));

@@ -9,63 +9,71 @@
 #include "broker/definitions/check.h"
 #include "broker/definitions/references.h"
 #include "broker/definitions/rows.h"
+#include "broker/definitions/tables.h"
 #include "shared/nearest.h"
 #include "shared/utf8.h"
 
 namespace pipekit::definitions {
 namespace {
 
-// A definition of the document, and the row that it will be.
+// A definition of the document, and the row that it is in the store.
 struct Listed {
   Kind kind;
   std::string path;
   Json definition;
   Json before;     // the store's; null: new
-  int64_t id = 0;  // 0: not yet
-  // A group whose file does not speak of schedules: they are made and switched off by hand, too.
+  int64_t id = 0;  // 0: new
   bool keeps_schedules = false;
 };
 
-// Can stand in a message; complete() tells what is wrong with one that cannot.
+// Can be part of a message; complete() tells what is wrong with one that cannot.
 bool is_printable(const Json& name) { return name.is_string() && is_valid_utf8(name.get_ref<const std::string&>()); }
 
-// First everything is checked, then everything is written, so that a problem never hides behind another.
+bool refers_to_own_kind(const Listed& one) {
+  return std::ranges::any_of(fields_of(one.kind), [&](const Field& field) {
+    return is_self_reference(one.kind, field) && !one.definition[std::string(field.name)].is_null();
+  });
+}
+
+// First everything is checked, then the writes are listed, so that a problem never hides behind another.
 class Application {
  public:
-  Application(Database& db, const ApplyOptions& options, WallTime now) : db_(db), options_(options), now_(now) {}
+  Application(Database& db, bool prune, const TimeBudget& budget) : db_(db), prune_(prune), budget_(budget) {}
 
-  ApplyOutcome run(const Json& document) {
+  Plan run(const Json& document) {
     read_document(document);
-    resolve_references();
-    if (!outcome_.problems.empty()) return std::move(outcome_);
+    check_references();
+    if (!plan_.problems.empty()) return std::move(plan_);
     for (const auto& part : document_parts()) write(part.kind);
-    if (options_.prune) {
-      for (const auto kind : {Kind::group, Kind::module, Kind::connection}) prune(kind);
+    if (prune_) {
+      for (const auto kind : {Kind::group, Kind::module, Kind::connection}) remove_unlisted(kind);
     }
-    return std::move(outcome_);
+    return std::move(plan_);
   }
 
  private:
   void read_document(const Json& document);
   void read_list(const Part& part, const Json& list);
   void read_one(Kind kind, const Json& given, const std::string& path);
-  void resolve_references();
+  void check_references();
   SqlDialect dialect_of(const Json& connection);
   void write(Kind kind);
-  void write_one(Listed& one);
-  void prune(Kind kind);
-  void tell(std::string_view action, Kind kind, const std::string& name, int64_t id, Json fields);
+  void insert(const Listed& one);
+  void update(const Listed& one);
+  void remove_unlisted(Kind kind);
+  void tell(std::string_view action, Kind kind, const std::string& name, Json fields);
   void fail(std::string path, std::string message, std::string hint) {
-    outcome_.problems.push_back({std::move(path), std::move(message), std::move(hint)});
+    plan_.problems.push_back({std::move(path), std::move(message), std::move(hint)});
   }
 
   Database& db_;
-  const ApplyOptions& options_;
-  WallTime now_;
-  ApplyOutcome outcome_;
+  bool prune_;
+  const TimeBudget& budget_;
+  Plan plan_;
   std::vector<Listed> listed_;
   std::map<std::string, SqlDialect> dialects_;                 // of the document's connections
   std::map<std::pair<Kind, std::string>, std::string> paths_;  // of what the document lists
+  std::optional<FenceNames> fence_names_;
 };
 
 void Application::read_document(const Json& document) {
@@ -83,7 +91,7 @@ void Application::read_document(const Json& document) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     fail(is_valid_utf8(key) ? key : "", "is no list of definitions", did_you_mean(key, known));
   }
-  if (options_.prune && paths_.empty() && outcome_.problems.empty()) {
+  if (prune_ && paths_.empty() && plan_.problems.empty()) {
     fail("", "the document is empty: prune would remove every definition", "remove them one by one if that is meant");
   }
 }
@@ -93,10 +101,13 @@ void Application::read_list(const Part& part, const Json& list) {
     fail(std::string(part.name), "must be a list", {});
     return;
   }
-  for (size_t i = 0; i < list.size(); ++i) read_one(part.kind, list[i], fmt::format("{}[{}]", part.name, i));
+  for (size_t i = 0; i < list.size() && !enough(plan_.problems); ++i) {
+    read_one(part.kind, list[i], fmt::format("{}[{}]", part.name, i));
+  }
 }
 
 void Application::read_one(Kind kind, const Json& given, const std::string& path) {
+  budget_.check();
   // Listed even when something is wrong with it, so that what refers to it is not blamed.
   if (given.is_object() && given.contains("name") && is_printable(given["name"])) {
     const auto [first, fresh] = paths_.emplace(std::pair(kind, given["name"].get<std::string>()), path);
@@ -106,15 +117,25 @@ void Application::read_one(Kind kind, const Json& given, const std::string& path
       return;
     }
   }
-  const auto problems = outcome_.problems.size();
-  auto definition = complete(kind, given, path, outcome_.problems);
-  if (outcome_.problems.size() != problems) return;
-  if (kind == Kind::connection)
-    dialects_[definition["name"]] = sql_dialect_of(definition["jdbc_url"].get<std::string>());
-  check_rules(kind, definition, path, outcome_.problems,
-              [&](const Json& connection) { return dialect_of(connection); });
-  const bool keeps_schedules = kind == Kind::group && (!given.contains("schedules") || given["schedules"].is_null());
-  listed_.push_back({kind, path, std::move(definition), {}, 0, keeps_schedules});
+  const auto problems = plan_.problems.size();
+  Listed one{kind, path, complete(kind, given, path, plan_.problems), {}, 0, false};
+  if (plan_.problems.size() != problems) return;
+  if (kind == Kind::connection) {
+    dialects_[one.definition["name"]] = sql_dialect_of(one.definition["jdbc_url"].get<std::string>());
+  }
+  const auto dialects = [&](const Json& connection) { return dialect_of(connection); };
+  // A group whose file does not mention schedules: they are made and disabled by hand, too.
+  one.keeps_schedules = kind == Kind::group && (!given.contains("schedules") || given["schedules"].is_null());
+  if (const auto id = id_of(db_, kind, one.definition["name"].get<std::string>())) {
+    one.id = *id;
+    one.before = definition_of(kind, *read_whole(db_, kind, one.id));
+    if (one.keeps_schedules) one.definition["schedules"] = one.before["schedules"];
+    check_edit(kind, one.before, one.definition, path, plan_.problems, dialects);
+  } else {
+    check_rules(kind, one.definition, path, plan_.problems, dialects);
+  }
+  sort_parts(one.definition);
+  listed_.push_back(std::move(one));
 }
 
 // Connections are listed before the modules that use them.
@@ -126,73 +147,118 @@ SqlDialect Application::dialect_of(const Json& connection) {
   return dialect_in(db_, connection);
 }
 
-void Application::resolve_references() {
-  References references(db_, options_.prune);
+void Application::check_references() {
+  References references(db_, prune_);
   for (const auto& [key, path] : paths_) references.list(key.first, key.second);
-  for (auto& one : listed_) {
-    references.resolve(one.kind, one.definition, one.path, outcome_.problems);
-    sort_parts(one.definition);
+  for (const auto& one : listed_) {
+    budget_.check();
+    references.check(one.kind, one.definition, one.path, plan_.problems);
   }
 }
 
-// New rows first, and again with the changed ones: only then does all that they refer to exist.
+// New rows first, and those that refer to their own kind again: only then does all that they refer to exist.
 void Application::write(Kind kind) {
-  for (auto& one : listed_) {
+  std::vector<std::pair<const Listed*, size_t>> again;
+  for (const auto& one : listed_) {
+    if (one.kind != kind || one.id != 0) continue;
+    budget_.check();
+    if (refers_to_own_kind(one)) again.emplace_back(&one, plan_.writes.size());
+    insert(one);
+  }
+  for (const auto& [one, row] : again) {
+    plan_.writes.push_back({Write::What::update, kind, 0, 0, row, one->definition.dump()});
+  }
+  for (const auto& one : listed_) {
     if (one.kind != kind) continue;
-    if (const auto id = id_of(db_, kind, one.definition["name"].get<std::string>())) {
-      one.id = *id;
-      one.before = definition_of(kind, *read_whole(db_, kind, one.id));
-      if (one.keeps_schedules) one.definition["schedules"] = one.before["schedules"];
-    } else {
-      one.id = insert(db_, kind, one.definition, 0, now_);
+    budget_.check();
+    const std::string name = one.definition["name"];
+    if (one.before == one.definition) {
+      tell("unchanged", kind, name, Json::object());
+      continue;
+    }
+    if (one.id != 0) update(one);
+    tell(one.id == 0 ? "add" : "update", kind, name, field_changes(kind, one.before, one.definition));
+  }
+}
+
+void Application::insert(const Listed& one) {
+  const auto row = plan_.writes.size();
+  auto definition = one.definition;
+  if (one.kind == Kind::module) {
+    if (!fence_names_) fence_names_.emplace(db_);
+    definition["fence_name"] = fence_names_->take(definition["name"]);
+  }
+  plan_.writes.push_back({Write::What::insert, one.kind, 0, 0, 0, definition.dump()});
+  for (const auto& part : parts_of(one.kind)) {
+    for (const auto& change : part_changes(part.kind, Json::array(), one.definition[std::string(part.name)])) {
+      plan_.writes.push_back({Write::What::insert, part.kind, 0, 0, row, change.part->dump()});
     }
   }
-  for (auto& one : listed_) {
-    if (one.kind == kind) write_one(one);
+}
+
+void Application::update(const Listed& one) {
+  plan_.writes.push_back({Write::What::update, one.kind, one.id, 0, 0, one.definition.dump()});
+  for (const auto& part : parts_of(one.kind)) {
+    const auto rows = read_parts(db_, part.kind, one.id);
+    for (const auto& change : part_changes(part.kind, rows, one.definition[std::string(part.name)])) {
+      using What = PartChange::What;
+      auto text = change.part == nullptr ? std::string() : change.part->dump();
+      const auto what = change.what == What::insert    ? Write::What::insert
+                        : change.what == What::rewrite ? Write::What::update
+                                                       : Write::What::erase;
+      plan_.writes.push_back({what, part.kind, change.id, one.id, 0, std::move(text)});
+    }
   }
 }
 
-void Application::write_one(Listed& one) {
-  const std::string name = one.definition["name"];
-  if (one.before == one.definition) {
-    tell("unchanged", one.kind, name, one.id, Json::object());
-    return;
-  }
-  rewrite(db_, one.kind, one.id, one.definition, now_);
-  sync_parts(db_, one.kind, one.id, one.definition, now_);
-  tell(one.before.is_null() ? "add" : "update", one.kind, name, one.id,
-       field_changes(one.kind, one.before, one.definition));
-}
-
-// Nothing that stays refers to what goes: resolve_references saw to it.
-void Application::prune(Kind kind) {
+// Nothing that stays refers to what goes: check_references saw to it.
+void Application::remove_unlisted(Kind kind) {
   for (const auto& name : names(db_, kind)) {
     if (paths_.contains({kind, name})) continue;
-    const auto id = *id_of(db_, kind, name);
-    erase(db_, kind, id);
-    tell("remove", kind, name, id, Json::object());
+    plan_.writes.push_back({Write::What::erase, kind, *id_of(db_, kind, name)});
+    tell("remove", kind, name, Json::object());
   }
 }
 
-void Application::tell(std::string_view action, Kind kind, const std::string& name, int64_t id, Json fields) {
-  outcome_.changes.push_back(
+void Application::tell(std::string_view action, Kind kind, const std::string& name, Json fields) {
+  plan_.changes.push_back(
       {{"action", action}, {"kind", to_string(kind)}, {"name", name}, {"fields", std::move(fields)}});
-  if (action == "unchanged") return;
-  outcome_.changed = true;
-  if (kind == Kind::module) outcome_.touched.push_back(ModuleId{id});
+  plan_.changed = plan_.changed || action != "unchanged";
 }
 
 }  // namespace
 
-ApplyOutcome apply(Database& db, const Json& document, const ApplyOptions& options, WallTime now) {
-  return Application(db, options, now).run(document);
+Plan plan(Database& db, const Json& document, bool prune, const TimeBudget& budget) {
+  return Application(db, prune, budget).run(document);
 }
 
-Json export_document(Database& db) {
+void carry_out(Database& db, const Plan& plan, WallTime now) {
+  std::vector<int64_t> ids(plan.writes.size());
+  for (size_t i = 0; i < plan.writes.size(); ++i) {
+    const auto& write = plan.writes[i];
+    switch (write.what) {
+      case Write::What::insert: {
+        const bool part = table_of(write.kind).parent.has_value();
+        const auto parent = !part ? 0 : write.parent != 0 ? write.parent : ids[write.row];
+        ids[i] = insert_text(db, write.kind, write.text, parent, now);
+        break;
+      }
+      case Write::What::update:
+        rewrite_text(db, write.kind, write.id != 0 ? write.id : ids[write.row], write.text, now);
+        break;
+      case Write::What::erase:
+        erase(db, write.kind, write.id);
+        break;
+    }
+  }
+}
+
+Json export_document(Database& db, const TimeBudget& budget) {
   Json document = Json::object();
   for (const auto& part : document_parts()) {
     auto& list = document[std::string(part.name)] = Json::array();
     for (const auto& name : names(db, part.kind)) {
+      budget.check();
       const auto shown = read_whole(db, part.kind, *id_of(db, part.kind, name));
       list.push_back(short_form(part.kind, definition_of(part.kind, *shown)));
     }

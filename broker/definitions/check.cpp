@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "shared/nearest.h"
 #include "shared/utf8.h"
@@ -51,7 +52,10 @@ class FieldCheck {
       case FieldType::text_list:
         return text_list(given);
       case FieldType::reference:
-        if (given.is_number_integer()) return given;
+        if (given.is_number_integer()) {
+          return fail("must be a name, not a number",
+                      "write the name of the object; if the name itself consists of digits, put it in quotes");
+        }
         return expect(given.is_string(), given, "a name") ? text(given) : Json();
     }
     return {};
@@ -102,6 +106,7 @@ class FieldCheck {
     if (!expect(list.is_array(), given, "text or a list of texts")) return {};
     std::set<std::string> seen;
     for (const auto& item : list) {
+      if (enough(problems_)) return {};
       if (!expect(item.is_string(), item, "a list of texts")) return {};
       if (text(item).is_null()) return {};
       const auto& one = item.get_ref<const std::string&>();
@@ -133,22 +138,12 @@ void refuse_unknown_keys(Kind kind, const Json& given, const std::string& path, 
   const auto known = known_keys(kind);
   for (const auto& [key, value] : given.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    if (enough(problems)) return;
     // A key of bytes has no place in a path that goes out as text.
     const auto at = is_valid_utf8(key) ? join_path(path, key) : path;
     problems.push_back(
         {at, fmt::format("a {} has no field {}", to_string(kind), quoted(key)), did_you_mean(key, known)});
   }
-}
-
-// run_order of what comes last.
-int64_t next_order(const Json& list) {
-  int64_t last = 0;
-  for (const auto& one : list) {
-    if (one.contains("run_order") && one["run_order"].is_number_integer()) {
-      last = std::max(last, one["run_order"].get<int64_t>());
-    }
-  }
-  return last + 1;
 }
 
 // A part's entry in its short form as a map: a member may be a name.
@@ -159,14 +154,18 @@ Json long_form(Kind kind, const Json& entry) {
 
 Json complete_parts(const Part& part, const Json& given, const std::string& path, Problems& problems) {
   Json list = Json::array();
+  int64_t last = 0;  // the highest run_order so far
   const auto add = [&](const Json& entry, const std::string& at, int64_t order) {
     auto one = complete(part.kind, long_form(part.kind, entry), at, problems);
-    if (one.is_object() && one.contains("run_order") && one["run_order"].is_null()) one["run_order"] = order;
+    if (one.is_object() && one.contains("run_order")) {
+      if (one["run_order"].is_null()) one["run_order"] = order;
+      last = std::max(last, one["run_order"].get<int64_t>());
+    }
     list.push_back(std::move(one));
   };
-  for (size_t i = 0; i < given.size(); ++i) {
+  for (size_t i = 0; i < given.size() && !enough(problems); ++i) {
     const auto at = fmt::format("{}[{}]", path, i);
-    const auto order = next_order(list);
+    const auto order = last + 1;
     if (part.kind != Kind::member || !given[i].is_array()) {
       add(given[i], at, order);
       continue;
@@ -218,11 +217,19 @@ std::string part_key(Kind kind, const Json& part) {
 void sort_parts(Json& definition) {
   const auto sort = [&](Kind kind, const char* name) {
     if (!definition.contains(name)) return;
-    auto& list = definition[name];
-    const auto order = [](const Json& one) { return one.value("run_order", int64_t{0}); };
-    std::stable_sort(list.begin(), list.end(), [&](const Json& a, const Json& b) {
-      return std::pair(order(a), part_key(kind, a)) < std::pair(order(b), part_key(kind, b));
-    });
+    struct Placed {
+      int64_t order;
+      std::string key;
+      Json part;
+    };
+    std::vector<Placed> placed;
+    for (auto& one : definition[name]) {
+      auto key = part_key(kind, one);
+      placed.push_back({one.value("run_order", int64_t{0}), std::move(key), std::move(one)});
+    }
+    std::ranges::stable_sort(placed, {}, [](const Placed& p) { return std::tie(p.order, p.key); });
+    auto& list = definition[name] = Json::array();
+    for (auto& one : placed) list.push_back(std::move(one.part));
   };
   for (const auto kind : {Kind::module, Kind::group}) {
     for (const auto& part : parts_of(kind)) sort(part.kind, part.name.data());

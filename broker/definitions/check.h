@@ -25,6 +25,9 @@ using DialectOf = std::function<SqlDialect(const Json& connection)>;
 // definition.
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
                  const DialectOf& dialect_of = {});
+// The same of an edit: what was wrong before it is no reason to refuse it.
+void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
+                const DialectOf& dialect_of = {});
 
 // Watermarks by name, hooks by run_order, members by (run_order, module), schedules by what identifies them.
 void sort_parts(Json& definition);
@@ -34,15 +37,16 @@ std::string part_key(Kind kind, const Json& part);
 
 // Calls visit(field, value, path) for every reference that is given, those of parts too.
 template <class Visit>
-void for_each_reference(Kind kind, Json& definition, const std::string& path, const Visit& visit) {
+void for_each_reference(Kind kind, const Json& definition, const std::string& path, const Visit& visit) {
   for (const auto& field : fields_of(kind)) {
-    if (!field.refers_to || !definition.contains(field.name) || definition[std::string(field.name)].is_null()) continue;
-    visit(field, definition[std::string(field.name)], join_path(path, field.name));
+    if (!field.refers_to || !definition.contains(field.name) || definition.at(std::string(field.name)).is_null())
+      continue;
+    visit(field, definition.at(std::string(field.name)), join_path(path, field.name));
   }
   for (const auto& part : parts_of(kind)) {
     if (!definition.contains(part.name)) continue;
     size_t index = 0;
-    for (auto& one : definition[std::string(part.name)]) {
+    for (const auto& one : definition.at(std::string(part.name))) {
       const auto at = join_path(path, part.name) + "[" + std::to_string(index++) + "]";
       for_each_reference(part.kind, one, at, visit);
     }

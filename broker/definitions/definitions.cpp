@@ -32,16 +32,16 @@ Error taken(Kind kind, const std::string& name) {
           fmt::format("choose another name, or use {} update", to_string(kind))};
 }
 
-// Complete, with its rules and references checked. A new definition may refer to itself.
-Result<Json> checked(Database& db, Kind kind, const Json& given, bool is_new) {
+// Complete, with its rules and references checked. `before`: of an edit; null: new, and may refer to itself.
+Result<Json> checked(Database& db, Kind kind, const Json& given, const Json& before = nullptr) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
-  if (problems.empty()) {
-    check_rules(kind, definition, "", problems, [&](const Json& connection) { return dialect_in(db, connection); });
-  }
+  const auto dialects = [&](const Json& connection) { return dialect_in(db, connection); };
+  if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, dialects);
+  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, dialects);
   References references(db);
-  if (problems.empty() && is_new) references.list(kind, definition["name"].get<std::string>());
-  if (problems.empty()) references.resolve(kind, definition, "", problems);
+  if (problems.empty() && before.is_null()) references.list(kind, definition["name"].get<std::string>());
+  if (problems.empty()) references.check(kind, definition, "", problems);
   if (!problems.empty()) return to_error(problems);
   sort_parts(definition);
   return definition;
@@ -77,7 +77,7 @@ Result<Json> show(Database& db, Kind kind, const Json& ref) {
 }
 
 Result<Json> add(Database& db, Kind kind, const Json& fields, WallTime now) {
-  const auto definition = checked(db, kind, fields, true);
+  const auto definition = checked(db, kind, fields);
   if (!definition) return definition.error();
   const std::string name = (*definition)["name"];
   if (id_of(db, kind, name)) return taken(kind, name);
@@ -93,7 +93,7 @@ Result<Json> update(Database& db, Kind kind, const Json& ref, const Json& set, W
   const auto before = definition_of(kind, whole(db, kind, *id));
   const auto given = patched(before, set);
   if (!given) return given.error();
-  const auto definition = checked(db, kind, *given, false);
+  const auto definition = checked(db, kind, *given, before);
   if (!definition) return definition.error();
   if (*definition == before) return whole(db, kind, *id);
   const std::string name = (*definition)["name"];

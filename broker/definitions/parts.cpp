@@ -14,35 +14,38 @@
 namespace pipekit::definitions {
 namespace {
 
+// With its whole definition as it was before the change.
 struct Parent {
   Kind kind;
   int64_t id;
+  Json before;
 };
 
 Result<Parent> parent_of(Database& db, Kind part, const Json& ref) {
   const auto kind = *table_of(part).parent;
   const auto id = resolve(db, kind, ref);
   if (!id) return id.error();
-  return Parent{kind, *id};
+  return Parent{kind, *id, definition_of(kind, *read_whole(db, kind, *id))};
 }
 
-// After a change: the whole must still be right.
+// After a change, which must have made nothing of the whole wrong.
 Result<void> settle(Database& db, const Parent& parent, WallTime now) {
   Problems problems;
-  check_rules(parent.kind, definition_of(parent.kind, *read_whole(db, parent.kind, parent.id)), "", problems,
-              [&](const Json& connection) { return dialect_in(db, connection); });
+  check_edit(parent.kind, parent.before, definition_of(parent.kind, *read_whole(db, parent.kind, parent.id)), "",
+             problems, [&](const Json& connection) { return dialect_in(db, connection); });
   if (!problems.empty()) return to_error(problems);
   touch(db, parent.kind, parent.id, now);
   return {};
 }
 
-Result<Json> checked_part(Database& db, Kind kind, const Json& given) {
+// `before`: null for a new one.
+Result<Json> checked_part(Database& db, Kind kind, const Json& given, const Json& before = nullptr) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
-  if (problems.empty()) {
-    check_rules(kind, definition, "", problems, [&](const Json& connection) { return dialect_in(db, connection); });
-  }
-  if (problems.empty()) References(db).resolve(kind, definition, "", problems);
+  const auto dialects = [&](const Json& connection) { return dialect_in(db, connection); };
+  if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, dialects);
+  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, dialects);
+  if (problems.empty()) References(db).check(kind, definition, "", problems);
   if (!problems.empty()) return to_error(problems);
   return definition;
 }
@@ -90,9 +93,9 @@ Result<Json> find_part_row(Database& db, Kind kind, const Parent& parent, const 
 }  // namespace
 
 Result<Json> list_parts(Database& db, Kind kind, const Json& parent_ref) {
-  const auto parent = parent_of(db, kind, parent_ref);
+  const auto parent = resolve(db, *table_of(kind).parent, parent_ref);
   if (!parent) return parent.error();
-  return read_parts(db, kind, parent->id);
+  return read_parts(db, kind, *parent);
 }
 
 Result<Json> list_schedules(Database& db) { return read_all(db, Kind::schedule); }
@@ -122,7 +125,7 @@ Result<Json> update_part(Database& db, Kind kind, const Json& parent_ref, const 
   const auto before = definition_of(kind, *part);
   auto given = before;
   given.update(set);
-  auto definition = checked_part(db, kind, given);
+  auto definition = checked_part(db, kind, given, before);
   if (!definition) return definition;
   if (definition->contains("run_order") && (*definition)["run_order"].is_null()) {
     (*definition)["run_order"] = before["run_order"];
@@ -149,7 +152,9 @@ Result<Json> remove_part(Database& db, Kind kind, const Json& parent_ref, const 
 }
 
 Result<Json> add_member(Database& db, const Json& group, const Json& module, std::optional<int64_t> run_order) {
-  Json fields = {{"module", module}};
+  const auto id = resolve(db, Kind::module, module);
+  if (!id) return id.error();
+  Json fields = {{"module", *name_of(db, Kind::module, *id)}};
   if (run_order) fields["run_order"] = *run_order;
   const auto added = add_part(db, Kind::member, group, fields, {});
   if (!added) return added;

@@ -17,6 +17,14 @@ struct Problem {
 
 using Problems = std::vector<Problem>;
 
+// Nobody corrects more at once, and to look for what was meant takes time: checks stop when so many were found.
+inline constexpr size_t kMostProblems = 100;
+inline bool enough(const Problems& problems) { return problems.size() >= kMostProblems; }
+
+// Of `after`, those that `before` did not have: at the same field of the same kind, in the same words, wherever the
+// part is in its list now.
+Problems new_problems(const Problems& before, Problems after);
+
 // body.problems of the reply.
 Json to_json(const Problems& problems);
 // kInvalid; the message has every problem, one a line, the hint is that of the first that has one.

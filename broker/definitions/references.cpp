@@ -18,10 +18,6 @@ std::optional<int64_t> number_in(const std::string& text) {
   return number;
 }
 
-std::string shown(const Json& ref) {
-  return ref.is_string() ? fmt::format("'{}'", ref.get<std::string>()) : ref.dump();
-}
-
 }  // namespace
 
 std::optional<int64_t> id_for(Database& db, Kind kind, const Json& ref) {
@@ -42,35 +38,46 @@ SqlDialect dialect_in(Database& db, const Json& connection) {
   return sql_dialect_of(db.value<std::string>("SELECT jdbc_url FROM connection WHERE id = ?", *id).value_or(""));
 }
 
-void References::resolve(Kind kind, Json& definition, const std::string& path, Problems& problems) {
-  for_each_reference(kind, definition, path, [&](const Field& field, Json& ref, const std::string& at) {
-    if (auto name = name_for(*field.refers_to, ref)) {
-      ref = std::move(*name);
-    } else {
-      problems.push_back(unknown(*field.refers_to, ref, at));
-    }
+void References::check(Kind kind, const Json& definition, const std::string& path, Problems& problems) {
+  for_each_reference(kind, definition, path, [&](const Field& field, const Json& ref, const std::string& at) {
+    if (enough(problems)) return;
+    const auto& name = ref.get_ref<const std::string&>();
+    if (!exists(*field.refers_to, name)) problems.push_back(unknown(*field.refers_to, name, at));
   });
 }
 
-std::optional<std::string> References::name_for(Kind kind, const Json& ref) {
-  if (ref.is_string() && listed_[kind].contains(ref.get_ref<const std::string&>())) return ref.get<std::string>();
-  if (prune_ && kind != Kind::driver) return std::nullopt;
-  const auto id = id_for(db_, kind, ref);
-  return id ? name_of(db_, kind, *id) : std::nullopt;
+bool References::exists(Kind kind, const std::string& name) {
+  if (listed_[kind].contains(name)) return true;
+  if (prune_ && kind != Kind::driver) return false;
+  return id_of(db_, kind, name).has_value();
 }
 
-Problem References::unknown(Kind kind, const Json& ref, const std::string& path) {
-  if (prune_ && id_for(db_, kind, ref)) {
-    return {path, fmt::format("{} {} is not in the document, and prune would remove it", to_string(kind), shown(ref)),
+Problem References::unknown(Kind kind, const std::string& name, const std::string& path) {
+  if (prune_ && id_of(db_, kind, name)) {
+    return {path, fmt::format("{} '{}' is not in the document, and prune would remove it", to_string(kind), name),
             "add it to the document, or apply without prune"};
   }
-  auto all = listed_[kind];
-  for (auto& name : names(db_, kind)) all.insert(std::move(name));
-  const std::vector<std::string> known(all.begin(), all.end());
-  const auto word = ref.is_string() ? ref.get<std::string>() : std::string();
-  auto hint = did_you_mean(word, known);
-  if (hint.empty()) hint = fmt::format("there is no {} yet: add it first", to_string(kind));
-  return {path, fmt::format("there is no {} {}", to_string(kind), shown(ref)), std::move(hint)};
+  auto problem = Problem{path, fmt::format("there is no {} '{}'", to_string(kind), name), {}};
+  if (const auto number = number_in(name)) {
+    if (const auto other = name_of(db_, kind, *number)) {
+      problem.hint = fmt::format("definitions refer to objects by name; the {} with the id {} is '{}'", to_string(kind),
+                                 *number, *other);
+      return problem;
+    }
+  }
+  problem.hint = did_you_mean(name, known(kind));
+  if (problem.hint.empty()) problem.hint = fmt::format("there is no {} yet: add it first", to_string(kind));
+  return problem;
+}
+
+const std::vector<std::string>& References::known(Kind kind) {
+  const auto [found, fresh] = known_.try_emplace(kind);
+  if (fresh) {
+    auto all = listed_[kind];
+    for (auto& name : names(db_, kind)) all.insert(std::move(name));
+    found->second.assign(all.begin(), all.end());
+  }
+  return found->second;
 }
 
 }  // namespace pipekit::definitions

@@ -1,10 +1,12 @@
-// Whether what a definition refers to exists: in the store, or beside it in the same document.
+// Whether what a definition refers to exists: in the store, or beside it in the same document. A reference inside a
+// definition is always a name; an id may stand for a name only where a verb's argument names one object (id_for).
 #pragma once
 
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "broker/definitions/problem.h"
 #include "broker/store/database.h"
@@ -23,16 +25,19 @@ class References {
 
   void list(Kind kind, const std::string& name) { listed_[kind].insert(name); }
 
-  // Puts names in place of ids; a problem for each that names nothing.
-  void resolve(Kind kind, Json& definition, const std::string& path, Problems& problems);
+  // A problem for each reference that names nothing.
+  void check(Kind kind, const Json& definition, const std::string& path, Problems& problems);
 
  private:
-  std::optional<std::string> name_for(Kind kind, const Json& ref);
-  Problem unknown(Kind kind, const Json& ref, const std::string& path);
+  bool exists(Kind kind, const std::string& name);
+  Problem unknown(Kind kind, const std::string& name, const std::string& path);
+  // The names of this kind, in the store and listed; read once.
+  const std::vector<std::string>& known(Kind kind);
 
   Database& db_;
   bool prune_;
   std::map<Kind, std::set<std::string>> listed_;
+  std::map<Kind, std::vector<std::string>> known_;
 };
 
 // The dialect of a connection in the store, by name or id; generic when there is none.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "broker/definitions/check.h"
 #include "broker/definitions/tables.h"
@@ -43,42 +44,9 @@ Json select(Database& db, Kind kind, std::string_view where, const Args&... args
   return all;
 }
 
-// Row ids of the parts of `id` by what recognises them; a hook's key is its place.
-struct KnownPart {
-  int64_t id;
-  std::string key;
-  Json definition;
-};
-
+// A hook's key is its place.
 std::string key_at(Kind part, const Json& definition, size_t place) {
   return part == Kind::hook ? std::to_string(place) : part_key(part, definition);
-}
-
-std::vector<KnownPart> known_parts(Database& db, Kind part, int64_t parent) {
-  std::vector<KnownPart> known;
-  for (const auto& row : read_parts(db, part, parent)) {
-    auto definition = definition_of(part, row);
-    auto key = key_at(part, definition, known.size());
-    known.push_back({row["id"].get<int64_t>(), std::move(key), std::move(definition)});
-  }
-  return known;
-}
-
-void sync_list(Database& db, Kind part, int64_t parent, const Json& wanted, WallTime now) {
-  auto known = known_parts(db, part, parent);
-  std::vector<const Json*> fresh;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const auto key = key_at(part, wanted[i], i);
-    const auto same = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.key == key; });
-    if (same == known.end()) {
-      fresh.push_back(&wanted[i]);
-      continue;
-    }
-    if (same->definition != wanted[i]) rewrite(db, part, same->id, wanted[i], now);
-    known.erase(same);
-  }
-  for (const auto& gone : known) erase(db, part, gone.id);
-  for (const auto* one : fresh) insert(db, part, *one, parent, now);
 }
 
 }  // namespace
@@ -132,13 +100,37 @@ std::vector<std::string> names(Database& db, Kind kind) {
   return all;
 }
 
+FenceNames::FenceNames(Database& db) {
+  auto rows = db.query(
+      "SELECT fence_name FROM module UNION ALL"
+      " SELECT json_extract(d.body, '$.fence_name') FROM run_log r JOIN definition_snapshot d ON d.id = r.snapshot_id"
+      " WHERE r.status IN ('queued', 'running') AND NOT EXISTS (SELECT 1 FROM module m WHERE m.id = r.module_id)");
+  while (rows.next()) taken_.insert(rows.get<std::string>(0));
+}
+
+std::string FenceNames::take(std::string name) {
+  while (!taken_.insert(name).second) name += "~2";
+  return name;
+}
+
 int64_t insert(Database& db, Kind kind, const Json& definition, int64_t parent, WallTime now) {
-  db.run(insert_sql(kind), definition.dump(), parent, to_ms(now));
+  if (kind != Kind::module) return insert_text(db, kind, definition.dump(), parent, now);
+  auto named = definition;
+  named["fence_name"] = FenceNames(db).take(definition.at("name"));
+  return insert_text(db, kind, named.dump(), parent, now);
+}
+
+int64_t insert_text(Database& db, Kind kind, const std::string& definition, int64_t parent, WallTime now) {
+  db.run(insert_sql(kind), definition, parent, to_ms(now));
   return db.last_insert_id();
 }
 
 void rewrite(Database& db, Kind kind, int64_t id, const Json& definition, WallTime now) {
-  db.run(update_sql(kind), definition.dump(), id, to_ms(now));
+  rewrite_text(db, kind, id, definition.dump(), now);
+}
+
+void rewrite_text(Database& db, Kind kind, int64_t id, const std::string& definition, WallTime now) {
+  db.run(update_sql(kind), definition, id, to_ms(now));
 }
 
 void erase(Database& db, Kind kind, int64_t id) {
@@ -152,8 +144,49 @@ void erase(Database& db, Kind kind, int64_t id) {
   db.run(fmt::format("DELETE FROM {} WHERE id = ?", table.name), id);
 }
 
+std::vector<PartChange> part_changes(Kind part, const Json& rows, const Json& wanted) {
+  struct Known {
+    int64_t id;
+    Json definition;
+    bool stays = false;
+  };
+  std::map<std::string, Known> known;
+  std::vector<PartChange> changes;
+  for (const auto& row : rows) {
+    auto definition = definition_of(part, row);
+    auto key = key_at(part, definition, known.size());
+    const auto id = row["id"].get<int64_t>();
+    if (!known.emplace(std::move(key), Known{id, std::move(definition)}).second) {
+      changes.push_back({PartChange::What::erase, id, nullptr});
+    }
+  }
+  std::vector<PartChange> fresh;
+  size_t place = 0;
+  for (const auto& one : wanted) {
+    const auto same = known.find(key_at(part, one, place++));
+    if (same == known.end() || same->second.stays) {
+      fresh.push_back({PartChange::What::insert, 0, &one});
+      continue;
+    }
+    same->second.stays = true;
+    if (same->second.definition != one) changes.push_back({PartChange::What::rewrite, same->second.id, &one});
+  }
+  for (const auto& [key, one] : known) {
+    if (!one.stays) changes.push_back({PartChange::What::erase, one.id, nullptr});
+  }
+  changes.insert(changes.end(), fresh.begin(), fresh.end());
+  return changes;
+}
+
 void sync_parts(Database& db, Kind kind, int64_t id, const Json& definition, WallTime now) {
-  for (const auto& part : parts_of(kind)) sync_list(db, part.kind, id, definition.at(std::string(part.name)), now);
+  for (const auto& part : parts_of(kind)) {
+    const auto rows = read_parts(db, part.kind, id);
+    for (const auto& change : part_changes(part.kind, rows, definition.at(std::string(part.name)))) {
+      if (change.what == PartChange::What::rewrite) rewrite(db, part.kind, change.id, *change.part, now);
+      if (change.what == PartChange::What::erase) erase(db, part.kind, change.id);
+      if (change.what == PartChange::What::insert) insert(db, part.kind, *change.part, id, now);
+    }
+  }
 }
 
 void touch(Database& db, Kind kind, int64_t id, WallTime now) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,33 @@ std::vector<std::string> names(Database& db, Kind kind);
 // a removed definition that has a history.
 int64_t insert(Database& db, Kind kind, const Json& definition, int64_t parent, WallTime now);
 void rewrite(Database& db, Kind kind, int64_t id, const Json& definition, WallTime now);
+// The same with the definition as JSON text, which may have been made on another thread. The text of a new module has
+// its fence_name too.
+int64_t insert_text(Database& db, Kind kind, const std::string& definition, int64_t parent, WallTime now);
+void rewrite_text(Database& db, Kind kind, int64_t id, const std::string& definition, WallTime now);
+
+// The fence's names that modules and live runs have. A rename keeps the fence's name, so a new module may find its own
+// taken, and two modules must not share a fence. Nor may a new one share it with a removed one whose run still lives:
+// its claim would trim what that run's retry asks for.
+class FenceNames {
+ public:
+  explicit FenceNames(Database& db);
+  std::string take(std::string name);
+
+ private:
+  std::set<std::string> taken_;
+};
 void erase(Database& db, Kind kind, int64_t id);
 
+// What has to be done to a definition's list of parts, in this order. `part`: of the list that is wanted.
+struct PartChange {
+  enum class What { rewrite, erase, insert };
+  What what;
+  int64_t id;  // of the row
+  const Json* part;
+};
+// `rows`: as read_parts() shows them. Rows of parts that are recognised stay.
+std::vector<PartChange> part_changes(Kind part, const Json& rows, const Json& wanted);
 // Makes the parts of `id` those of `definition`, keeping the rows (ids, last_fired_at) of those that are recognised.
 void sync_parts(Database& db, Kind kind, int64_t id, const Json& definition, WallTime now);
 void touch(Database& db, Kind kind, int64_t id, WallTime now);  // updated_at

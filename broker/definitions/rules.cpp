@@ -11,6 +11,7 @@
 #include "broker/definitions/check.h"
 #include "broker/schedule.h"
 #include "shared/jdbc_url.h"
+#include "shared/name.h"
 #include "shared/nearest.h"
 #include "shared/placeholder.h"
 
@@ -22,6 +23,7 @@ class Rules {
   Rules(const Json& definition, const std::string& path, Problems& problems, const DialectOf& dialect_of)
       : definition_(definition), path_(path), problems_(problems), dialect_of_(dialect_of) {}
 
+  void name();
   void connection();
   void module();
   void watermark();
@@ -54,8 +56,24 @@ bool is_reference(std::string_view password) {
   return password.starts_with('$') && is_placeholder_name(password.substr(1));
 }
 
+void Rules::name() {
+  if (const auto bad = forbidden_in_name(text("name"))) {
+    fail("name", fmt::format("has {}, a character that people cannot see or a terminal would obey", *bad),
+         "use letters, digits and punctuation");
+  }
+  if (is_only_digits(text("name"))) {
+    fail("name", "must not consist of digits only: it could be taken for an id", "add a letter");
+  }
+}
+
 // The text is never echoed: it may be the password itself.
 void Rules::connection() {
+  for (const auto& tag : definition_["required_tags"]) {
+    if (const auto bad = forbidden_in_name(tag.get_ref<const std::string&>())) {
+      fail("required_tags", fmt::format("has {}, a character that people cannot see or a terminal would obey", *bad));
+      break;
+    }
+  }
   if (const auto url = check_jdbc_url(text("jdbc_url")); !url) {
     fail("jdbc_url", url.error().message,
          url.error().hint.empty() ? "docs/OPERATING.md lists the parameters that are allowed" : url.error().hint);
@@ -132,11 +150,12 @@ void Rules::placeholders(SqlDialect dialect) {
     named.push_back(watermark["name"]);
     if (watermark["raw"] == true) raw.insert(named.back());
   }
-  const auto has = [](const auto& list, const auto& word) {
-    return std::find(list.begin(), list.end(), word) != list.end();
-  };
+  const std::set<std::string> all_used(used.begin(), used.end());
+  const std::set<std::string> all_named(named.begin(), named.end());
+  const std::set<std::string> all_in_comments(in_comments.begin(), in_comments.end());
   for (const auto& name : used) {
-    if (has(named, name)) continue;
+    if (all_named.contains(name)) continue;
+    if (enough(problems_)) return;
     const auto near = nearest(name, named);
     fail("source_query", fmt::format("uses {{{}}}, and the module has no watermark of that name", name),
          near ? fmt::format("did you mean {{{}}}?", *near)
@@ -149,10 +168,11 @@ void Rules::placeholders(SqlDialect dialect) {
                            name));
   }
   for (size_t i = 0; i < named.size(); ++i) {
-    if (has(used, named[i])) continue;
+    if (all_used.contains(named[i])) continue;
+    if (enough(problems_)) return;
     fail(fmt::format("watermarks[{}].name", i),
          fmt::format("source_query does not use {{{}}}{}", named[i],
-                     has(in_comments, named[i]) ? " outside of comments" : ""),
+                     all_in_comments.contains(named[i]) ? " outside of comments" : ""),
          "use it or remove the watermark; a module with enabled: false may be incomplete");
   }
   for (auto& problem : unsafe_places(query, dialect, raw)) {
@@ -197,6 +217,7 @@ void Rules::no_duplicates(Kind kind, const char* list) {
     const auto key = part_key(kind, definition_[list][i]);
     const auto [known, fresh] = first.emplace(key, i);
     if (fresh) continue;
+    if (enough(problems_)) return;
     fail(fmt::format("{}[{}]", list, i),
          fmt::format("{} '{}' stands twice, first as {}[{}]", to_string(kind), key, list, known->second));
   }
@@ -207,6 +228,7 @@ void Rules::no_duplicates(Kind kind, const char* list) {
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
                  const DialectOf& dialect_of) {
   Rules rules(definition, path, problems, dialect_of);
+  if (kind == Kind::driver || kind == Kind::connection || kind == Kind::module || kind == Kind::group) rules.name();
   if (kind == Kind::connection) rules.connection();
   if (kind == Kind::module) rules.module();
   if (kind == Kind::watermark) rules.watermark();
@@ -214,10 +236,20 @@ void check_rules(Kind kind, const Json& definition, const std::string& path, Pro
   if (kind == Kind::group) rules.group();
   for (const auto& part : parts_of(kind)) {
     const auto& list = definition[std::string(part.name)];
-    for (size_t i = 0; i < list.size(); ++i) {
+    for (size_t i = 0; i < list.size() && !enough(problems); ++i) {
       check_rules(part.kind, list[i], fmt::format("{}[{}]", join_path(path, part.name), i), problems, dialect_of);
     }
   }
+}
+
+void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
+                const DialectOf& dialect_of) {
+  Problems found;
+  check_rules(kind, definition, path, found, dialect_of);
+  if (found.empty()) return;
+  Problems old;
+  check_rules(kind, before, path, old, dialect_of);
+  for (auto& problem : new_problems(old, std::move(found))) problems.push_back(std::move(problem));
 }
 
 }  // namespace pipekit::definitions

@@ -116,17 +116,7 @@ std::string insert_sql(Kind kind) {
   for (const auto& field : fields_of(kind)) add(fmt::format("\"{}\"", column_of(field)), value_sql(field));
   if (table.parent) add(table.parent_column, "?2");
   if (table.stamped) add("created_at, updated_at", "?3, ?3");
-  // A rename keeps the fence's name, so a new module may find its own taken: two modules must not share a fence. Nor
-  // may a new one share it with a removed one whose run still lives: its claim would trim what that run's retry asks
-  // for.
-  if (kind == Kind::module) {
-    add("fence_name",
-        "(WITH RECURSIVE free (name) AS (SELECT json_extract(?1, '$.name') UNION ALL SELECT name || '~2' FROM free "
-        "WHERE EXISTS (SELECT 1 FROM module m WHERE m.fence_name = free.name) OR EXISTS (SELECT 1 FROM run_log r JOIN "
-        "definition_snapshot d ON d.id = r.snapshot_id WHERE r.status IN ('queued', 'running') AND "
-        "json_extract(d.body, '$.fence_name') = free.name)) SELECT name FROM free ORDER BY "
-        "length(name) DESC LIMIT 1)");
-  }
+  if (kind == Kind::module) add("fence_name", "json_extract(?1, '$.fence_name')");
   // ?2 and ?3 are named even where unused, so that every statement takes the same three.
   return fmt::format("INSERT INTO {} ({}) SELECT {} WHERE ?2 IS ?2 AND ?3 IS ?3", table.name, columns, values);
 }

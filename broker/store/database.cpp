@@ -18,6 +18,7 @@ constexpr int kCheckpointFrames = 500;
 
 [[noreturn]] void fail(sqlite3* db, std::string_view what) {
   const int code = sqlite3_extended_errcode(db);
+  if (code == SQLITE_INTERRUPT) throw OverBudget();
   const auto text = fmt::format("store {}: {} ({})", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db), what);
   if ((code & 0xff) == SQLITE_CONSTRAINT) throw ConstraintError(code, text);
   throw StoreError(code, text);
@@ -159,6 +160,13 @@ bool Database::try_begin() {
   if (code != SQLITE_DONE && (code & 0xff) != SQLITE_BUSY) fail(db_.get(), "BEGIN IMMEDIATE");
   sqlite3_reset(prepared("BEGIN IMMEDIATE"));
   return code == SQLITE_DONE;
+}
+
+void Database::limit(const TimeBudget* budget) {
+  constexpr int kInstructions = 10'000;  // some tenths of a millisecond
+  const auto spent = [](void* given) { return static_cast<const TimeBudget*>(given)->spent() ? 1 : 0; };
+  if (budget == nullptr) return sqlite3_progress_handler(db_.get(), 0, nullptr, nullptr);
+  sqlite3_progress_handler(db_.get(), kInstructions, spent, const_cast<TimeBudget*>(budget));
 }
 
 void Database::execute_script(const std::string& sql) {

@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/time_budget.h"
 #include "shared/protocol.h"
 
 struct sqlite3;
@@ -136,6 +137,8 @@ class Database {
   // Copies all of it and empties the file; not in a transaction. Waits for readers for up to `patience`. False: one
   // still reads, or the disk is full.
   bool empty_wal(std::chrono::milliseconds patience);
+  // From now on a statement that outlasts the budget throws OverBudget; nullptr: no limit. The budget outlives it.
+  void limit(const TimeBudget* budget);
 
   // Several statements, unprepared: migrations.
   void execute_script(const std::string& sql);

@@ -1,9 +1,12 @@
 #include "broker/store/events.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <stdexcept>
 
 #include "shared/codec.h"
+#include "shared/utf8.h"
 
 namespace pipekit::store::events {
 namespace {
@@ -181,27 +184,85 @@ bool matches(const EventFilter& filter, const LogChunk& chunk) {
   return matches(filter, "run.log", chunk.run_id, chunk.group_run_id, chunk.module_name);
 }
 
-void collect(const Numbered& chunk, int64_t after, const EventFilter& filter, TailReply& out) {
-  if (const auto* log = std::get_if<LogChunk>(&chunk.chunk)) {
-    if (!matches(filter, *log)) return;
-    auto part = *log;
-    if (after >= part.first_seq) {
-      part.lines.erase(part.lines.begin(), part.lines.begin() + (after - part.first_seq + 1));
-      part.first_seq = after + 1;
+namespace {
+
+constexpr int64_t kMostOfEvent = int64_t{1} << 20U;
+
+int64_t size_of(const Json& json) {
+  int64_t bytes = 8;
+  if (const auto* text = json.get_ptr<const std::string*>()) bytes += static_cast<int64_t>(text->size());
+  if (!json.is_structured()) return bytes;
+  for (const auto& [key, value] : json.items()) bytes += static_cast<int64_t>(key.size()) + size_of(value);
+  return bytes;
+}
+
+// Written by an older broker, which had no bound.
+void shorten(Event& event) {
+  const auto bytes = wire_size(event);
+  if (bytes > kMostOfEvent) event.fields = Json{{"left_out_bytes", bytes}};
+}
+
+void shorten(LogLine& line) {
+  if (wire_size(line) <= kMostOfEvent) return;
+  const auto left_out = line.text.size() - kMostOfEvent / 2;
+  line.text.resize(valid_utf8_prefix(std::string_view(line.text).substr(0, kMostOfEvent / 2)));
+  line.text += fmt::format(" … {} bytes left out", left_out);
+}
+
+bool is_empty(const TailReply& reply) { return reply.events.empty() && reply.logs.empty(); }
+
+bool collect_lines(const LogChunk& log, int64_t after, int64_t& bytes, TailReply& out) {
+  LogChunk part = log;
+  part.lines.clear();
+  part.first_seq = std::max(log.first_seq, after + 1);
+  bool all = true;
+  for (auto i = static_cast<size_t>(part.first_seq - log.first_seq); i < log.lines.size(); ++i) {
+    auto line = log.lines[i];
+    shorten(line);
+    const auto size = wire_size(line);
+    const bool first = is_empty(out) && part.lines.empty();
+    if (size > bytes && !first) {
+      all = false;
+      break;
     }
-    out.logs.push_back(std::move(part));
-    return;
+    bytes -= size;
+    part.lines.push_back(std::move(line));
+  }
+  if (part.lines.empty()) return all;
+  out.next = part.first_seq + static_cast<int64_t>(part.lines.size()) - 1;
+  out.logs.push_back(std::move(part));
+  return all;
+}
+
+}  // namespace
+
+int64_t wire_size(const Event& event) { return 300 + size_of(event.fields); }
+int64_t wire_size(const LogLine& line) { return 40 + static_cast<int64_t>(line.text.size()); }
+
+bool collect(const Numbered& chunk, int64_t after, const EventFilter& filter, int64_t& bytes, TailReply& out) {
+  if (const auto* log = std::get_if<LogChunk>(&chunk.chunk)) {
+    if (matches(filter, *log) && !collect_lines(*log, after, bytes, out)) return false;
+    out.next = chunk.last;
+    return true;
   }
   for (const auto& event : std::get<std::vector<Event>>(chunk.chunk)) {
     const bool elided = event.kind == "run.elided";
     if ((event.seq <= after && !elided) || !matches(filter, event)) continue;
-    auto& added = out.events.emplace_back(event);
+    auto added = event;
     // A reader that has seen the first part of the range, before it was elided or since, gets the rest.
     if (elided && added.seq <= after) {
       added.seq = after + 1;
       added.fields["from"] = after + 1;
     }
+    shorten(added);
+    const auto size = wire_size(added);
+    if (size > bytes && !is_empty(out)) return false;
+    bytes -= size;
+    out.next = added.seq;
+    out.events.push_back(std::move(added));
   }
+  out.next = chunk.last;
+  return true;
 }
 
 }  // namespace pipekit::store::events

@@ -51,7 +51,13 @@ int64_t log_bytes(Database& db, RunId run);
 // Whether the event passes a tail's filter.
 bool matches(const EventFilter& filter, const Event& event);
 bool matches(const EventFilter& filter, const LogChunk& chunk);
-// Adds what of `chunk` follows `after` and passes the filter.
-void collect(const Numbered& chunk, int64_t after, const EventFilter& filter, TailReply& out);
+// Adds what of `chunk` follows `after` and passes the filter, as long as `bytes` last, and moves out.next past what was
+// looked at. False: they are used up, and the rest is for the next answer. A first event is always added, in short if
+// it is larger than any of ours, so that a reader never gets stuck behind one.
+bool collect(const Numbered& chunk, int64_t after, const EventFilter& filter, int64_t& bytes, TailReply& out);
+
+// About what it takes on the wire; writing it out to count would cost as much as storing it.
+int64_t wire_size(const Event& event);
+int64_t wire_size(const LogLine& line);
 
 }  // namespace pipekit::store::events

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <map>
 #include <random>
 
 #include "shared/utf8.h"
@@ -164,6 +165,128 @@ TYPED_TEST(EveryMessage, damaged_at_random_never_does_more_than_be_refused) {
   EXPECT_GT(read, 100) << "some changes only change a value";
 }
 
+// --- bounds
+
+// Walks every field that can grow; `only`: the one that is made longer than its bound allows.
+class Growth {
+ public:
+  explicit Growth(int only) : only_(only) {}
+
+  template <test::Fields T>
+  void walk(T& message) {
+    T::visit(message, [&]<class Member>(const char* name, Member& member, auto... bound) {
+      constexpr bool kGiven = sizeof...(bound) == 1;
+      see<kGiven>(name, member, Bound{bound...});
+    });
+  }
+
+  [[nodiscard]] int fields() const { return seen_; }
+  [[nodiscard]] const std::string& grown() const { return grown_; }
+  // Made and refused in a moment; of the others there are a few, each as large as a frame.
+  [[nodiscard]] bool small() const { return bound_.items <= 200'000 && bound_.bytes <= 4 * kMiB; }
+
+ private:
+  bool is_it(const char* name, Bound bound) {
+    if (seen_++ != only_) return false;
+    grown_ = name;
+    bound_ = bound;
+    return small();
+  }
+  template <bool given>
+  void see(const char* name, std::string& text, Bound bound) {
+    EXPECT_TRUE(given && bound.bytes > 0) << "the text " << name << " has no bound";
+    if (is_it(name, bound)) text.assign(bound.bytes + 1, 'x');
+  }
+  template <bool given>
+  void see(const char* name, Json& json, Bound bound) {
+    EXPECT_TRUE(given && bound.items > 0) << "the JSON " << name << " has no bound";
+    if (is_it(name, bound)) json = std::vector<int>(bound.items + 1);
+  }
+  template <bool given>
+  void see(const char* name, std::map<std::string, std::string>& map, Bound bound) {
+    EXPECT_TRUE(given && bound.items > 0 && bound.bytes > 0) << "the map " << name << " has no bound";
+    if (!is_it(name, bound)) return;
+    for (size_t i = 0; i <= bound.items; ++i) map[std::to_string(i)];
+  }
+  template <bool given, class T>
+  void see(const char* name, std::vector<T>& list, Bound bound) {
+    EXPECT_TRUE(given && bound.items > 0) << "the list " << name << " has no bound";
+    if constexpr (std::is_same_v<T, std::string>) {
+      EXPECT_GT(bound.bytes, 0U) << "the texts of " << name;
+    }
+    if constexpr (test::Fields<T>) walk(list.front());
+    if (is_it(name, bound)) list.resize(bound.items + 1, list.front());
+  }
+  template <bool given, class T>
+  void see(const char* name, std::optional<T>& value, Bound bound) {
+    see<given>(name, *value, bound);
+  }
+  template <bool>
+  void see(const char*, FactBody& body, Bound) {
+    std::visit([&](auto& fact) { walk(fact); }, body);
+  }
+  template <bool, test::Fields T>
+  void see(const char*, T& message, Bound) {
+    walk(message);
+  }
+  template <bool, class T>
+  void see(const char*, T&, Bound) {}
+
+  int only_;
+  int seen_ = 0;
+  std::string grown_;
+  Bound bound_;
+};
+
+TYPED_TEST(EveryMessage, bounds_each_of_its_texts_and_lists_and_refuses_what_exceeds_one) {
+  for (const auto& sample : this->samples_) {
+    Growth all(-1);
+    auto unchanged = sample;
+    std::visit([&](auto& message) { all.walk(message); }, unchanged);
+    for (int i = 0; i < all.fields(); ++i) {
+      Growth growth(i);
+      auto grown = sample;
+      std::visit([&](auto& message) { growth.walk(message); }, grown);
+      if (!growth.small()) continue;
+      const auto frames = encode(grown);
+      const auto back = decode<TypeParam>(frames.head, frames.body);
+      ASSERT_FALSE(back) << growth.grown() << " of message " << sample.index();
+      EXPECT_EQ(back.error().code, ErrorCode::kMalformed);
+    }
+  }
+}
+
+TEST(Decoding, names_the_field_that_exceeds_its_bound) {
+  Request request;
+  request.verb = std::string(201, 'x');
+  auto frames = encode(ClientToBroker{request});
+  EXPECT_THAT(decode_client_to_broker(frames.head, frames.body).error().message,
+              HasSubstr("verb: a text of 201 bytes; 200 are allowed"));
+  TailRequest tail;
+  tail.filter.kinds.resize(101);
+  frames = encode(ClientToBroker{tail});
+  EXPECT_THAT(decode_client_to_broker(frames.head, frames.body).error().message,
+              HasSubstr("filter: kinds: 101 entries; 100 are allowed"));
+}
+
+TEST(HeadOfRequest, is_found_wherever_its_fields_are_and_builds_nothing) {
+  Request request;
+  request.client = "c";
+  request.number = 7;
+  request.age_ms = 5;
+  request.user = "u";
+  request.verb = "diff";
+  request.args = {{"verb", "run"}, {"number", 9}, {"list", std::vector<int>(1000)}};
+  const auto head = head_of_request(encode(ClientToBroker{request}).body);
+  EXPECT_EQ(head.verb, "diff") << "not that of the arguments";
+  EXPECT_EQ(head.number, 7);
+  EXPECT_EQ(head.client + head.user, "cu");
+  EXPECT_EQ(head.age_ms, 5);
+  EXPECT_GT(head.items, 1000U);
+  EXPECT_EQ(head_of_request("\xc1").number, 0) << "broken";
+  EXPECT_EQ(head_of_request(std::string(1'000'000, '\x91')).verb, "") << "nested without end";
+}
+
 // --- single fields
 
 const std::string kRequest{1, 0};
@@ -304,13 +427,25 @@ TEST(HostileBytes, nested_deeply_are_refused) {
 
 TEST(HostileBytes, over_16_MiB_are_refused_and_up_to_it_are_not) {
   Request request;
-  request.verb = std::string(kMaxFrameBytes - 200, 'x');
+  request.args = {{"text", std::string(kMaxFrameBytes - 200, 'x')}};
   auto frames = encode(ClientToBroker{request});
   ASSERT_LE(frames.body.size(), kMaxFrameBytes);
   EXPECT_TRUE(decode_client_to_broker(frames.head, frames.body));
-  request.verb += std::string(200, 'x');
+  request.args = {{"text", std::string(kMaxFrameBytes, 'x')}};
   frames = encode(ClientToBroker{request});
   EXPECT_THAT(refusal(decode_client_to_broker(frames.head, frames.body)), HasSubstr("larger than 16 MiB"));
+}
+
+TEST(HostileBytes, of_four_million_kinds_of_events_are_refused_without_making_room_for_them) {
+  const auto before = peak_kib();
+  std::string body =
+      "\x81\xa6"
+      "filter\x81\xa5kinds\xdd";
+  constexpr uint32_t kKinds = 4'000'000;
+  for (const int shift : {24, 16, 8, 0}) body += static_cast<char>(kKinds >> static_cast<unsigned>(shift));
+  body += std::string(kKinds, '\xa0');
+  EXPECT_THAT(refusal(decode_client_to_broker(std::string{1, 1}, body)), HasSubstr("claims more items"));
+  EXPECT_LT(peak_kib() - before, 40 * 1024) << "little more than the message";
 }
 
 // --- parts stored in the database

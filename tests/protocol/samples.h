@@ -44,7 +44,7 @@ class Filler {
   void fill(FactBody& body) { emplace<0>(body); }
   template <Fields T>
   void fill(T& message) {
-    T::visit(message, [&](const char*, auto& field) { fill(field); });
+    T::visit(message, [&](const char*, auto& field, auto...) { fill(field); });
   }
 
  private:
@@ -77,7 +77,7 @@ std::string told(const T& message);
 template <Fields T>
 std::map<std::string, std::string> told_fields(const T& message) {
   std::map<std::string, std::string> fields;
-  T::visit(message, [&](const char* name, const auto& field) { fields[name] = told(field); });
+  T::visit(message, [&](const char* name, const auto& field, auto...) { fields[name] = told(field); });
   return fields;
 }
 template <Fields T>

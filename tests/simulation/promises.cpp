@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/answered_requests.h"
 #include "broker/store/attempts.h"
 #include "broker/store/events.h"
 
@@ -223,6 +224,13 @@ std::string Promises::what_lives() {
   return words;
 }
 
+namespace {
+
+// As the store keeps it; the simulated sockets tell nobody's uid.
+std::string bound(const Request& request) { return AnsweredRequests::bound("local", request.client); }
+
+}  // namespace
+
 void Promises::check_accepted() {
   auto& db = broker_.db();
   for (const auto& [request, body] : accepted_) {
@@ -230,9 +238,9 @@ void Promises::check_accepted() {
                           ? db.value<int64_t>(
                                 "SELECT count(*) FROM run_log WHERE id = ? AND client = ? AND"
                                 " request_no = ?",
-                                body.value("run_id", int64_t{0}), request.client, request.number)
+                                body.value("run_id", int64_t{0}), bound(request), request.number)
                           : db.value<int64_t>("SELECT count(*) FROM request WHERE client = ? AND request_no = ?",
-                                              request.client, request.number);
+                                              bound(request), request.number);
     if (kept == 1) continue;
     world_.broken(fmt::format("{} {} of {} was accepted ({}) and is lost", request.verb, request.number, request.client,
                               body.dump()));
@@ -251,7 +259,7 @@ void Promises::check_requests() {
     const auto kept = db.value<int64_t>(
         "SELECT (SELECT count(*) FROM run_log WHERE client = ?1 AND request_no = ?2)"
         " + (SELECT count(*) FROM request WHERE client = ?1 AND request_no = ?2)",
-        request.client, request.number);
+        bound(request), request.number);
     if (kept == 0) continue;
     world_.broken(fmt::format("{} {} of {} was refused, and executed", request.verb, request.number, request.client));
   }

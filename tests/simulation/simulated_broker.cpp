@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "broker/queries.h"
+#include "broker/read_answer.h"
 #include "broker/store/migrations.h"
 #include "shared/overload.h"
 
@@ -72,6 +72,7 @@ void SimulatedBroker::crash(End how) {
   from_workers_.clear();
   from_clients_.clear();
   arrived_.clear();
+  checked_.clear();
   held_.clear();
   before_sending_.reset();
   woken_at_.reset();
@@ -180,6 +181,7 @@ void SimulatedBroker::turn(MonoTime woken, MonoTime::duration stall) {
   input.stall = stall;
   if (drain(from_workers_, input.from_workers)) input.drained_since = woken;
   drain(from_clients_, input.from_clients);
+  input.checked = std::exchange(checked_, {});
   input.now = clock_.now();
   input.wall = clock_.wall();
   if (watch_.before_turn) {
@@ -206,12 +208,12 @@ void SimulatedBroker::turn(MonoTime woken, MonoTime::duration stall) {
   const bool slow = world_.random.chance(2);
   const auto commit = slow ? MonoTime::duration{world_.random.millis(200, 4000)}
                            : MonoTime::duration{std::chrono::microseconds{world_.random.between(100, 4000)}};
-  later(commit, [this, output = std::move(output)] {
-    deliver(output);
-    wake_ = output.wake;
+  later(commit, [this, output = std::make_shared<TurnOutput>(std::move(output))] {
+    deliver(*output);
+    wake_ = output->wake;
     stalls_.rests(clock_.now(), wake_);
     busy_ = false;
-    if (!from_workers_.empty() || !from_clients_.empty()) return wake();
+    if (!from_workers_.empty() || !from_clients_.empty() || !checked_.empty()) return wake();
     if (wake_) wake_at(std::max(clock_.in_world(*wake_), world_.now()));
   });
 }
@@ -231,8 +233,15 @@ void SimulatedBroker::send(const Outgoing& outgoing) {
 
 // What the read thread does: some time after the commit, from the same store.
 void SimulatedBroker::answer(const ReadJob& job) {
-  later(std::chrono::microseconds{world_.random.between(100, 5000)},
-        [this, job] { network_.send(Side::clients, job.peer, encode(queries::answer(*db_, job))); });
+  later(std::chrono::microseconds{world_.random.between(100, 5000)}, [this, job] {
+    auto outcome = answer_read(*db_, job);
+    if (auto* checked = std::get_if<std::unique_ptr<CheckedDocument>>(&outcome)) {
+      checked_.push_back(std::move(*checked));
+      return wake();
+    }
+    const auto peer = job.id == 0 ? std::optional(job.peer) : broker_->end_read(job.id);
+    if (peer) network_.send(Side::clients, *peer, encode(std::get<BrokerToClient>(outcome)));
+  });
 }
 
 }  // namespace pipekit::simulation

@@ -79,8 +79,8 @@ TEST_F(Audit, has_what_was_there_before_a_change_and_after_it) {
   EXPECT_EQ(row.at("before").at("hooks").size(), 0U);
   EXPECT_EQ(row.at("after").at("hooks").size(), 1U);
   row = after("group.add_member", {{"group", "g"}, {"module", "n"}});
-  EXPECT_EQ(row.at("before").at("members").size(), 1U);
-  EXPECT_EQ(row.at("after").at("members").size(), 2U);
+  EXPECT_EQ(row.at("before").at("members").size(), 0U) << "only what differs";
+  EXPECT_EQ(row.at("after").at("members").size(), 1U);
   row = after("schedule.disable", {{"id", 1}});
   EXPECT_EQ(row.at("object"), "g");
   EXPECT_EQ(row.at("before").at("schedules").at(0).at("enabled"), true);

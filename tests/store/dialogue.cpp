@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "broker/queries.h"
+#include "broker/read_answer.h"
 #include "broker/store/migrations.h"
 #include "shared/codec.h"
 
@@ -114,11 +114,21 @@ TurnOutput Dialogue::turn(TurnInput input, bool drained) {
       if (const auto* tail = std::get_if<TailReply>(&message)) tails.push_back(*tail);
     }
   }
-  for (const auto& job : output.reads) {
-    const auto answer = queries::answer(*db, job);
+  TurnInput then;
+  for (auto& job : output.reads) {
+    const auto id = job.id;
+    auto outcome = answer_read(*db, std::move(job));
+    if (auto* checked = std::get_if<std::unique_ptr<CheckedDocument>>(&outcome)) {
+      if (before_writing) std::exchange(before_writing, nullptr)();
+      then.checked.push_back(std::move(*checked));
+      continue;
+    }
+    if (id != 0 && !broker->end_read(id)) continue;  // nobody waits for it
+    const auto& answer = std::get<BrokerToClient>(outcome);
     if (const auto* reply = std::get_if<Reply>(&answer)) replies.push_back(*reply);
     if (const auto* tail = std::get_if<TailReply>(&answer)) tails.push_back(*tail);
   }
+  if (!then.checked.empty()) this->turn(std::move(then));
   return output;
 }
 

@@ -111,6 +111,8 @@ class Dialogue {
   MonoTime now{std::chrono::hours{1}};
   WallTime wall = from_ms(1'772'330'400'000);
   std::string client_key;  // of the requesting client; empty for a local one
+  // Done once, between the check of a document on the read thread and the turn that writes it.
+  std::function<void()> before_writing;
   std::vector<Reply> replies;
   std::vector<TailReply> tails;
 

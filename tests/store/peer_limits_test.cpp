@@ -100,6 +100,7 @@ TEST_F(PeerLimits, the_tails_of_one_are_bounded_and_another_opens_its_own) {
 
 TEST_F(PeerLimits, keys_are_counted_by_key_whatever_the_connection) {
   const auto key = std::string(40, 'k');
+  done("keys.allow", {{"name", "ann"}, {"role", "viewer"}, {"public_key", key}});
   auto garbage = request(1, "status", "");
   garbage.key = key;
   garbage.frames.body = "garbage";

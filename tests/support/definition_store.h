@@ -2,6 +2,7 @@
 // (incremental, watermark last_id, one hook) and "customers" (full).
 #pragma once
 
+#include "broker/definitions/apply.h"
 #include "broker/store/database.h"
 #include "broker/store/migrations.h"
 #include "shared/clock.h"
@@ -29,6 +30,13 @@ inline const Json& sample_document() {
        "schedules": [{"cron_expr": "0 20 2 * * *", "timezone": "America/New_York"},
                      {"kind": "interval", "every_s": 3600}]}]})");
   return document;
+}
+
+// Both halves of an apply.
+inline definitions::Plan apply(store::Database& db, const Json& document, WallTime now, bool prune = false) {
+  auto plan = definitions::plan(db, document, prune);
+  if (plan.problems.empty()) definitions::carry_out(db, plan, now);
+  return plan;
 }
 
 class DefinitionStore {

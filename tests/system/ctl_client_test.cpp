@@ -58,6 +58,17 @@ class FakeBroker {
   void answer_raw(const Frames& frames) { socket_->send(peer_, frames); }
 
   [[nodiscard]] const std::string& peer() const { return peer_; }
+  // For what is not to come, as far as so short a time can show.
+  bool hears_within(Millis time) {
+    const auto until = clock_.now() + time;
+    while (clock_.now() < until) {
+      if (socket_->try_receive()) return true;
+      Poller poller;
+      poller.add(socket_->socket());
+      poller.wait_until(until, clock_);
+    }
+    return false;
+  }
 
  private:
   ClientToBroker expect() {
@@ -132,7 +143,7 @@ std::vector<int64_t> numbers_in(const std::string& json_lines) {
 
 // --- requests
 
-TEST_F(CtlClient, a_lost_reply_is_asked_for_again_under_the_same_number_from_a_new_socket) {
+TEST_F(CtlClient, a_lost_reply_is_asked_for_again_under_the_same_number) {
   FakeBroker broker(dir_);
   auto ctl = this->ctl({"run", "orders"});
   const auto first = broker.expect_request("run");
@@ -143,12 +154,40 @@ TEST_F(CtlClient, a_lost_reply_is_asked_for_again_under_the_same_number_from_a_n
   EXPECT_EQ(second.number, first.number);
   EXPECT_EQ(second.args, first.args);
   EXPECT_GE(second.age_ms, 2000);
-  EXPECT_NE(broker.peer(), first_peer);
+  EXPECT_EQ(broker.peer(), first_peer) << "the connection is there";
   broker.answer(second.number, {{"run_id", 7}, {"seq", 1}});
   const auto result = ctl.wait();
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.out, "7\n");
   EXPECT_THAT(result.err, HasSubstr("waiting for the answer of the broker"));
+}
+
+TEST_F(CtlClient, a_connection_of_which_nothing_is_heard_is_replaced) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"run", "orders"});
+  const auto first = broker.expect_request("run");
+  const auto first_peer = broker.peer();
+  auto again = broker.expect_request("run");
+  for (int i = 0; i < 3 && broker.peer() == first_peer; ++i) again = broker.expect_request("run");
+  EXPECT_NE(broker.peer(), first_peer);
+  EXPECT_EQ(again.number, first.number);
+  EXPECT_GE(again.age_ms, 6000);
+  broker.answer(again.number, {{"run_id", 7}, {"seq", 1}});
+  EXPECT_EQ(ctl.wait().out, "7\n");
+}
+
+TEST_F(CtlClient, a_broker_that_is_still_at_it_is_neither_asked_again_nor_given_up) {
+  FakeBroker broker(dir_);
+  auto ctl = this->ctl({"--timeout", "1", "-o", "json", "export"});
+  const auto first = broker.expect_request("export");
+  const auto peer = broker.peer();
+  for (int second = 0; second < 11; ++second) {
+    broker.answer(Reply{0, std::nullopt, {{"under_way", first.number}}});
+    EXPECT_FALSE(broker.hears_within(std::chrono::seconds{1})) << "second " << second;
+  }
+  EXPECT_EQ(broker.peer(), peer);
+  broker.answer(first.number, {{"modules", Json::array()}});
+  EXPECT_EQ(ctl.wait().exit_code, 0);
 }
 
 TEST_F(CtlClient, answers_to_other_numbers_are_dropped) {

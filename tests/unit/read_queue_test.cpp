@@ -11,7 +11,7 @@ using testing::ElementsAre;
 ReadJob question(const std::string& who, int64_t number, const std::string& peer = "p") {
   Request request;
   request.number = number;
-  return {peer, request, {}, 0, who};
+  return {peer, request, {}, 0, who, number};
 }
 
 ReadJob tail(const std::string& who, int64_t number, const std::string& peer) {
@@ -55,6 +55,16 @@ TEST_F(Waiting, one_that_asks_too_much_is_refused_and_the_others_are_not) {
 TEST_F(Waiting, all_together_are_bounded) {
   for (size_t i = 0; i < ReadQueue::kMost; ++i) ASSERT_TRUE(add(question("w" + std::to_string(i), 1)));
   EXPECT_FALSE(add(question("b", 1)));
+}
+
+TEST_F(Waiting, one_that_nobody_waits_for_is_dropped) {
+  for (const int64_t i : {1, 2}) add(question("a", i));
+  add(question("b", 3));
+  queue_.drop(3);
+  queue_.drop(1);
+  queue_.drop(99);
+  EXPECT_THAT(order(), ElementsAre("a2"));
+  EXPECT_TRUE(queue_.empty());
 }
 
 TEST_F(Waiting, a_tail_replaces_the_one_before_it_of_its_connection) {
