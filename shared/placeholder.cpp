@@ -560,7 +560,9 @@ class Places {
 
   void in_code(const Piece& piece) {
     const auto text = query_.text();
-    const bool before = piece.from > 0 && joins(text[piece.from - 1]);
+    // ?1 and :a are parameters.
+    const bool before =
+        piece.from > 0 && (joins(text[piece.from - 1]) || text[piece.from - 1] == '?' || text[piece.from - 1] == ':');
     const bool after = piece.to < text.size() && joins(text[piece.to]);
     if (!before && !after) return;
     const auto from = piece.from - std::min<size_t>(piece.from, before ? 12 : 0);
@@ -590,15 +592,20 @@ class Places {
       if (token.kind == SqlKind::variable && token.text.find('{') != std::string_view::npos) {
         return add(at, fmt::format("{} is one variable to SQLite", clipped(token.text)), "put a blank before {");
       }
-      if (!token.ambiguous) continue;
-      if (query_.dialect() == SqlDialect::mysql) {
-        return add(at, "a query with watermarks cannot have a conditional comment, /*! */", "take it out");
-      }
-      return add(
-          at,
-          fmt::format("databases disagree on where {} ends, and Pipekit does not know this one", clipped(token.text)),
-          "write it without backslashes, # and $ quotes, or set raw: true on the watermarks");
+      if (token.ambiguous) return add_ambiguous(at, token);
     }
+  }
+
+  void add_ambiguous(size_t at, const SqlToken& token) {
+    if (token.kind == SqlKind::line_comment && token.text.find('\r') != std::string_view::npos) {
+      return add(at, "databases disagree on whether a carriage return without a line feed ends a comment",
+                 "end lines with LF or with CRLF");
+    }
+    if (query_.dialect() == SqlDialect::mysql) {
+      return add(at, "a query with watermarks cannot have a conditional comment, /*! */", "remove it");
+    }
+    add(at, fmt::format("databases disagree on where {} ends, and Pipekit does not know this one", clipped(token.text)),
+        "write it without backslashes, # and $ quotes, or set raw: true on the watermarks");
   }
 
   const Query& query_;

@@ -238,7 +238,7 @@ SqlToken SqlScanner::quoted(SqlKind kind, size_t at, size_t prefix, bool backsla
     if (unsure && quote == '`' && has("'\"-/;#", c)) ambiguous = true;
   }
   auto token = slice(kind, at, end);
-  token.open = prefix + 1;
+  token.open = static_cast<uint32_t>(prefix + 1);
   token.close = closed ? 1 : 0;
   token.quote = quote;
   token.backslashes = backslashes;
@@ -283,8 +283,8 @@ std::optional<SqlToken> SqlScanner::dollar_quoted(size_t at) const {
   const auto tag = text_.substr(at, close - at + 1);
   const auto end = text_.find(tag, close + 1);
   auto token = slice(SqlKind::text, at, end == kEnd ? text_.size() : end + tag.size());
-  token.open = tag.size();
-  token.close = end == kEnd ? 0 : tag.size();
+  token.open = static_cast<uint32_t>(tag.size());
+  token.close = end == kEnd ? 0 : token.open;
   token.quote = '$';
   token.closed = end != kEnd;
   return token;

@@ -37,8 +37,8 @@ enum class SqlKind : uint8_t {
 struct SqlToken {
   SqlKind kind = SqlKind::symbol;
   std::string_view text;     // of the input: all tokens together are the input
-  size_t open = 0;           // text and name: the length of what opens it, a prefix included
-  size_t close = 0;          // ... and of what closes it; 0: the input ends before
+  uint32_t open = 0;         // text and name: the length of what opens it, a prefix included
+  uint32_t close = 0;        // ... and of what closes it; 0: the input ends before
   char quote = 0;            // text and name: the character that ends it; $: a dollar quote
   bool backslashes = false;  // a backslash escapes the character after it
   bool coded = false;        // X'', B'', U&'': the characters stand for others

@@ -109,10 +109,10 @@ void add_late(UserDatabase& shop) {
 }
 
 TEST_F(WatermarkExample, of_the_manual_from_postgresql_to_sqlite_is_right_in_any_time_zone) {
-  for (const auto* zone : {"UTC", "America/New_York", "Asia/Kolkata"}) {
+  for (const std::string zone : {"UTC", "America/New_York", "Asia/Kolkata"}) {
     databases_.clear();
     auto& shop = postgres("shop_pg");
-    auto& warehouse = databases_.emplace_back("warehouse", new_sqlite(file(std::string("w") + zone[0] + ".db"))).second;
+    auto& warehouse = databases_.emplace_back("warehouse", new_sqlite(file(zone.substr(0, 3) + ".db"))).second;
     fill(shop, zone);
     warehouse->execute("CREATE TABLE orders_utc (id INTEGER PRIMARY KEY, total NUMERIC, changed_at TEXT)");
     use(document_file("docs/OPERATING.md", "zone.yaml"));

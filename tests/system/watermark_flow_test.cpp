@@ -1,4 +1,7 @@
 // Watermarks' values in real queries: what is in a row stays a value, whatever it is, and NULL is never silent.
+#include <fmt/format.h>
+
+#include "shared/placeholder.h"
 #include "tests/system/flow_fixture.h"
 
 namespace pipekit::test {
@@ -48,7 +51,9 @@ TEST_P(WatermarkFlow, a_value_in_quotes_is_a_value_whatever_it_contains) {
     const auto ended = run("tie");
     EXPECT_THAT(ended, Ended("success")) << highest;
     EXPECT_EQ(dst_->rows("SELECT count(*) FROM tie WHERE id = 'ann'"), "0") << highest;
-    if (*highest == 'z') EXPECT_EQ(ended["row_count"], 0) << highest;
+    if (*highest == 'z') {
+      EXPECT_EQ(ended["row_count"], 0) << highest;
+    }
   }
 }
 
@@ -104,6 +109,60 @@ TEST_P(WatermarkFlow, braces_of_json_are_copied_as_they_are) {
   apply(cursor_module(R"(SELECT id, '{"a":{"b":"{w}"}} {{x}} }}' FROM tie)"));
   EXPECT_THAT(run("tie", {{"set", {{"w", "it's"}}}}), Ended("success"));
   EXPECT_EQ(dst_->rows("SELECT v FROM tie"), R"({"a":{"b":"it's"}} {x} }})");
+}
+
+std::string in_hexadecimal(const std::string& text) {
+  std::string out;
+  for (const unsigned char c : text) out += fmt::format("{:02x}", c);
+  return out;
+}
+
+// Every text of up to three characters that mean something to some database.
+std::vector<std::string> difficult_values() {
+  std::vector<std::string> values = {""};
+  for (size_t from = 0, round = 0; round < 3; ++round) {
+    const auto to = values.size();
+    for (; from < to; ++from) {
+      for (const auto* piece : {"a", "'", "\\", "\"", "\n", "$", ";", "--", "{", "%", "\xc3\xa9"}) {
+        values.push_back(values[from] + piece);
+      }
+    }
+  }
+  return values;
+}
+
+// `query` selects the value's bytes in hexadecimal digits.
+void expect_values_arrive(UserDatabase& database, SqlDialect dialect, const std::string& query) {
+  size_t arrived = 0;
+  for (const auto& value : difficult_values()) {
+    const auto made = substitute(query, dialect, {{"w", {value}}});
+    const auto* sql = std::get_if<std::string>(&made);
+    if (sql == nullptr) continue;
+    ASSERT_EQ(database.rows(*sql), in_hexadecimal(value)) << *sql;
+    ++arrived;
+  }
+  EXPECT_GT(arrived, 1000U) << query;
+}
+
+TEST(WatermarkValue, is_what_sqlite_reads) {
+  const TempDir directory;
+  const auto database = new_sqlite(directory.file("values.db"));
+  for (const auto* query : {"SELECT lower(hex('{w}')) -- '{w}", "SELECT lower(hex(substr('\\{w}', 2)))"}) {
+    expect_values_arrive(*database, SqlDialect::sqlite, query);
+  }
+}
+
+TEST(WatermarkValue, is_what_postgresql_reads) {
+  const auto database = new_postgres();
+  for (const auto* query :
+       {"SELECT encode(convert_to('{w}', 'UTF8'), 'hex') /* '{w} */",
+        "SELECT encode(convert_to(E'{w}', 'UTF8'), 'hex')", "SELECT encode(convert_to($a${w}$a$, 'UTF8'), 'hex')",
+        "SELECT encode(convert_to(''\n'{w}', 'UTF8'), 'hex')", "SELECT encode(convert_to(E''\n'{w}', 'UTF8'), 'hex')",
+        "SELECT encode(convert_to(substr('\\{w}', 2), 'UTF8'), 'hex')"}) {
+    expect_values_arrive(*database, SqlDialect::postgresql, query);
+  }
+  database->execute("SET standard_conforming_strings = off");
+  expect_values_arrive(*database, SqlDialect::postgresql, "SELECT encode(convert_to('{w}', 'UTF8'), 'hex')");
 }
 
 class WatermarkNull : public FlowTest {

@@ -479,5 +479,14 @@ TEST(DefinitionWriter, writes_nothing_for_an_empty_document) {
   EXPECT_EQ(write_yaml(Json::parse(R"({"modules": [], "groups": []})")), "");
 }
 
+TEST(DefinitionFile, a_field_called_null_is_read_and_written) {
+  for (const auto* key : {"null", "\"null\"", "Null"}) {
+    const auto text = std::string("modules:\n- name: m\n  watermarks:\n  - name: w\n    ") + key + ": error\n";
+    const auto document = document_of(text);
+    EXPECT_EQ(document["modules"][0]["watermarks"][0]["null"], "error") << key;
+    EXPECT_THAT(write_yaml(document), HasSubstr("\"null\": error"));
+  }
+}
+
 }  // namespace
 }  // namespace pipekit::ctl

@@ -216,7 +216,9 @@ TEST(ValueWithoutQuotes, never_joins_what_is_next_to_it) {
     EXPECT_THAT(put("'b' -- c\n {w}", dialect, "'a'"), HasSubstr("another one next to it"));
   }
   EXPECT_THAT(put("@a({w})", kSqlite, "5"), HasSubstr("one variable"));
-  EXPECT_THAT(put("x > :{w}", kSqlite, "5"), HasSubstr("would mean something else"));
+  for (const auto* query : {"x > :{w}", "x > ?{w}", "x > @{w}", "x > ${w}"}) {
+    EXPECT_THAT(put(query, kSqlite, "5"), HasSubstr("touches the text next to it")) << query;
+  }
 }
 
 TEST(Query, is_refused_when_it_is_not_certain_what_its_literals_are) {
@@ -230,6 +232,8 @@ TEST(Query, is_refused_when_it_is_not_certain_what_its_literals_are) {
       {kGeneric, "{w} --a"},
       {kGeneric, "{w} $$ a $$"},
       {kGeneric, "{w} q'[it's]'"},
+      {kMysql, "-- a\r{w}\n {w}"},
+      {kServer, "-- a\r\r\n {w}"},
   };
   for (const auto& [dialect, query] : cases) {
     EXPECT_THAT(put(query, dialect, "5"), HasSubstr("unsafe: source_query, line 1: ")) << query;
