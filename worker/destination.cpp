@@ -47,9 +47,9 @@ Step<Destination> Destination::open(const Assignment& assignment, Runner& runner
   const auto* dialect = dialect_for(dest.jdbc_url);
   if (dialect == nullptr) {
     return StepError{"unsupported",
-                     fmt::format("connection {}: no destination of this kind is known: {}", dest.name,
+                     fmt::format("connection {}: destinations of this kind are not supported: {}", dest.name,
                                  dest.jdbc_url.substr(0, dest.jdbc_url.find_first_of("/?;", 5))),
-                     "destinations may be jdbc:sqlite: and jdbc:postgresql:", false};
+                     "supported destinations: jdbc:sqlite: and jdbc:postgresql:", false};
   }
   auto table = dialect->table(assignment.module.dest_table);
   if (!table) return StepError{"invalid", "dest_table: " + table.error().message, table.error().hint, false};

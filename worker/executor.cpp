@@ -253,10 +253,12 @@ Executor::Done Executor::transfer(Destination& destination) {
 
 StepError Executor::transfer_error(const CallResult& call, const std::string& staging) const {
   auto complaint = call.describe();
-  // What the runner calls the table nobody has heard of; it has the columns of the user's.
-  for (auto at = complaint.find(staging); at != std::string::npos; at = complaint.find(staging, at)) {
-    complaint.replace(at, staging.size(), module_.dest_table);
-    at += module_.dest_table.size();
+  // The staging table's name means nothing to people; it has the destination's columns. Servers leave the schema out.
+  for (const auto& name : {staging, staging.substr(staging.find('.') + 1)}) {
+    for (auto at = complaint.find(name); at != std::string::npos; at = complaint.find(name, at)) {
+      complaint.replace(at, name.size(), module_.dest_table);
+      at += module_.dest_table.size();
+    }
   }
   StepError error{"transfer_failed", fmt::format("transfer from {} failed: {}", module_.source.name, complaint),
                   call.hint.empty() ? quoting_hint(module_, complaint) : call.hint};

@@ -118,7 +118,7 @@ Result<DatabaseTarget> parse_sqlite(std::string_view url) {
       const auto parsed = std::from_chars(value.data(), value.data() + value.size(), target.attach);
       const bool whole = parsed.ec == std::errc{} && parsed.ptr == value.data() + value.size();
       if (!whole || target.attach < 0 || target.attach > kMostAttached) {
-        return wrong(url, "has a limit_attached that is no number from 0 to 10");
+        return wrong(url, "has a limit_attached that is not a number from 0 to 10");
       }
     }
   }
@@ -252,7 +252,7 @@ Result<DatabaseTarget> parse_jdbc_url(std::string_view url) {
   if (url.find('\0') != std::string_view::npos) return wrong("", "holds a NUL byte");
   if (url.starts_with(kSqlitePrefix)) return parse_sqlite(url);
   if (url.starts_with(kPostgresPrefix)) return parse_postgres(url);
-  return wrong(url, "is of no database that pipekit-jrunner knows");
+  return wrong(url, "names a database that pipekit-jrunner does not support");
 }
 
 }  // namespace pipekit::jrunner
