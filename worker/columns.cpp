@@ -147,7 +147,7 @@ Result<std::vector<std::string>> resolve_key(const std::vector<std::string>& wri
     auto column = resolve(name, columns);
     if (!column) return column.error();
     if (std::ranges::find(key, *column) != key.end())
-      return bad_key(fmt::format("\"{}\" stands twice", *column), columns);
+      return bad_key(fmt::format("\"{}\" is listed twice", *column), columns);
     key.push_back(std::move(*column));
   }
   return key;

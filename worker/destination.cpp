@@ -47,10 +47,10 @@ Step<Destination> Destination::open(const Assignment& assignment, Runner& runner
   const auto& dest = assignment.module.dest;
   const auto* dialect = dialect_for(dest.jdbc_url);
   if (dialect == nullptr) {
-    return StepError{
-        "unsupported",
-        fmt::format("connection {}: no destination of this kind is known: {}", dest.name, jdbc_scheme(dest.jdbc_url)),
-        "destinations may be jdbc:sqlite: and jdbc:postgresql:", false};
+    return StepError{"unsupported",
+                     fmt::format("connection {}: destinations of this kind are not supported: {}", dest.name,
+                                 jdbc_scheme(dest.jdbc_url)),
+                     "supported destinations: jdbc:sqlite: and jdbc:postgresql:", false};
   }
   auto table = dialect->table(assignment.module.dest_table);
   if (!table) return StepError{"invalid", "dest_table: " + table.error().message, table.error().hint, false};

@@ -47,9 +47,9 @@ TEST_P(Referenced, replacing_is_refused_before_the_merge_where_it_would_change_o
     for (const std::string module : {"full", "incremental"}) {
       const auto ended = run(module);
       EXPECT_THAT(ended, Ended("error")) << action;
-      EXPECT_EQ(ended["error"]["code"], "referenced_table");
-      EXPECT_THAT(ended["error"]["message"].get<std::string>(), AllOf(HasSubstr("lines"), HasSubstr(action)));
-      EXPECT_THAT(ended["error"]["hint"].get<std::string>(), HasSubstr("merge_method: update"));
+      EXPECT_EQ(ended["error_code"], "referenced_table");
+      EXPECT_THAT(ended["error"].get<std::string>(), AllOf(HasSubstr("lines"), HasSubstr(action)));
+      EXPECT_THAT(ended["error"].get<std::string>(), HasSubstr("merge_method: update"));
       EXPECT_EQ(lines(), "1|1\n2|2\n9|9");
       EXPECT_EQ(orders(), "1|old\n2|old\n9|old");
     }
@@ -78,9 +78,9 @@ TEST_P(Referenced, a_plain_reference_is_the_databases_to_refuse_and_the_error_sa
   refer("");
   const auto ended = run("orders");
   EXPECT_THAT(ended, Ended("error"));
-  EXPECT_EQ(ended["error"]["code"], "merge_failed");
-  EXPECT_THAT(ended["error"]["hint"].get<std::string>(), AllOf(HasSubstr("lines"), HasSubstr("merge_method: update")));
-  EXPECT_THAT(ended["error"]["message"].get<std::string>(),
+  EXPECT_EQ(ended["error_code"], "merge_failed");
+  EXPECT_THAT(ended["error"].get<std::string>(), AllOf(HasSubstr("lines"), HasSubstr("merge_method: update")));
+  EXPECT_THAT(ended["error"].get<std::string>(),
               AllOf(Not(HasSubstr("statement ")), Not(HasSubstr("pipekit_staging"))));
   EXPECT_THAT(run("update"), Ended("success"));
   EXPECT_EQ(lines(), "1|1\n2|2\n9|9");
@@ -98,8 +98,8 @@ TEST_P(Referenced, a_trigger_on_deletion_is_told_before_the_merge) {
   }
   apply_modules(orders_module("full") + orders_module("full", {"merge_key: id", "merge_method: update"}, "update"));
   const auto ended = run("orders");
-  EXPECT_EQ(ended["error"]["code"], "referenced_table");
-  EXPECT_THAT(ended["error"]["message"].get<std::string>(), HasSubstr("noted"));
+  EXPECT_EQ(ended["error_code"], "referenced_table");
+  EXPECT_THAT(ended["error"].get<std::string>(), HasSubstr("noted"));
   EXPECT_THAT(run("update"), Ended("success"));
   EXPECT_EQ(dst_->rows("SELECT id FROM gone"), "9") << "the one row that is gone";
 }
@@ -115,11 +115,11 @@ TEST_P(Referenced, updating_needs_one_row_per_key_on_both_sides) {
     text.replace(text.find("dest_table: orders"), 18, "dest_table: docs");
     return text;
   };
-  apply_modules(docs("staged", "7") + docs("present", "id") + docs("null", "NULL"));
+  apply_modules(docs("staged", "7") + docs("present", "id") + docs("nothing", "NULL"));
   for (const auto& [module, code] :
-       {std::pair{"staged", "duplicate_keys"}, {"present", "duplicate_keys"}, {"null", "null_keys"}}) {
+       {std::pair{"staged", "duplicate_keys"}, {"present", "duplicate_keys"}, {"nothing", "null_keys"}}) {
     const auto ended = run(module);
-    EXPECT_EQ(ended["error"]["code"], code) << module << ended["error"].dump();
+    EXPECT_EQ(ended["error_code"], code) << module << ended["error"];
     EXPECT_EQ(dst_->rows("SELECT count(*) FROM docs"), "2");
   }
 }
@@ -127,7 +127,7 @@ TEST_P(Referenced, updating_needs_one_row_per_key_on_both_sides) {
 TEST_P(Referenced, a_unique_key_is_asked_for_whatever_the_strategy) {
   apply_modules(orders_module(
       "full", {"merge_key: id", "unique_key: true", "source_query: SELECT 1, customer, total FROM orders"}));
-  EXPECT_EQ(run("orders")["error"]["code"], "duplicate_keys");
+  EXPECT_EQ(run("orders")["error_code"], "duplicate_keys");
 }
 
 using Flow = FlowTest;
@@ -139,7 +139,7 @@ TEST_F(Flow, the_application_inserts_after_a_merge_of_explicit_ids) {
   dst_->execute("CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer text, total numeric)");
   start_worker();
   apply("modules:\n" + orders_module("full") +
-        orders_module("append", {"enabled: false", "source_query: SELECT 40, 'x', 0"}, "more"));
+        orders_module("append", {"source_query: \"SELECT 40, 'x', 0\""}, "more"));
   EXPECT_THAT(run("orders"), Ended("success"));
   EXPECT_EQ(dst_->rows("INSERT INTO orders (customer) VALUES ('zoe') RETURNING id"), "4");
   EXPECT_THAT(run("more"), Ended("success"));
@@ -150,17 +150,25 @@ TEST_F(Flow, the_application_inserts_after_a_merge_of_explicit_ids) {
   EXPECT_THAT(again["live_log"].get<std::string>(), Not(HasSubstr("NOTICE"))) << "of tables that are not there";
 }
 
-TEST_F(Flow, a_preview_and_a_source_write_only_where_the_connection_says_so) {
+TEST_F(Flow, a_preview_a_watermark_and_a_source_write_only_where_the_connection_says_so) {
+  src_ = new_postgres();
   src_->execute(kOrders);
   src_->execute(kThreeOrders);
+  src_->execute("CREATE FUNCTION take() RETURNS SETOF orders LANGUAGE sql AS 'DELETE FROM orders RETURNING *'");
   dst_->execute(kOrders);
   start_worker();
-  const auto module = orders_module("append", {"source_query: DELETE FROM orders RETURNING id, customer, total"});
-  apply("modules:\n" + module);
+  apply("modules:\n" + orders_module("append", {"source_query: SELECT id, customer, total FROM take()"}) +
+        orders_module("append",
+                      {"source_query: \"SELECT id, customer, total FROM orders WHERE id > {w}\"",
+                       "watermarks:", "  - {name: w, connection: src, resolver_sql: \"SELECT count(*) FROM take()\"}"},
+                      "marked"));
   EXPECT_NE(ctl({"module", "preview", "orders"}).exit_code, 0);
-  const auto refused = run("orders");
-  EXPECT_THAT(refused, Ended("error"));
-  EXPECT_THAT(refused["error"]["hint"].get<std::string>(), HasSubstr("read_only: false"));
+  EXPECT_NE(ctl({"module", "preview", "marked"}).exit_code, 0);
+  for (const std::string module : {"orders", "marked"}) {
+    const auto refused = run(module);
+    EXPECT_THAT(refused, Ended("error"));
+    EXPECT_THAT(refused["error"].get<std::string>(), HasSubstr("read-only transaction"));
+  }
   EXPECT_EQ(src_->rows("SELECT count(*) FROM orders"), "3");
   const auto path = system_.dir().write("w.yaml", "connections:\n" + src_->definition("src", ", read_only: false"));
   EXPECT_EQ(ctl({"apply", "-f", path}).exit_code, 0);

@@ -470,7 +470,7 @@ TEST_F(Columns, take_times_that_sqlites_functions_read_and_refuse_others) {
   EXPECT_EQ(loaded("TEXT", "timestamptz '2026-03-01 09:00:00+02'"), "text|2026-03-01 07:00:00+00:00");
   for (const std::string value : {"'infinity'::timestamptz", "'-infinity'::date", "date '0044-03-15 BC'",
                                   "timestamp '10000-01-01'", "time '24:00'"}) {
-    EXPECT_THAT(loaded("TEXT", value), HasSubstr("is no date or time that SQLite's functions can read")) << value;
+    EXPECT_THAT(loaded("TEXT", value), HasSubstr("is not a date or time that SQLite's functions can read")) << value;
     EXPECT_THAT(warned_, HasSubstr("CAST(v AS text)"));
     EXPECT_THAT(loaded("TEXT", "(" + value + ")::text"), HasSubstr("text|"));
   }

@@ -143,7 +143,7 @@ TEST(MergeKey, refuses_names_that_are_not_there_ambiguous_or_twice) {
   EXPECT_THAT(resolve_key({"nr"}, columns).error().message,
               HasSubstr("no column \"nr\"; the destination's columns are id, "));
   EXPECT_THAT(resolve_key({"line"}, columns).error().message, HasSubstr("\"line\" may be any of Line, LINE"));
-  EXPECT_THAT(resolve_key({"id", "ID"}, columns).error().message, HasSubstr("\"id\" stands twice"));
+  EXPECT_THAT(resolve_key({"id", "ID"}, columns).error().message, HasSubstr("\"id\" is listed twice"));
 }
 
 }  // namespace

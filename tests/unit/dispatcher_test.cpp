@@ -95,6 +95,21 @@ TEST(Place, does_not_count_a_run_that_found_no_worker) {
   EXPECT_THAT(placed({run(1, {{"erp", 1}}, {"gone"}), run(2, {{"erp", 1}})}, {{"a", 9, {}}}), ElementsAre("2 on a"));
 }
 
+TEST(Placer, gives_a_run_that_updates_rows_to_no_worker_that_would_replace_them) {
+  ModuleSnapshot module;
+  module.merge_method = "update";
+  auto updates = run(1);
+  updates.needs.add_protocol_of(module);
+  const std::vector<Vacancy> older = {{"old", 9, {}, {}, 2}};
+  EXPECT_THAT(placed({updates}, older), IsEmpty());
+  EXPECT_EQ(obstacle(updates.needs, older, {}), Obstacle{Obstacle::Kind::too_old});
+  EXPECT_THAT(placed({updates}, {{"old", 9, {}, {}, 2}, {"new", 1, {}, {}, 3}}), ElementsAre("1 on new"));
+  module.merge_method = "replace";
+  auto replaces = run(2);
+  replaces.needs.add_protocol_of(module);
+  EXPECT_THAT(placed({replaces}, older), ElementsAre("2 on old"));
+}
+
 TEST(Obstacle, is_the_first_reason_that_matters) {
   using enum Obstacle::Kind;
   const auto met = [](const Waiting& waiting, const std::vector<Vacancy>& workers, const Sessions& sessions) {

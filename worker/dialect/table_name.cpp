@@ -33,7 +33,7 @@ class NameParser {
  private:
   Result<NamePart> part() {
     skip_blanks();
-    if (at_ == text_.size()) return refuse(text_.empty() ? "it is empty" : "it ends where a name should stand");
+    if (at_ == text_.size()) return refuse(text_.empty() ? "it is empty" : "it ends where a name is expected");
     auto one = opening_quotes_.find(text_[at_]) != std::string_view::npos ? quoted() : bare();
     skip_blanks();
     return one;
@@ -96,7 +96,7 @@ Result<std::vector<NamePart>> parse_table_name(std::string_view written, std::st
 Error bad_table_name(std::string_view written, std::string_view reason) {
   return {
       ErrorCode::kInvalid, fmt::format("\"{}\" is not the name of a table: {}", written, reason),
-      "write table or schema.table; a name with other characters than letters, digits and _ stands in double quotes"};
+      "write table or schema.table; put names with characters other than letters, digits and _ in double quotes"};
 }
 
 bool is_plain(std::string_view name) {

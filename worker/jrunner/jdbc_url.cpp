@@ -104,7 +104,7 @@ Result<DatabaseTarget> parse_sqlite(std::string_view url) {
       const auto parsed = std::from_chars(value.data(), value.data() + value.size(), target.attach);
       const bool whole = parsed.ec == std::errc{} && parsed.ptr == value.data() + value.size();
       if (!whole || target.attach < 0 || target.attach > kMostAttached) {
-        return wrong(url, "has a limit_attached that is no number from 0 to 10");
+        return wrong(url, "has a limit_attached that is not a number from 0 to 10");
       }
     }
   }
@@ -200,9 +200,10 @@ std::string PostgresTarget::keyword(std::string_view name) const {
 }
 
 Result<DatabaseTarget> parse_jdbc_url(std::string_view url) {
+  if (url.find('\0') != std::string_view::npos) return wrong("", "holds a NUL byte");
   const auto scheme = jdbc_scheme(url);
   if (scheme != kSqlitePrefix && scheme != kPostgresPrefix) {
-    return wrong(url, "is not supported: pipekit-jrunner reads jdbc:sqlite: and jdbc:postgresql: only");
+    return wrong(url, "names a database that pipekit-jrunner does not support: it reads jdbc:sqlite: and jdbc:postgresql: only");
   }
   if (const auto checked = check_jdbc_url(url); !checked)
     return wrong(url, checked.error().message, checked.error().hint);

@@ -18,8 +18,8 @@ void* library() {
   static void* const handle = ::dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     throw Failure({ErrorCode::kUnavailable,
-                   std::string("the client library of PostgreSQL cannot be loaded: ") + ::dlerror(),
-                   "on Debian it is the package libpq5"});
+                   std::string("cannot load the PostgreSQL client library: ") + ::dlerror(),
+                   "install it (on Debian: libpq5)"});
   }
   return handle;
 }
@@ -28,8 +28,8 @@ template <class Function>
 Function* find(const char* name) {
   void* const symbol = ::dlsym(library(), name);
   if (symbol == nullptr) {
-    throw Failure({ErrorCode::kUnavailable, std::string("the client library of PostgreSQL lacks ") + name,
-                   "it is older than the one that this program was built with"});
+    throw Failure({ErrorCode::kUnavailable, std::string("the PostgreSQL client library lacks ") + name,
+                   "it is older than the library this program was built with"});
   }
   return reinterpret_cast<Function*>(symbol);
 }

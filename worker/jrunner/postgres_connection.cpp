@@ -131,12 +131,12 @@ void PostgresConnection::fail_connection(const std::string& what) const {
   const auto detail = trimmed(PQerrorMessage(handle));
   if (!connected_) {
     throw Failure({ErrorCode::kUnavailable, "PostgreSQL" + place + ": " + what + ": " + detail,
-                   "check the URL, the user and the password, and that the server runs"});
+                   "check the URL, the user and the password, and that the server is running"});
   }
   // The same words whether the server's farewell was read as a result or only the end of the stream.
   throw Failure({ErrorCode::kUnavailable,
                  "the connection to PostgreSQL was lost:" + place + ": " + what + ": " + detail,
-                 "see in the server's log why it ended the session"});
+                 "the server's log says why it ended the session"});
 }
 
 void PostgresConnection::wait(short events) {

@@ -172,7 +172,7 @@ void PostgresSource::refuse_time(size_t column, std::string_view line) const {
   for (size_t i = 0; i <= column; ++i) value = fields.next().value_or("");
   throw Failure({ErrorCode::kUnexpected,
                  "row " + std::to_string(row_ + 1) + ", column " + names_[column] + ": " + std::string(value) +
-                     " is no date or time that SQLite's functions can read",
+                     " is not a date or time that SQLite's functions can read",
                  "replace it in the query, for example NULLIF(" + names_[column] +
                      ", 'infinity'); or copy it as text: CAST(" + names_[column] + " AS text)"});
 }

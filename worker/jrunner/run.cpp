@@ -28,7 +28,7 @@ int report(const Error& error) {
 
 int report_interruption(int reason) {
   if (reason == SIGPIPE) {
-    std::fputs("error: the reader of stdout has gone\n", stderr);
+    std::fputs("error: stdout was closed\n", stderr);
   } else {
     std::fprintf(stderr, "error: ended by signal %d (%s)\n", reason, ::strsignal(reason));
   }

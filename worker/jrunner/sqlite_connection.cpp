@@ -203,7 +203,7 @@ void SqliteConnection::fail(int code) const {
         "able to write its directory; a database that nobody writes can be read with file:PATH?immutable=1");
   }
   throw Failure({ErrorCode::kUnexpected, message,
-                 primary == SQLITE_BUSY ? "a transaction that will write begins with BEGIN IMMEDIATE" : ""});
+                 primary == SQLITE_BUSY ? "begin a transaction that writes with BEGIN IMMEDIATE" : ""});
 }
 
 std::optional<SqliteStatement> SqliteConnection::prepare(std::string_view sql, std::string_view* rest) {
