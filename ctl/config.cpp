@@ -180,7 +180,7 @@ Result<Config> resolve_config(const Arguments& global, const Environment& enviro
   }
   const Layers layers(global, environment, std::move(file));
   Config config;
-  config.file = path;
+  config.file = *path;
   if (auto chosen = choose_endpoint(layers, config); !chosen) return chosen.error();
   for (const auto& fallback : defaults()) {
     auto setting = layers.value(fallback);
