@@ -9,6 +9,7 @@
 #include "broker/queries.h"
 #include "shared/clock.h"
 #include "shared/key_file.h"
+#include "shared/name.h"
 #include "shared/nearest.h"
 #include "shared/planted_fault.h"
 
@@ -77,9 +78,10 @@ Error beyond_claims(const Client& client, const std::string& what, const std::st
 
 // No blank and no parenthesis: nobody is to look like the "uid 0 (root)" of a local client.
 bool is_key_name(const std::string& name) {
-  return !name.empty() && name.size() <= 100 && std::ranges::all_of(name, [](unsigned char c) {
-    return c >= 0x80 || std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '@';
-  });
+  return !name.empty() && name.size() <= 100 && !forbidden_in_name(name) &&
+         std::ranges::all_of(name, [](unsigned char c) {
+           return c >= 0x80 || std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '@';
+         });
 }
 
 }  // namespace

@@ -232,7 +232,8 @@ void Broker::read_message(Turn& turn, const Received& received, const Client& cl
                        : type == FrameType::tail  ? refusal_of_tail(client)
                                                   : std::nullopt;
   if (refusal) {
-    ++refused_;
+    const bool unreadable = type == FrameType::request && head.verb.empty();
+    ++(unreadable ? malformed_ : refused_);
     return turn.refuse(received.peer, head.number, *refusal);
   }
   if (type == FrameType::request && documents::knows(head.verb)) return on_document(turn, received, client, head);
