@@ -44,7 +44,7 @@ class SimulatedBroker {
   void go_on();
 
   [[nodiscard]] bool alive() const { return broker_ != nullptr; }
-  // Alive, and everything that has arrived is dealt with.
+  // Alive, and everything that has arrived has been handled.
   [[nodiscard]] bool idle() const {
     return alive() && !busy_ && from_workers_.empty() && from_clients_.empty() && arrived_.empty();
   }
@@ -95,7 +95,7 @@ class SimulatedBroker {
   std::deque<Arrived> arrived_;  // while the process stands still, and until it is read
   bool stands_still_ = false;    // between waking up and reading
   StallWatch stalls_;
-  std::optional<MonoTime> wake_;      // what the last turn asked for, by the broker's clock
+  std::optional<MonoTime> wake_;      // the last turn's next wake-up, by the broker's clock
   std::optional<MonoTime> woken_at_;  // when it will be woken
 };
 
