@@ -71,6 +71,23 @@ TEST(Migrations, go_down_to_nothing_and_up_again) {
   EXPECT_EQ(tables(db), before);
 }
 
+TEST(Migrations, chain_the_runs_of_each_module_and_go_on_with_the_ids_that_were_given) {
+  const TempDir dir{test::memory_directory()};
+  Database db(dir.file("p.db"), Database::Mode::read_write);
+  ASSERT_TRUE(migrate(db).ok());
+  migrate_down(db, 7);
+  for (const auto* ended : {"1", "1", "1", "1", "NULL"}) {
+    db.execute_script(std::string("INSERT INTO run_log (module_id, module_name, snapshot_id, status, queued_at, "
+                                  "finished_at, triggered_by) SELECT 1 + coalesce(max(id), 0) % 2, 'm', 1, iif(") +
+                      ended + " IS NULL, 'queued', 'success'), 1, " + ended + ", 'manual' FROM run_log");
+  }
+  db.run("INSERT INTO module_last_run (module_id, run_id) VALUES (41, 3)");  // of one that was removed
+  ASSERT_TRUE(migrate(db).ok());
+  EXPECT_EQ(db.value<std::string>("SELECT group_concat(id || ':' || coalesce(previous_run, 'live'), ' ') FROM run_log"),
+            "1:0 2:0 3:1 4:2 5:live");
+  EXPECT_EQ(db.value<std::string>("SELECT value FROM meta WHERE key = 'last_module_id'"), "41");
+}
+
 TEST(Migrations, every_single_step_goes_down_and_up) {
   const TempDir dir{test::memory_directory()};
   Database db(dir.file("p.db"), Database::Mode::read_write);

@@ -50,7 +50,7 @@ class Scheduled : public testing::Test, protected test::Dialogue {
   void finish_due() {
     for (auto wake = turn().wake; wake && *wake <= now;) wake = turn().wake;
   }
-  // A broker that is away for that long.
+  // The broker is down for that long.
   void down(Millis time) {
     pass(time);
     restart();
@@ -251,7 +251,8 @@ TEST_F(Scheduled, schedules_of_one_group_at_one_instant_start_one_run_however_ma
   EXPECT_EQ(count("SELECT count(*) FROM schedule_fire WHERE outcome = 'overlap'"), 100);
 }
 
-// Schedules, a time that goes on by random steps, brokers that are away at random, and at the end the whole ledger.
+// Schedules, time that advances in random steps, random downtimes of the broker, and at the end a check of the whole
+// ledger.
 class ScheduledForLong : public Scheduled {
  protected:
   ScheduledForLong() {

@@ -24,7 +24,7 @@ Json with_query(const std::string& query, bool raw = false) {
 class WatermarkDefinition : public ::testing::Test, public DefinitionStore {
  protected:
   std::string problem(const Json& document) {
-    const auto outcome = definitions::apply(db, document, {}, now);
+    const auto outcome = test::apply(db, document, now);
     if (outcome.problems.empty()) return "none";
     return outcome.problems.front().path + ": " + outcome.problems.front().message;
   }
@@ -72,7 +72,7 @@ TEST_F(WatermarkDefinition, keeps_raw_and_null_through_export_and_apply) {
   const auto orders = exported["modules"][1];
   EXPECT_EQ(orders["watermarks"][0]["raw"], true);
   EXPECT_EQ(orders["watermarks"][0]["null"], "error");
-  EXPECT_FALSE(definitions::apply(db, exported, {}, now).changed);
+  EXPECT_FALSE(test::apply(db, exported, now).changed);
   const auto made = definitions::snapshot(db, *definitions::find_module(db, "orders"));
   EXPECT_TRUE(made->watermarks[0].raw);
   EXPECT_EQ(made->watermarks[0].on_null, "error");

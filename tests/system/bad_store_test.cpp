@@ -90,7 +90,7 @@ TEST(LockedStore, does_not_keep_the_broker_from_ending) {
   EXPECT_EQ(site.system().broker_end(), 0);
 }
 
-// Put somewhere that cannot be written: by root either, where the test may mount.
+// In a place that not even root can write, where the test is allowed to mount.
 TEST(ReadOnly, data_and_state_directories_are_refused_by_name) {
   const SmallDisk disk;
   const TempDir plain;
