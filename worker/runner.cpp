@@ -241,14 +241,14 @@ CallResult Runner::query(const Query& query) {
   call.max_output = query.max_output;
   call.max_rows = query.max_rows;
   Arguments arguments{{config_.program}, config_.environment};
+  if (config_.bundled && query.read_only && query.connection.read_only) arguments.argv.emplace_back("--read-only");
+  if (config_.bundled && query.generated) arguments.argv.emplace_back("--generated");
   if (auto added = add_connection(arguments, query.connection, "s", "PIPEKIT_SOURCE_PASSWORD"); !added) {
     return not_started(added.error());
   }
   const auto script = write_script(query.sql);
   if (!script) return not_started(script.error());
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-f", "csv"});
-  if (config_.bundled && query.read_only && query.connection.read_only) arguments.argv.emplace_back("--read-only");
-  if (config_.bundled && query.generated) arguments.argv.emplace_back("--generated");
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
   return result;
@@ -259,6 +259,7 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   call.lines_to_log = true;
   call.count = &count;
   Arguments arguments{{config_.program}, config_.environment};
+  if (config_.bundled && migration.source.read_only) arguments.argv.emplace_back("--read-only");
   for (const auto& [connection, prefix, variable] : {std::tuple{&migration.source, "s", "PIPEKIT_SOURCE_PASSWORD"},
                                                      {&migration.dest, "d", "PIPEKIT_DEST_PASSWORD"}}) {
     if (auto added = add_connection(arguments, *connection, prefix, variable); !added) {
@@ -268,7 +269,6 @@ CallResult Runner::migrate(const Migration& migration, RowCount count) {
   const auto script = write_script(migration.sql);
   if (!script) return not_started(script.error());
   arguments.argv.insert(arguments.argv.end(), {"-sq", script->string(), "-dt", migration.table});
-  if (config_.bundled && migration.source.read_only) arguments.argv.emplace_back("--read-only");
   auto result = run(arguments, call);
   std::filesystem::remove(*script);
   return result;

@@ -17,7 +17,7 @@ using ::testing::Not;
 
 const std::vector<std::string> kReadOnly{"--read-only"};
 
-class ReadOnly : public JrunnerTest {
+class ReadOnlySession : public JrunnerTest {
  protected:
   std::vector<std::string> files() const {
     std::vector<std::string> names;
@@ -30,7 +30,7 @@ class ReadOnly : public JrunnerTest {
   }
 };
 
-TEST_F(ReadOnly, a_script_cannot_write_whatever_it_tries_in_sqlite) {
+TEST_F(ReadOnlySession, a_script_cannot_write_whatever_it_tries_in_sqlite) {
   for (const std::string mode : {"delete", "wal"}) {
     const auto file =
         sqlite(mode + ".db", "PRAGMA journal_mode=" + mode + "; CREATE TABLE t (a); INSERT INTO t VALUES (1)");
@@ -50,7 +50,7 @@ TEST_F(ReadOnly, a_script_cannot_write_whatever_it_tries_in_sqlite) {
   EXPECT_THAT(files(), ElementsAre("delete.db", "wal.db")) << "nothing is left beside them";
 }
 
-TEST_F(ReadOnly, a_script_cannot_write_whatever_it_tries_in_postgres) {
+TEST_F(ReadOnlySession, a_script_cannot_write_whatever_it_tries_in_postgres) {
   const auto db = postgres();
   postgres_session().query(
       "CREATE TABLE t (a int); INSERT INTO t VALUES (1); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'DELETE FROM "
@@ -72,7 +72,7 @@ TEST_F(ReadOnly, a_script_cannot_write_whatever_it_tries_in_postgres) {
   EXPECT_EQ(query(db, "DELETE FROM t RETURNING a").out, "a\n1\n") << "without the flag it may";
 }
 
-TEST_F(ReadOnly, a_source_cannot_write_on_its_way_out) {
+TEST_F(ReadOnlySession, a_source_cannot_write_on_its_way_out) {
   const auto db = postgres();
   postgres_session().query(
       "CREATE TABLE t (a int); INSERT INTO t VALUES (1); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'DELETE FROM "
@@ -93,7 +93,7 @@ TEST_F(ReadOnly, a_source_cannot_write_on_its_way_out) {
 }
 
 // As another user than the owner of the database: only root can arrange that.
-class Stranger : public ReadOnly {
+class Stranger : public ReadOnlySession {
  protected:
   static constexpr unsigned kNobody = 65534;
 
