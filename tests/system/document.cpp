@@ -70,7 +70,7 @@ class Reader {
 
 std::string comparable(std::string line) {
   static const std::vector<std::pair<std::regex, std::string>> kVarying = {
-      {std::regex(R"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)"), "TIME"},
+      {std::regex(R"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| [A-Z]{3,5}\b)?)"), "TIME"},
       {std::regex(R"(\b\d\d:\d\d:\d\d\b)"), "TIME"},
       {std::regex(R"(\b(now|(\d+[smhd] )+ago|in \d+[smhd]( \d+[smhd])*)\b)"), "AGO"},
       {std::regex(R"(\b\d+(\.\d+)? ?(ms|s|m|h|d)\b( \d+ ?(ms|s|m|h)\b)*)"), "SPAN"},
