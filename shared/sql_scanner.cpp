@@ -185,7 +185,9 @@ SqlToken SqlScanner::comment_to_line_end(size_t at) const {
   end = end == kEnd ? text_.size() : end + 1;
   auto token = slice(SqlKind::line_comment, at, end);
   if (dialect_ == SqlDialect::sqlite || dialect_ == SqlDialect::postgresql) return token;
-  const auto line = token.text.substr(0, token.text.find_last_not_of("\r\n") + 1);
+  auto line = token.text;
+  if (line.ends_with('\n')) line.remove_suffix(1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
   token.ambiguous = has(line, '\r');
   if (dialect_ == SqlDialect::generic && !is_space(peek(at + 2)) && at + 2 < text_.size()) token.ambiguous = true;
   return token;

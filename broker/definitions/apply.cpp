@@ -130,7 +130,8 @@ void Application::read_one(Kind kind, const Json& given, const std::string& path
     one.id = *id;
     one.before = definition_of(kind, *read_whole(db_, kind, one.id));
     if (one.keeps_schedules) one.definition["schedules"] = one.before["schedules"];
-    check_edit(kind, one.before, one.definition, path, plan_.problems, dialects);
+    const auto before = [&](const Json& connection) { return dialect_in(db_, connection); };
+    check_edit(kind, one.before, one.definition, path, plan_.problems, before, dialects);
   } else {
     check_rules(kind, one.definition, path, plan_.problems, dialects);
   }

@@ -26,8 +26,9 @@ using DialectOf = std::function<SqlDialect(const Json& connection)>;
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
                  const DialectOf& dialect_of = {});
 // The same of an edit: what was wrong before it is no reason to refuse it.
+// `dialect_before`: of the connections as they were, which the same edit may change.
 void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
-                const DialectOf& dialect_of = {});
+                const DialectOf& dialect_before = {}, const DialectOf& dialect_of = {});
 
 // Watermarks by name, hooks by run_order, members by (run_order, module), schedules by what identifies them.
 void sort_parts(Json& definition);

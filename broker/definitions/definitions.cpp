@@ -38,7 +38,7 @@ Result<Json> checked(Database& db, Kind kind, const Json& given, const Json& bef
   auto definition = complete(kind, given, "", problems);
   const auto dialects = [&](const Json& connection) { return dialect_in(db, connection); };
   if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, dialects);
-  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, dialects);
+  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, dialects, dialects);
   References references(db);
   if (problems.empty() && before.is_null()) references.list(kind, definition["name"].get<std::string>());
   if (problems.empty()) references.check(kind, definition, "", problems);

@@ -243,12 +243,12 @@ void check_rules(Kind kind, const Json& definition, const std::string& path, Pro
 }
 
 void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
-                const DialectOf& dialect_of) {
+                const DialectOf& dialect_before, const DialectOf& dialect_of) {
   Problems found;
   check_rules(kind, definition, path, found, dialect_of);
   if (found.empty()) return;
   Problems old;
-  check_rules(kind, before, path, old, dialect_of);
+  check_rules(kind, before, path, old, dialect_before);
   for (auto& problem : new_problems(old, std::move(found))) problems.push_back(std::move(problem));
 }
 

@@ -65,7 +65,7 @@ class Attacker {
   DealerSocket socket_;
 };
 
-class Attack : public testing::Test {
+class RequestAttack : public testing::Test {
  protected:
   Attack() : system_({.lease_s = 600}) {}  // the attackers send no heartbeats of their own accord
 
@@ -106,7 +106,7 @@ class Attack : public testing::Test {
   LocalSystem system_;
 };
 
-TEST_F(Attack, with_a_diff_of_sixty_thousand_members_takes_nobodys_time) {
+TEST_F(RequestAttack, with_a_diff_of_sixty_thousand_members_takes_nobodys_time) {
   auto sent = document(1);
   sent["groups"] = Json::array({{{"name", "g"}, {"members", Json::array()}}});
   auto& members = sent["groups"][0]["members"];
@@ -122,7 +122,7 @@ TEST_F(Attack, with_a_diff_of_sixty_thousand_members_takes_nobodys_time) {
   expect_memory_below(500);
 }
 
-TEST_F(Attack, with_a_document_of_ten_thousand_modules_leaves_no_memory_behind) {
+TEST_F(RequestAttack, with_a_document_of_ten_thousand_modules_leaves_no_memory_behind) {
   const auto large = document(10'000);
   for (const auto* verb : {"apply", "diff", "apply"}) {
     const auto number = system_.client().next_number();
@@ -137,7 +137,7 @@ TEST_F(Attack, with_a_document_of_ten_thousand_modules_leaves_no_memory_behind) 
   }
 }
 
-TEST_F(Attack, with_heartbeats_that_list_ten_thousand_attempts_is_answered_within_bounds) {
+TEST_F(RequestAttack, with_heartbeats_that_list_ten_thousand_attempts_is_answered_within_bounds) {
   auto evil = worker();
   evil.join("evil", 10'000);
   Heartbeat heartbeat;
@@ -151,7 +151,7 @@ TEST_F(Attack, with_heartbeats_that_list_ten_thousand_attempts_is_answered_withi
   expect_memory_below(300);
 }
 
-TEST_F(Attack, with_heartbeats_that_list_more_than_any_worker_has_is_refused) {
+TEST_F(RequestAttack, with_heartbeats_that_list_more_than_any_worker_has_is_refused) {
   auto evil = worker();
   evil.join("evil", 10'000);
   Heartbeat heartbeat;
@@ -163,7 +163,7 @@ TEST_F(Attack, with_heartbeats_that_list_more_than_any_worker_has_is_refused) {
   expect_memory_below(150);
 }
 
-TEST_F(Attack, with_facts_of_15_MiB_grows_no_store_and_breaks_no_tail) {
+TEST_F(RequestAttack, with_facts_of_15_MiB_grows_no_store_and_breaks_no_tail) {
   system_.apply(document(1));
   auto evil = worker();
   evil.join("evil");
@@ -189,7 +189,7 @@ TEST_F(Attack, with_facts_of_15_MiB_grows_no_store_and_breaks_no_tail) {
   expect_memory_below(700);  // 16 frames of 15 MiB may wait for the loop
 }
 
-TEST_F(Attack, with_tails_of_four_million_kinds_is_refused) {
+TEST_F(RequestAttack, with_tails_of_four_million_kinds_is_refused) {
   zmq::context_t context;
   DealerSocket socket(context, system_.control_endpoint(), true);
   std::string body =
@@ -205,7 +205,7 @@ TEST_F(Attack, with_tails_of_four_million_kinds_is_refused) {
   expect_memory_below(400);  // what waits for the loop as it came
 }
 
-TEST_F(Attack, with_four_hundred_connection_tests_starts_no_more_processes_than_slots) {
+TEST_F(RequestAttack, with_four_hundred_connection_tests_starts_no_more_processes_than_slots) {
   system_.apply(document(1));
   const auto started = system_.file("started");
   const auto gate = system_.file("gate");

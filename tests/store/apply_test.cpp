@@ -181,8 +181,8 @@ TEST_F(Apply, is_refused_by_path_with_every_problem) {
       {with("/modules", 7), {"modules: must be a list | "}},
       {Json::array(), {": the document must be a map of lists | connections:, modules:, groups:"}},
       {with("/connections/0/password", "geheim"),
-       {"connections[0].password: must be a reference, $NAME; passwords are never kept in the store | set NAME in the "
-        "worker's environment"}},
+       {"connections[0].password: must be a reference, $NAME; passwords are never kept in the store | add a line "
+        "NAME=... to the worker's secrets file"}},
   };
   for (const auto& one : cases) EXPECT_EQ(problems(one.document), one.told);
 }

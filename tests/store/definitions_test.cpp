@@ -220,7 +220,7 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
       {Kind::module, "name", "a\xff", "name: is not valid UTF-8"},
       {Kind::module, "name", nullptr, "name: is missing"},
       {Kind::module, "name", 7, "name: must be text, not a number"},
-      {Kind::module, "dest_table", nullptr, "dest_table: is missing | the table they go into"},
+      {Kind::module, "dest_table", nullptr, "dest_table: is missing | the table to write to"},
       {Kind::module, "source_query", "SELECT '\x01'", "source_query: has a control character"},
       {Kind::module, "source_connection", nullptr, "source_connection: is missing"},
       {Kind::module, "source_connection", "epr",

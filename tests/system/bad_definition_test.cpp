@@ -156,7 +156,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{
             "edited_in", {"module", "update", "good", "--source-query", "SELECT {low}"}, "", 3, {"{low}", "watermark"}},
         BadInput{"edited_out", {"module", "update", "other", "--source-query", "SELECT 1"}, "", 3, {"low", "{low}"}},
-        BadInput{"whose_watermark_is_removed", {"watermark", "remove", "low", "--module", "other"}, "", 3, {"{low}"}}),
+        BadInput{"whose_watermark_is_removed",
+                 {"watermark", "remove", "low", "--module", "other", "--yes"},
+                 "",
+                 3,
+                 {"{low}"}}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

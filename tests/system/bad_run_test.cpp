@@ -144,13 +144,15 @@ INSTANTIATE_TEST_SUITE_P(
     Connection, BadRun,
     ::testing::Values(
         run_of("variable_unset", {.source = "unset"},
-               {"connection unset", "NOT_SET is missing in the worker's environment", "hint: set NOT_SET in"}, {},
-               unset_variable),
+               {"connection unset", "NOT_SET is missing in the worker's environment",
+                "hint: add a line NOT_SET=... to the worker's secrets file"},
+               {}, unset_variable),
         BadInput{"variable_unset_in_a_test",
                  {"connection", "test", "unset"},
                  "",
                  5,
-                 {"connection unset", "NOT_SET is missing in the worker's environment", "hint: set NOT_SET in"},
+                 {"connection unset", "NOT_SET is missing in the worker's environment",
+                  "hint: add a line NOT_SET=... to the worker's secrets file"},
                  {},
                  [](Site& site) { site.apply(unset_variable()); }},
         run_of("database_away", {.source = "away"}, {"reading from away failed", "refused"}, {"s3cret"}, unreachable),
@@ -192,7 +194,7 @@ INSTANTIATE_TEST_SUITE_P(
         run_of("too_many_columns", {.query = "SELECT id, customer, total, 4 FROM orders"},
                {"transfer from src to dst failed", "the query has 4 columns", "has 3"}),
         run_of("column_of_another_type", {.query = "SELECT customer, customer, total FROM orders"},
-               {"merge failed", "datatype mismatch"}),
+               {"writing to dst failed", "row 1, column id: ", "is not a number"}),
         run_of("column_of_another_type_in_postgresql",
                {.dest = "pg", .query = "SELECT id, customer, coalesce(customer, 'x') FROM orders"},
                {"writing to pg failed", "numeric"}, {}, postgres),
@@ -247,12 +249,13 @@ INSTANTIATE_TEST_SUITE_P(
                     {"cannot claim \"orders\" on dst", "not CSV", "hint: the runner does not follow docs/CONTRACT.md"}),
         runner_that("QUERY_NO_HEADER",
                     {"cannot claim \"orders\" on dst", "hint: the runner does not follow docs/CONTRACT.md"}),
-        runner_that("QUERY_BINARY", {"cannot claim \"orders\" on dst", "hint: the runner does not follow docs/CONTRACT.md"}),
+        runner_that("QUERY_BINARY",
+                    {"cannot claim \"orders\" on dst", "hint: the runner does not follow docs/CONTRACT.md"}),
         runner_that("QUERY_FAILS", {"cannot claim \"orders\" on dst: the runner exited with code 3", "hint: "}),
         runner_that("QUERY_ENDLESS",
-                    {"cannot claim \"orders\" on dst: the runner printed more than an answer may have"}),
+                    {"cannot claim \"orders\" on dst: the runner printed more than an answer may contain"}),
         runner_that("QUERY_OTHER_COLUMNS",
-                    {"cannot claim \"orders\" on dst", "store in row 1 is missing", "its contract"})),
+                    {"cannot claim \"orders\" on dst", "store in row 1 is missing", "docs/CONTRACT.md"})),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(Runner_missing, BadRun,
@@ -303,10 +306,10 @@ TEST_F(BadRun, a_full_disk_under_the_destination_is_told_and_the_next_run_finds_
                                 .query = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
                                          rows + ") SELECT i, hex(zeroblob(100)) FROM n"});
   };
-  expect_refused(
-      *site_, {"full", {"run", "large", "--watch"}, "", 4, {"writing to small failed", "full"}, {}, [&](Site& site) {
-                 site.apply(small->definition("small") + module("100000"));
-               }});
+  expect_refused(*site_,
+                 {"full", {"run", "large", "--watch"}, "", 4, {"writing to small failed", "full"}, {}, [&](Site& site) {
+                    site.apply(small->definition("small") + module("100000"));
+                  }});
   EXPECT_EQ(small->rows("SELECT * FROM t"), "7|old");
   site_->apply(module("3"));
   EXPECT_EQ(site_->ctl({"run", "large", "--watch"}).exit_code, 0);

@@ -422,7 +422,8 @@ TEST_F(Columns, of_numbers_refuse_what_is_no_number_and_keep_the_table_as_it_was
                                     "'NaN'::numeric",
                                     "'NaN'::float8",
                                     "'\\x01'::bytea"}) {
-      EXPECT_THAT(loaded(declared, value), HasSubstr("error: row 1, column v: ")) << declared << " " << value;
+      EXPECT_THAT(loaded(declared, value), HasSubstr("error: destination: row 1, column v: "))
+          << declared << " " << value;
     }
   }
   EXPECT_THAT(loaded("NUMERIC", "'1234.56'::money"), HasSubstr("'$1,234.56' is not a number"));

@@ -111,9 +111,11 @@ TEST_F(TailsTest, make_no_pause_for_a_peer_that_is_behind) {
   for (int i = 0; i < 3; ++i) commit_log(7, 200, 1000);
   const auto all = last_;
   park("p", 100, 1000);
-  EXPECT_THAT(due(1000), ElementsAre(fmt::format("p #1: log 101-300 log 301-500, next 500 of {}", all)));
-  park("p", 500, 1001);
-  EXPECT_THAT(due(1001), ElementsAre(fmt::format("p #2: log 501-700, next {} of {}", all, all)));
+  EXPECT_THAT(due(1000), ElementsAre(fmt::format("p #1: log 101-300 log 301-352, next 352 of {}", all)));
+  park("p", 352, 1001);
+  EXPECT_THAT(due(1001), ElementsAre(fmt::format("p #2: log 353-500 log 501-604, next 604 of {}", all)));
+  park("p", 604, 1001);
+  EXPECT_THAT(due(1001), ElementsAre(fmt::format("p #3: log 605-700, next {} of {}", all, all)));
   commit_events({"a"});
   park("p", all, 1002);
   EXPECT_THAT(due(1002), IsEmpty()) << "now it has all";
@@ -168,13 +170,13 @@ TEST_F(TailsTest, send_to_the_store_for_what_memory_has_forgotten) {
 TEST_F(TailsTest, keep_the_newest_however_large_it_is) {
   commit_log(7, 100, 100'000);
   EXPECT_EQ(park("p", 100, 0), Tails::Parking::parked);
-  EXPECT_THAT(due(0), ElementsAre("p #1: log 101-200, next 200 of 200"));
+  EXPECT_THAT(due(0), ElementsAre("p #1: log 101-102, next 102 of 200"));
 }
 
 TEST_F(TailsTest, bound_an_answer_and_say_where_to_ask_on) {
   for (int i = 0; i < 10; ++i) commit_log(7, 10, 10'000);  // 100 kB each, 256 kB in an answer
   park("p", 100, 0);
-  EXPECT_THAT(due(0), ElementsAre("p #1: log 101-110 log 111-120 log 121-130, next 130 of 200"));
+  EXPECT_THAT(due(0), ElementsAre("p #1: log 101-110 log 111-120 log 121-126, next 126 of 200"));
   park("p", 130, 100);
   EXPECT_THAT(due(100), ElementsAre("p #2: log 131-140 log 141-150 log 151-160, next 160 of 200"));
   park("q", 100, 100, true, {.run_id = 8});
