@@ -162,7 +162,10 @@ bool Plans::of_a_test(const std::string& sql) {
     }
     return joined;
   }();
-  return kSources.find(sql) != std::string::npos;
+  // As it was written: with its escapes.
+  std::string written;
+  for (const char c : sql) written += c == '\n' ? std::string("\\n") : std::string(1, c);
+  return kSources.find(written) != std::string::npos;
 }
 
 const auto* const kPlans = testing::AddGlobalTestEnvironment(new Plans);  // gtest deletes it

@@ -67,8 +67,10 @@ TEST(LockedStore, is_waited_for_by_name_and_costs_no_lease) {
   system.broker().wait_for_err(fmt::format("waiting for process {} (python3) to release its lock", holder.pid()));
   holder.signal(SIGTERM);
   holder.wait();
-  EXPECT_FALSE(client.receive(number).error);
+  const auto reply = client.receive(number);
+  ASSERT_FALSE(reply.error);
   system.broker().wait_for_err("the store is free again");
+  EXPECT_EQ(system.finished(reply.body.at("run_id").get<int64_t>())["status"], "success");
   site.expect_free();
   system.events().catch_up();
   for (const auto& event : system.events().seen()) EXPECT_NE(event.kind, "worker.lost");
