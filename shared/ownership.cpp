@@ -34,7 +34,7 @@ Error foreign(const fs::path& path, uid_t uid) {
 
 Error is_link(const fs::path& path) {
   return {ErrorCode::kRefused, fmt::format("{} is a symbolic link", path.string()),
-          "put the file itself there: whoever owns a link decides where it leads"};
+          "replace it with the file itself: the owner of a link decides where it leads"};
 }
 
 Error wrong_mode(const fs::path& path, unsigned mode, unsigned more) {
@@ -44,7 +44,7 @@ Error wrong_mode(const fs::path& path, unsigned mode, unsigned more) {
           fmt::format("chmod {:04o} {}", (mode & 07777U) & ~more, path.string())};
 }
 
-// Each link on the way, too: whoever owns one decides where the way leads.
+// Each symbolic link on the path, too: its owner decides where it leads.
 Result<void> check_links(const fs::path& path) {
   fs::path so_far;
   for (const auto& part : fs::absolute(path)) {
