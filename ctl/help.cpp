@@ -145,7 +145,7 @@ std::string program_help(const std::vector<Verb>& verbs) {
       "\nA flag that takes one value can be given once. After -- there are only\n"
       "arguments, so that a name may begin with a dash.\n"
       "\nWithout --broker and --data-dir the broker is ipc:///run/pipekit/control.sock.\n"
-      "Each long flag has a variable: PIPEKIT_BROKER, PIPEKIT_DATA_DIR, PIPEKIT_OUTPUT, ...\n"
+      "Each long flag has a variable: PIPEKIT_BROKER, PIPEKIT_DATA_DIR, ...\n"
       "\nTo try it\n"
       "  pipekit-ctl up --data-dir /tmp/pk              (in one terminal)\n"
       "  pipekit-ctl --data-dir /tmp/pk apply -f jobs.yaml\n"

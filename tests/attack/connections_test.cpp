@@ -24,7 +24,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // A broker with few descriptors, on a tcp port for clients and one for workers.
-class Attack : public ::testing::Test {
+class ConnectionAttack : public ::testing::Test {
  protected:
   void start(int open_files) {
     raise_own_limit();
@@ -110,7 +110,7 @@ class Attack : public ::testing::Test {
   }
 };
 
-TEST_F(Attack, by_thousands_of_silent_connections_stops_nobody_who_is_there_and_no_local_client) {
+TEST_F(ConnectionAttack, by_thousands_of_silent_connections_stops_nobody_who_is_there_and_no_local_client) {
   start(256);
   auto worker = keyed_worker("w1");
   worker->wait_for_err("welcomed by the broker");
@@ -139,7 +139,7 @@ TEST_F(Attack, by_thousands_of_silent_connections_stops_nobody_who_is_there_and_
   EXPECT_EQ(system_->broker_end(), 0);
 }
 
-TEST_F(Attack, by_silence_ends_with_the_handshakes_three_seconds) {
+TEST_F(ConnectionAttack, by_silence_ends_with_the_handshakes_three_seconds) {
   start(256);
   const auto fd = connect_silently(control_, INADDR_LOOPBACK);
   ASSERT_TRUE(fd);
@@ -147,7 +147,7 @@ TEST_F(Attack, by_silence_ends_with_the_handshakes_three_seconds) {
   EXPECT_EQ(::poll(&ended, 1, 8000), 1) << "it is hung up on";
 }
 
-TEST_F(Attack, from_one_address_leaves_room_for_others) {
+TEST_F(ConnectionAttack, from_one_address_leaves_room_for_others) {
   start(256);
   std::vector<UniqueFd> held;
   for (int i = 0; i < 400; ++i) {
@@ -159,7 +159,7 @@ TEST_F(Attack, from_one_address_leaves_room_for_others) {
   EXPECT_LE(connections()["tcp"].get<int>(), connections()["limits"]["silent_of_address"].get<int>() + 1);
 }
 
-TEST_F(Attack, by_one_key_with_hundreds_of_connections_leaves_room_for_others) {
+TEST_F(ConnectionAttack, by_one_key_with_hundreds_of_connections_leaves_room_for_others) {
   start(512);
   const auto viewer = allow("viewer", "viewer");
   std::vector<std::unique_ptr<DealerSocket>> held;
@@ -180,7 +180,7 @@ TEST_F(Attack, by_one_key_with_hundreds_of_connections_leaves_room_for_others) {
 }
 
 // What ended the broker: accept(2) on an ipc socket without a descriptor makes ZeroMQ abort.
-TEST(LocalAttack, by_seventy_tails_at_sixty_four_descriptors_ends_with_the_tails) {
+TEST(LocalConnectionAttack, by_seventy_tails_at_sixty_four_descriptors_ends_with_the_tails) {
   BrokerOptions options;
   options.within = {"prlimit", "--nofile=64:64"};
   LocalSystem system(options);
@@ -203,7 +203,7 @@ TEST(LocalAttack, by_seventy_tails_at_sixty_four_descriptors_ends_with_the_tails
   EXPECT_EQ(system.broker_end(), 0);
 }
 
-TEST(LocalAttack, by_silent_connections_to_the_ipc_socket_is_survived) {
+TEST(LocalConnectionAttack, by_silent_connections_to_the_ipc_socket_is_survived) {
   BrokerOptions options;
   options.within = {"prlimit", "--nofile=64:64"};
   LocalSystem system(options);
