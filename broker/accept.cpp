@@ -20,8 +20,8 @@ void watch_accepts(Connections* connections) { watching = connections; }
 
 }  // namespace pipekit
 
-// A refused connection is one that was aborted: ZeroMQ's listeners expect that, and go on to the next. Of EMFILE its
-// ipc listener dies.
+// A refused connection is reported as aborted: ZeroMQ's listeners expect that, and accept the next one. On EMFILE the
+// ipc listener would abort the process.
 extern "C" int accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
   auto* const connections = pipekit::watching.load();
   const int fd = static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags));

@@ -1,11 +1,11 @@
-// accept(2) and accept4(2) of the broker's process: ours come before the C library's, for ZeroMQ too.
+// The broker's own accept(2) and accept4(2). The linker finds them before those of the C library, for ZeroMQ too.
 #pragma once
 
 namespace pipekit {
 
 class Connections;
 
-// From now on it judges each accepted connection; nullptr: none does.
+// The object that judges each accepted connection from now on; nullptr: all are accepted.
 void watch_accepts(Connections* connections);
 
 }  // namespace pipekit

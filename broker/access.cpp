@@ -76,7 +76,7 @@ Error beyond_claims(const Client& client, const std::string& what, const std::st
                   client.name)};
 }
 
-// No blank and no parenthesis: nobody is to look like the "uid 0 (root)" of a local client.
+// No blank and no parenthesis: a key must not look like the "uid 0 (root)" of a local client.
 bool is_key_name(const std::string& name) {
   return !name.empty() && name.size() <= 100 && !forbidden_in_name(name) &&
          std::ranges::all_of(name, [](unsigned char c) {
@@ -166,7 +166,7 @@ Result<Json> allow_key(store::Database& db, const Json& args, const std::string&
   const auto role = text(args, "role");
   if (!is_key_name(name)) {
     return Error{ErrorCode::kInvalid,
-                 "a key needs a name of 1 to 100 letters, digits and . _ - @: the audit tells by it who did what"};
+                 "a key needs a name of 1 to 100 letters, digits and . _ - @, by which the audit log names its owner"};
   }
   if (!is_key(key)) {
     return Error{ErrorCode::kInvalid, fmt::format("\"{}\" is not a public key: it has 40 characters", key),

@@ -41,7 +41,7 @@ class Access {
   // After a change of the table was released.
   void reload();
 
-  // For the handshake.
+  // For the handshake: whether the key is allowed.
   [[nodiscard]] bool admits(const std::string& public_key) const { return clients_.contains(public_key); }
   // `key`: Received::key. nullopt: a key that is not allowed, or is no longer.
   [[nodiscard]] std::optional<Client> client(const std::string& key) const;
@@ -51,13 +51,13 @@ class Access {
   std::map<std::string, Client> clients_;  // by public key
 };
 
-// What keeps the client from it; nullopt: nothing.
+// Why the client may not do it; nullopt: it may.
 std::optional<Error> refusal_of_verb(const Client& client, const std::string& verb);
 std::optional<Error> refusal_of_tail(const Client& client);
 std::optional<Error> refusal_of_worker(const Client& client);
 std::optional<Error> refusal_of_claims(const Client& client, const Hello& hello);
 
-// Verbs that only read: what a viewer may ask. All others need an operator.
+// Whether a viewer may use the verb: it only reads. All other verbs need an operator.
 bool is_for_viewers(const std::string& verb);
 
 Result<Json> allow_key(store::Database& db, const Json& args, const std::string& by, WallTime now);

@@ -36,7 +36,7 @@ struct Peer {
   std::string name;
 };
 
-// Whoever has one address of an IPv6 network usually has all of it.
+// The owner of one address of an IPv6 network usually has all of them.
 std::string network_of(const in6_addr& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (IN6_IS_ADDR_V4MAPPED(&address)) {
@@ -141,7 +141,7 @@ bool Connections::admits(int listener, int fd) {
   return true;
 }
 
-// Peers are many, and most are gone for good.
+// There may be many peers, and most never return.
 void Connections::forget_names() {
   if (by_peer_.size() + silent_by_peer_.size() + by_key_.size() < 4 * open_.size() + 1024) return;
   const auto is_empty = [](const auto& entry) { return entry.second.fds.empty(); };
@@ -161,7 +161,7 @@ void Connections::turn_away(int listener) {
 }
 
 bool Connections::refuse(std::string why) {
-  // Addresses are many: the log has a line for the first ones.
+  // There may be many addresses: the log names the first ones only.
   constexpr size_t kReasons = 4;
   if (refused_.size() >= kReasons && !refused_.contains(why)) why = "too many connections at once";
   if (refused_.empty()) {
@@ -173,7 +173,7 @@ bool Connections::refuse(std::string why) {
   return false;
 }
 
-bool Connections::stands(int fd, const Connection& connection) const { return cookie_of(fd) == connection.cookie; }
+bool Connections::is_open(int fd, const Connection& connection) const { return cookie_of(fd) == connection.cookie; }
 
 void Connections::forget(int fd) {
   const auto found = open_.find(fd);
@@ -189,7 +189,7 @@ void Connections::forget(int fd) {
 void Connections::forget_gone(const std::set<int>& fds) {
   for (const int fd : std::vector<int>(fds.begin(), fds.end())) {
     const auto found = open_.find(fd);
-    if (found != open_.end() && !stands(fd, found->second)) forget(fd);
+    if (found != open_.end() && !is_open(fd, found->second)) forget(fd);
   }
 }
 
@@ -235,7 +235,7 @@ void Connections::cut_silent(MonoTime now) {
     const auto found = open_.find(oldest.fd);
     if (found == open_.end() || found->second.cookie != oldest.cookie || found->second.spoke) continue;
     // ZeroMQ sees the end of it, and closes the descriptor, which is its own.
-    if (stands(oldest.fd, found->second)) ::shutdown(oldest.fd, SHUT_RDWR);
+    if (is_open(oldest.fd, found->second)) ::shutdown(oldest.fd, SHUT_RDWR);
     forget(oldest.fd);
   }
 }

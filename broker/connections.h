@@ -8,7 +8,7 @@
 // - One address, one key, one local user and the connections that have not said anything yet have limits of their own.
 // - A connection that says nothing for kSilence is cut: so whoever holds one is known by its key.
 //
-// Called by ZeroMQ's thread (admits) and the broker's (the rest).
+// ZeroMQ's thread calls admits and turn_away, the broker's thread the rest.
 #pragma once
 
 #include <deque>
@@ -43,7 +43,7 @@ class Connections {
  public:
   static constexpr std::chrono::seconds kSilence{10};
 
-  // Watches the process's accepts until it goes; one a process.
+  // Judges the accepted connections of this process until it is destroyed. One for each process.
   Connections(const Clock& clock, bool tcp);
   ~Connections();
   Connections(const Connections&) = delete;
@@ -53,7 +53,7 @@ class Connections {
 
   // Of an accepted connection. False: it is to be closed.
   bool admits(int listener, int fd);
-  // No descriptor was left to accept one with: takes it off the queue and closes it.
+  // No descriptor was left to accept a connection: takes it off the queue and closes it.
   void turn_away(int listener);
 
   // Whether one more connection with the key may finish its handshake.
@@ -65,7 +65,7 @@ class Connections {
 
   // Readable when connections were refused.
   [[nodiscard]] int fd() const { return news_.get(); }
-  // Why connections were refused since the last call, and how many; empty: none.
+  // The reasons for which connections were refused since the last call, each with their number.
   std::map<std::string, int64_t> take_refused();
   [[nodiscard]] int open_files();
   [[nodiscard]] Json json();
@@ -95,10 +95,10 @@ class Connections {
   bool refuse(std::string why);
   void forget(int fd);
   void forget_names();
-  // Whether the group has room, after those that are gone were looked for.
+  // Whether the group has room, after connections that are gone were removed from it.
   bool has_room(Group& group, int limit, MonoTime now);
   void forget_gone(const std::set<int>& fds);
-  [[nodiscard]] bool stands(int fd, const Connection& connection) const;
+  [[nodiscard]] bool is_open(int fd, const Connection& connection) const;
 
   const Clock& clock_;
   const bool tcp_;

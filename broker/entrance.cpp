@@ -7,9 +7,9 @@
 namespace pipekit {
 namespace {
 
-// Of a socket; what is left waits for the next turn, so that time is never starved.
+// For each socket; the rest waits for the next turn, so that timers are never starved.
 constexpr int kMaxFramesPerTurn = 512;
-constexpr int kMaxUnwantedPerTurn = 8192;  // dropped a good deal faster than it comes in
+constexpr int kMaxUnwantedPerTurn = 8192;  // dropping is much faster than receiving
 constexpr char kLocal = 'L';  // first in the names of the local socket's peers; a routing id begins with a zero
 
 bool drain_socket(RouterSocket& socket, size_t most_bytes, const RouterSocket::Wanted& wanted,

@@ -21,8 +21,8 @@ struct EntranceConfig {
   std::string group{};            // which may use the local socket, too; "": its owner alone
   std::optional<KeyPair> keys{};  // of an endpoint on tcp
   int queue = 1000;               // frames that may wait for one peer
-  int64_t queue_bytes = 0;        // and bytes in large ones
-  size_t turn_bytes = 0;          // when so many were taken, the rest waits for the next turn
+  int64_t queue_bytes = 0;        // and bytes in large frames
+  size_t turn_bytes = 0;          // after this many bytes, the rest waits for the next turn
 };
 
 // A refusal inside a constructor: main reports it.
@@ -41,9 +41,9 @@ class Entrance {
   Entrance(zmq::context_t& context, const EntranceConfig& config);
 
   void add_to(Poller& poller);
-  // A bounded number of what waits; true when nothing was left.
+  // Takes a bounded number of the waiting frames; true when none is left.
   bool drain(std::vector<Received>& into, const RouterSocket::Wanted& wanted = nullptr);
-  // Connections that were turned away without a key since the last call.
+  // Connections that showed no key and were refused, since the last call.
   int take_strangers() { return strangers_ ? strangers_->take() : 0; }
   // False: the peer is gone or full.
   bool send(const std::string& peer, Frames frames);

@@ -25,7 +25,7 @@ Error in_use(const std::string& path) {
   return cannot_listen(path, "another process listens there", "stop that one, or choose another endpoint");
 }
 
-// An older broker takes no lock, but answers.
+// An older broker takes no lock, but accepts connections.
 bool is_answered(const std::string& path) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un address{};

@@ -1,5 +1,5 @@
-// An ipc socket of the broker, beside ZeroMQ's binding of it: that no other broker has it, and who may open it. ZeroMQ
-// removes whatever is at the path that it binds, a living broker's socket too.
+// Guards an ipc socket that ZeroMQ binds: no other broker uses it, and only the right users can open it. ZeroMQ removes
+// whatever is at the path that it binds, even the socket of a running broker.
 #pragma once
 
 #include <optional>
@@ -12,10 +12,10 @@ namespace pipekit {
 
 class LocalSocket {
  public:
-  // Before the bind. Takes PATH.lock, and keeps it as long as this object: kUsage when another process listens there,
-  // kRefused when the directory is one in which others can create sockets.
+  // Before the bind. Locks PATH.lock as long as this object lives: kUsage when another process listens there, kRefused
+  // when other users can create sockets in the directory.
   static Result<LocalSocket> take(const std::string& endpoint);
-  // After it: the socket is for this user alone ("") or for a group, too.
+  // After the bind: lets a group use the socket, too; "": this user only.
   Result<void> open_to(const std::string& group) const;
 
  private:

@@ -25,7 +25,7 @@ constexpr size_t kClientTurnBytes = 16UL << 20U;
 constexpr int kWorkerQueue = 10'000;
 constexpr int64_t kWorkerQueueBytes = int64_t{256} << 20U;
 constexpr size_t kWorkerTurnBytes = 64UL << 20U;
-// Of a store that another process has locked: nothing tells when it is free.
+// While another process has locked the store: nothing reports when it is free.
 constexpr Millis kTryLock{20};
 constexpr std::chrono::seconds kTellLocked{1};
 constexpr std::chrono::seconds kTellLockedAgain{10};
@@ -116,7 +116,7 @@ void BrokerLoop::run() {
   for (;;) {
     poller.wait_until(wake, clock_);
     if (poller.readable(on_signal) && signals_.take() > 0) break;
-    if (poller.readable(on_clock_set)) clock_set_.rearm();  // the turn looks at the schedules anew
+    if (poller.readable(on_clock_set)) clock_set_.rearm();  // the turn checks the schedules again
     const auto woken = clock_.now();
     const auto stall = stalls.wakes(woken);
     if (stall > MonoTime::duration{}) {
@@ -131,7 +131,7 @@ void BrokerLoop::run() {
     auto input = gather(woken, stall);
     input.checked = std::move(checked);
     auto output = broker_.turn(std::move(input));
-    db_.check_in_place();  // before anybody is told that it is kept
+    db_.check_in_place();  // before a reply says that it is stored
     FAILPOINT("broker.send.before");
     for (const auto& outgoing : output.sends) send(outgoing);
     for (auto& job : output.reads) reads_.submit(std::move(job));
@@ -165,7 +165,7 @@ void BrokerLoop::forward_answers(std::vector<std::unique_ptr<CheckedDocument>>& 
   }
 }
 
-// One that cannot be reached, or does not read, has stopped waiting.
+// A peer that cannot be reached, or does not read, has stopped waiting.
 void BrokerLoop::beat(const ToClient& beat) {
   if (control_.send(beat.peer, encode(beat.message))) return;
   for (const auto id : broker_.peer_gone(beat.peer)) reads_.abandon(id);

@@ -19,7 +19,7 @@ class BrokerLoop {
   // Binds both endpoints; throws EndpointError when one cannot be bound, RefusedError when it must not be.
   BrokerLoop(store::Database& db, const BrokerConfig& config, SignalFd& signals);
 
-  // Until a signal. Throws what makes going on impossible.
+  // Runs until a signal. Throws faults that end the broker.
   void run();
 
  private:
@@ -45,7 +45,7 @@ class BrokerLoop {
   ClockSetFd clock_set_;
   SignalFd& signals_;
   const Millis lease_;
-  Connections connections_;  // goes after ZeroMQ's thread
+  Connections connections_;  // destroyed after ZeroMQ's thread has ended
   zmq::context_t context_;
   ZapSocket zap_;  // before the sockets for which it answers
   Entrance control_;

@@ -73,7 +73,7 @@ Result<BrokerConfig> resolve(const Settings& settings, const Options& all) {
   return config;
 }
 
-// Where no service manager has created it.
+// For a broker that no service manager started.
 void make_run_dir(const BrokerConfig& config) {
   for (const auto& endpoint :
        {config.control_endpoint, config.worker_endpoint, config.local_control, config.local_workers}) {
@@ -91,14 +91,14 @@ Error cannot(std::string_view what, const std::filesystem::path& dir, int error)
 
 Result<void> make_data_dir(const std::filesystem::path& dir) {
   std::error_code failed;
-  // Others may look, as into most directories: each file and socket in it is its owner's alone.
+  // Other users may list the directory; each file and socket in it is accessible to its owner only.
   if (std::filesystem::is_directory(dir, failed)) return check_own_dir(dir, S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH);
   std::filesystem::create_directories(dir.parent_path(), failed);
   if (::mkdir(dir.c_str(), 0700) == 0 || errno == EEXIST) return {};
   return cannot("create", dir, errno);
 }
 
-// One broker per store: two would hand out the same epochs.
+// One broker per store: two would assign the same epochs.
 Result<UniqueFd> lock_store(const std::filesystem::path& dir) {
   const auto file = dir / "broker.lock";
   if (auto safe = check_private_file(file); !safe) return safe.error();
@@ -173,7 +173,7 @@ int main(int argc, char** argv) {
   } catch (const pipekit::EndpointError& refused) {
     return pipekit::report(
         {pipekit::ErrorCode::kUsage, refused.what(), "stop what listens there, or choose another endpoint"});
-    // Faults: without the store or the sockets nothing may be promised. The service manager restarts into recovery.
+    // Faults: without the store or the sockets the broker cannot keep its promises. The service manager restarts it.
   } catch (const pipekit::store::StoreError& fault) {
     return pipekit::report({pipekit::ErrorCode::kUnexpected, fault.what(), fault.hint()});
   } catch (const std::exception& fault) {

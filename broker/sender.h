@@ -20,8 +20,8 @@ std::string name_of_stranger(const std::string& who);
 // For the audit: the key's name, or the local user as the kernel knows it. What a client calls itself is in brackets.
 std::string name_of(const Client& client, const Received& from, const std::string& own_word);
 
-// Who a worker is to the store: "key K", "uid N" of a local one, "local" where the kernel does not tell. The process is
-// not part of it: a worker that was restarted is the same.
+// The identity of a worker in the store: "key K", "uid N" for a local one, "local" where the kernel does not say. The
+// process is not part of it: a restarted worker keeps its identity.
 std::string identity_of(const Received& received);
 
 }  // namespace pipekit

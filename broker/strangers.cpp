@@ -26,7 +26,7 @@ void Strangers::on(const SocketEvent& event) {
     if (!found.empty() && found.mapped() == ended_) ++count_;
   } else {
     ++ended_;
-    // NO_DETAIL: who has no key sees so by itself, and often hangs up before this end has looked.
+    // NO_DETAIL: a client without a key notices that itself, and often closes the connection first.
     const bool turned_away =
         event.number == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || event.number == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     if (turned_away) ++count_;

@@ -1,6 +1,6 @@
-// Counts who left an encrypted socket without having shown a key: whoever speaks without encryption, has a wrong key of
-// this broker, breaks off, or is something that is not this protocol at all. Keys that are shown and not allowed are
-// zap.h's. On the broker's thread.
+// Counts the connections that left an encrypted socket without having shown a key: peers that do not encrypt, have a
+// wrong key of this broker, break off, or do not speak this protocol. zap.h counts the keys that are not allowed. On
+// the broker's thread.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ class Strangers {
  public:
   Strangers(zmq::context_t& context, zmq::socket_t& watched);
 
-  // Those since the last call; rather one too few than one who was none.
+  // The number since the last call. It may be too low, never too high.
   int take();
   zmq::socket_t& socket() { return monitor_.socket(); }
 
@@ -22,8 +22,8 @@ class Strangers {
   void on(const SocketEvent& event);
 
   SocketMonitor monitor_;
-  // ZeroMQ tells that a handshake ended, but not whose, and of noise only that its connection is over: it was noise if
-  // no handshake at all has ended in between.
+  // ZeroMQ reports that a handshake ended, but not on which connection; of a peer that speaks no ZeroMQ it reports only
+  // the end of the connection. A connection counts as such a peer if no handshake ended while it was open.
   int64_t ended_ = 0;
   std::map<int, int64_t> ended_when_accepted_;  // by file descriptor
   int count_ = 0;

@@ -9,13 +9,13 @@ namespace pipekit {
 namespace {
 
 constexpr int kReceiveQueue = 10'000;
-// Each may have 16 MiB, and ZeroMQ reads on while the broker is busy.
+// Each message may have 16 MiB, and ZeroMQ continues to read while the broker is busy.
 constexpr int kRouterReceiveQueue = 512;
-constexpr int kHandshakeMs = 3000;  // of a peer that is there; silent connections are not kept longer
-constexpr size_t kSmall = 4096;     // less is not counted: a full queue of it is small, too
+constexpr int kHandshakeMs = 3000;  // enough for any peer that answers; a silent connection is closed after it
+constexpr size_t kSmall = 4096;     // smaller messages are not counted: a full queue of them is small, too
 
 void limit(zmq::socket_t& socket, int send_queue) {
-  socket.set(zmq::sockopt::linger, 200);  // ms: the last words of a process that ends in order
+  socket.set(zmq::sockopt::linger, 200);  // ms: for the last messages of a process that ends cleanly
   socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kMaxFrameBytes));
   socket.set(zmq::sockopt::sndhwm, send_queue);
   socket.set(zmq::sockopt::rcvhwm, kReceiveQueue);
@@ -23,8 +23,8 @@ void limit(zmq::socket_t& socket, int send_queue) {
   socket.set(zmq::sockopt::ipv6, true);
 }
 
-// Takes a whole message off the socket; nullopt when none waits. What has more than `wanted` parts is cut to wanted
-// + 1.
+// Takes a whole message off the socket; nullopt when none waits. A message with more than `wanted` parts is cut to
+// wanted + 1.
 std::optional<std::vector<zmq::message_t>> take(zmq::socket_t& socket, size_t wanted) {
   std::vector<zmq::message_t> parts;
   for (bool more = true; more;) {
@@ -43,7 +43,7 @@ std::string key_of(zmq::message_t& part) {
   return id == nullptr ? "" : id;
 }
 
-// ZeroMQ tells "localhost:UID:GID:PID" of a peer on ipc.
+// For a peer on ipc ZeroMQ gives "localhost:UID:GID:PID".
 std::string process_of(zmq::message_t& part) {
   const char* address = zmq_msg_gets(part.handle(), "Peer-Address");
   const std::string_view text = address == nullptr ? "" : address;
@@ -53,7 +53,7 @@ std::string process_of(zmq::message_t& part) {
 
 zmq::const_buffer bytes(const std::string& s) { return zmq::buffer(s); }
 
-// Bytes that count as held until ZeroMQ lets go of them.
+// Bytes that count as held until ZeroMQ frees them.
 struct Parcel {
   std::string bytes;
   std::shared_ptr<std::atomic<int64_t>> held;

@@ -1,5 +1,4 @@
-// Readable when somebody has set the wall clock, so that what waits for a wall time can be computed anew. Nothing else
-// wakes it.
+// Readable when the wall clock was set, so that waits for a wall time can be computed again. Nothing else wakes it.
 #pragma once
 
 #include "shared/unique_fd.h"

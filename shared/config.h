@@ -1,5 +1,5 @@
-// A program's YAML configuration file: one flat map. Flags and variables come first (CONTRACT.md), so callers look here
-// only for what was not given there.
+// A program's YAML configuration file: one flat map. Flags and variables take precedence (CONTRACT.md), so callers use
+// it only for values that were not given there.
 #pragma once
 
 #include <map>

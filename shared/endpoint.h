@@ -1,4 +1,4 @@
-// Where the broker is reached, by CONTRACT.md's rules. Pure.
+// The broker's endpoints, by CONTRACT.md's rules. Pure.
 #pragma once
 
 #include <filesystem>
@@ -17,22 +17,23 @@ inline constexpr auto kDefaultWorkerEndpoint = "ipc:///run/pipekit/worker.sock";
 Result<std::string> control_endpoint_in(const std::filesystem::path& data_dir);
 Result<std::string> worker_endpoint_in(const std::filesystem::path& data_dir);
 
-// The endpoint that a program uses, of the endpoint and the data directory that it was given: what has the nearer
-// origin decides, and at the same origin the endpoint does. So --data-dir DIR is complete whatever variables are set.
+// The endpoint that a program uses, from the endpoint and the data directory that it was given: the nearer origin
+// decides, and at the same origin the endpoint does. So --data-dir DIR is complete whatever variables are set.
 enum class Socket { control, worker };
 Result<std::string> choose_endpoint(Socket socket, const Given& endpoint, const Given& data_dir);
 // Whether the data directory decides it.
 bool data_dir_decides(const Given& endpoint, const Given& data_dir);
 
-// kUsage for what ZeroMQ would take for something else, or refuse without saying why: another scheme, no port or one
-// beyond 65535, several addresses, a socket's path that is too long or not written in full.
+// kUsage for an endpoint that ZeroMQ would misread, or refuse without a reason: another scheme, no port or one beyond
+// 65535, several addresses, a socket's path that is too long or not written in full.
 Result<void> check_endpoint(const std::string& endpoint);
 
 bool is_ipc(const std::string& endpoint);
 // Of an ipc endpoint.
 std::string socket_path(const std::string& endpoint);
 
-// Whether what ZeroMQ says that it bound is what was to be bound. A name may stand for any address, "*" for any port.
+// Whether the endpoint that ZeroMQ reports as bound is the one that it was to bind. A host name matches any address,
+// "*" any port.
 bool is_bound_as_asked(const std::string& asked, const std::string& bound);
 
 }  // namespace pipekit

@@ -29,9 +29,9 @@ enum class ErrorCode {
   kOverloaded,       // exit 5: this peer asks for more than its share; later again
 };
 
-// The code as it stands in JSON and on the wire: "already_running".
+// The code in JSON and on the wire: "already_running".
 std::string_view to_string(ErrorCode code);
-// kUnexpected for a word that this version does not know.
+// kUnexpected for an unknown word.
 ErrorCode error_code_from(std::string_view word);
 // CONTRACT.md, exit codes.
 int exit_code(ErrorCode code);

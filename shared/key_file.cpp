@@ -59,12 +59,12 @@ Result<void> write_key_file(const std::filesystem::path& file, const KeyPair& pa
     const bool there = errno == EEXIST;
     return Error{there ? ErrorCode::kExists : ErrorCode::kUsage,
                  fmt::format("cannot write {}: {}", file.string(), strerror(errno)),
-                 there ? "a key is never overwritten: choose another name, or remove that file first" : ""};
+                 there ? "keys are never overwritten: choose another name, or remove the file first" : ""};
   }
   // No character of Z85 is a quote.
-  const auto text =
-      fmt::format("# Whoever can read this file is who it stands for.\npublic_key: '{}'\nsecret_key: '{}'\n",
-                  pair.public_key, pair.secret_key);
+  const auto text = fmt::format(
+      "# Keep this file secret: anybody who can read it can act as its owner.\npublic_key: '{}'\nsecret_key: '{}'\n",
+      pair.public_key, pair.secret_key);
   const auto written = ::write(fd.get(), text.data(), text.size());
   if (written == static_cast<ssize_t>(text.size()) && ::fsync(fd.get()) == 0) return {};
   const auto why = std::string(strerror(errno));

@@ -1,5 +1,5 @@
-// Pairs of CURVE keys, and the files that hold them. Keys are text everywhere: Z85, 40 characters. Whoever reads a key
-// file is its owner, so one that others can read is not used.
+// Pairs of CURVE keys, and the files that contain them. Keys are text everywhere: Z85, 40 characters. A key file that
+// other users can read or replace is not used.
 #pragma once
 
 #include <filesystem>
@@ -17,12 +17,12 @@ struct KeyPair {
 
 KeyPair new_key_pair();
 
-// 40 characters that Z85 knows.
+// 40 characters of Z85.
 bool is_key(std::string_view text);
 
-// kRefused when others may read it; kUsage when it is not there or holds something else.
+// kRefused for a wrong owner or mode; kUsage when it does not exist or contains something else.
 Result<KeyPair> read_key_file(const std::filesystem::path& file);
-// Mode 0600; never over a file that exists.
+// With mode 0600; an existing file is never overwritten.
 Result<void> write_key_file(const std::filesystem::path& file, const KeyPair& pair);
 
 }  // namespace pipekit

@@ -1,4 +1,4 @@
-// The known word that a mistyped one probably meant. Pure, thread-safe.
+// Finds the known word that a mistyped word probably means. Pure, thread-safe.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// Where a setting's value comes from. CONTRACT.md: flag, variable, configuration file, default; the lower wins.
+// The origin of a setting's value. Flag before variable before configuration file before default (CONTRACT.md).
 #pragma once
 
 #include <string>

@@ -8,6 +8,6 @@ struct Overload : Ts... {
   using Ts::operator()...;
 };
 template <class... Ts>
-Overload(Ts...) -> Overload<Ts...>;  // clang 14 wants it written
+Overload(Ts...) -> Overload<Ts...>;  // clang 14 needs it
 
 }  // namespace pipekit

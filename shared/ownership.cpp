@@ -34,7 +34,7 @@ Error foreign(const fs::path& path, uid_t uid) {
 
 Error is_link(const fs::path& path) {
   return {ErrorCode::kRefused, fmt::format("{} is a symbolic link", path.string()),
-          "put the file itself there: whoever owns a link decides where it leads"};
+          "replace it with the file itself: the owner of a link decides where it leads"};
 }
 
 Error wrong_mode(const fs::path& path, unsigned mode, unsigned more) {
@@ -44,14 +44,21 @@ Error wrong_mode(const fs::path& path, unsigned mode, unsigned more) {
           fmt::format("chmod {:04o} {}", (mode & 07777U) & ~more, path.string())};
 }
 
-// Each link on the way, too: whoever owns one decides where the way leads.
-Result<void> check_links(const fs::path& path) {
+// Each symbolic link on the path, whose owner decides where it leads, and each directory above, where everybody could
+// put another one in place of the next.
+Result<void> check_way(const fs::path& path) {
+  const auto full = fs::absolute(path);
   fs::path so_far;
-  for (const auto& part : fs::absolute(path)) {
+  for (const auto& part : full) {
     so_far /= part;
     struct stat found {};
     if (::lstat(so_far.c_str(), &found) != 0) return {};
-    if (S_ISLNK(found.st_mode) && !is_own(found.st_uid)) return foreign(so_far, found.st_uid);
+    if (S_ISLNK(found.st_mode)) {
+      if (!is_own(found.st_uid)) return foreign(so_far, found.st_uid);
+      if (::stat(so_far.c_str(), &found) != 0) return {};
+    }
+    const bool open = (found.st_mode & S_IWOTH) != 0 && (found.st_mode & S_ISVTX) == 0;
+    if (open && S_ISDIR(found.st_mode) && so_far != full) return wrong_mode(so_far, found.st_mode, S_IWOTH);
   }
   return {};
 }
@@ -81,14 +88,14 @@ Result<void> check_private_file(const fs::path& file) {
 Result<void> check_key_file(const fs::path& file) {
   struct stat found {};
   if (::stat(file.c_str(), &found) != 0) return {};
-  if (auto links = check_links(file); !links) return links;
+  if (auto way = check_way(file); !way) return way;
   return check_file(file, found);
 }
 
 Result<void> check_own_dir(const fs::path& dir, unsigned others) {
   struct stat found {};
   if (::stat(dir.c_str(), &found) != 0) return {};
-  if (auto links = check_links(dir); !links) return links;
+  if (auto way = check_way(dir); !way) return way;
   if (!is_own(found.st_uid)) return foreign(dir, found.st_uid);
   const unsigned more = found.st_mode & kOthers & ~others;
   return more == 0 ? Result<void>() : wrong_mode(dir, found.st_mode, more);
@@ -101,7 +108,7 @@ Result<void> check_socket_dir(const fs::path& socket, const std::string& broker_
     if (dir == dir.parent_path()) return {};
     dir = dir.parent_path();
   }
-  if (auto links = check_links(dir); !links && !any_owner) return links;
+  if (auto way = check_way(dir); !way && !any_owner) return way;
   const auto service = uid_of(broker_user);
   if (!any_owner && !is_own(found.st_uid) && found.st_uid != service) {
     return Error{

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 namespace pipekit {
 namespace {
@@ -40,9 +41,13 @@ Result<std::string> full_path(const Given& path) {
                  "write the path in full: it begins with / and has no .. in it"};
   }
   std::error_code failed;
-  // "a/.." is not always nothing: a may be a symbolic link.
-  auto resolved = fs::weakly_canonical(fs::absolute(given, failed), failed);
-  if (failed) resolved = fs::absolute(given, failed).lexically_normal();
+  auto resolved = fs::absolute(given, failed);
+  // "a/.." is not always nothing: a may be a symbolic link. Others stay, so that their owners can be checked.
+  if (has_parent_step(given)) {
+    auto canonical = fs::weakly_canonical(resolved, failed);
+    if (!failed) resolved = std::move(canonical);
+  }
+  resolved = resolved.lexically_normal();
   auto text = resolved.string();
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;

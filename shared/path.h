@@ -8,9 +8,9 @@
 
 namespace pipekit {
 
-// The path, absolute and without "..": one from a flag or a variable counts from the working directory; one from a file
-// must be written in full, because nobody knows a service's working directory. kUsage for that, and for a "~", which
-// only a shell expands. Empty stays empty.
+// Returns the path, absolute and without "..". A path from a flag or a variable may be relative to the working
+// directory; one from a file must be written in full, because a service's working directory is not known. kUsage
+// otherwise, and for a "~", which only a shell expands. Empty stays empty.
 Result<std::string> full_path(const Given& path);
 
 }  // namespace pipekit

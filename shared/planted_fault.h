@@ -1,6 +1,6 @@
-// Guards that a test breaks on purpose, to see that it would notice: PLANTED("name") stands at the guard and is false
-// until plant("name") was called in this process, or PIPEKIT_PLANTED_FAULT=name stood in its environment. Constant
-// false, and nothing at all in the program, without PIPEKIT_FAILPOINTS. One fault at a time; not for several threads.
+// Guards that a test disables on purpose, to check that it would notice: PLANTED("name") is written at the guard and is
+// false until plant("name") was called in this process, or PIPEKIT_PLANTED_FAULT=name was in its environment. Without
+// PIPEKIT_FAILPOINTS it is constant false, and nothing of it is in the program. One fault at a time, for one thread.
 #pragma once
 
 #ifdef PIPEKIT_FAILPOINTS
@@ -14,7 +14,7 @@ bool planted(std::string_view name);
 // Empty: none.
 void plant(std::string_view name);
 
-// While it lives the fault is there.
+// The fault is planted while this object lives.
 class PlantedFault {
  public:
   explicit PlantedFault(std::string_view name) { plant("PLANTED_FAULT:" + std::string(name)); }

@@ -11,12 +11,13 @@ namespace pipekit {
 
 class Poller {
  public:
-  // Returns a slot to ask with readable() after a wait.
+  // Returns a slot, for readable() after a wait.
   size_t add(zmq::socket_t& socket);
   size_t add(int fd);
-  // A slot that is not watched for now (backpressure), or is again.
+  // Stops or resumes watching a slot (backpressure).
   void watch(size_t slot, bool on);
-  // nullopt: until something is readable. A deadline that has passed: looks and returns at once. EINTR returns early.
+  // nullopt: waits until something is readable. A deadline in the past: checks and returns at once. EINTR returns
+  // early.
   void wait_until(std::optional<MonoTime> deadline, const Clock& clock);
   [[nodiscard]] bool readable(size_t slot) const { return items_[slot].revents != 0; }
 

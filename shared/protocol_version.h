@@ -3,7 +3,7 @@
 // A message's version is the one that brought its type: its head says what a reader must know to read it. Types are
 // only added, so the two ends need not agree to read, only before they send: a worker says in its hello what it speaks,
 // the broker answers which of it they use, and what is newer than that is not sent to it. Hello, HelloRefused, Request
-// and Reply are of version 1 for ever, so that any two programs can tell each other why they do not fit.
+// and Reply stay at version 1, so that any two programs can report to each other why they do not match.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct ProtocolVersions {
   bool operator==(const ProtocolVersions&) const = default;
 };
 
-// In a file of its own: a program linked with another is a program of another time (tests/older).
+// In a separate file: tests/older links programs with an older one.
 ProtocolVersions spoken_versions();
 
 // The newest that both speak; nullopt: none.

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM as something to poll. Make it before any thread is started, so that all of them inherit the mask.
+// SIGINT and SIGTERM as a descriptor to poll. Create it before any thread, so that all threads inherit the mask.
 #pragma once
 
 #include "shared/unique_fd.h"

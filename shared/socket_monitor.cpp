@@ -8,7 +8,7 @@
 namespace pipekit {
 namespace {
 
-// A name is used once a process: ZeroMQ frees one with a delay.
+// Each name is used once in a process: ZeroMQ frees names with a delay.
 std::string fresh_name() {
   static std::atomic<int64_t> number{0};
   return fmt::format("inproc://monitor-{}", ++number);
@@ -24,7 +24,7 @@ SocketMonitor::SocketMonitor(zmq::context_t& context, zmq::socket_t& watched, in
   listener_.connect(name);
 }
 
-// The monitored socket must stop telling before its listener goes: ZeroMQ's I/O thread would wait for ever to tell.
+// The monitored socket must stop sending events before its listener is closed: ZeroMQ's I/O thread would wait forever.
 SocketMonitor::~SocketMonitor() { zmq_socket_monitor(watched_.handle(), nullptr, 0); }
 
 std::optional<SocketEvent> SocketMonitor::next_event() {

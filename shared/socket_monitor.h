@@ -1,5 +1,5 @@
-// What ZeroMQ tells of a socket's connection: that it broke, that the other side refused the handshake. On the thread
-// that owns the socket. It has to go before the socket does.
+// The events that ZeroMQ reports about a socket's connections, such as a broken connection or a refused handshake. On
+// the thread that owns the socket. It must be destroyed before the socket.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@ namespace pipekit {
 
 struct SocketEvent {
   int number = 0;  // one of ZMQ_EVENT_*
-  int value = 0;   // of most: the connection's file descriptor
+  int value = 0;   // for most events: the connection's file descriptor
 };
 
 class SocketMonitor {
@@ -31,8 +31,8 @@ class SocketMonitor {
   zmq::socket_t listener_;
 };
 
-// Whether the event says that the peer would not have us: no key, a wrong one, or one that it does not allow. A
-// handshake that merely broke off (NO_DETAIL) says nothing: the other process may have died.
+// Whether the event means that the peer refused this side: no key, a wrong one, or one that it does not allow. A
+// handshake that broke off (NO_DETAIL) does not mean that: the other process may have died.
 bool is_refusal(int event);
 inline constexpr int kRefusals = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
 

@@ -1,5 +1,5 @@
-// Descriptors 0 to 2. A program that is started without one of them would get its number for the first file that it
-// opens, and then write its messages into the store or a socket. Called first thing in main.
+// Opens descriptors 0 to 2 if they are closed. Without this, the first file that a program opens would get such a
+// number, and the program's messages would be written into the store or a socket. Called first in main.
 #pragma once
 
 #include <fcntl.h>

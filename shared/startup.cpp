@@ -132,7 +132,7 @@ std::optional<int> Options::parse(int argc, const char* const* argv) {
   try {
     app_.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // For the help alone: CLI11 would not tell a variable's value from a flag's.
+    // Only for the help: CLI11 does not distinguish a variable's value from a flag's.
     for (const auto& entry : entries_) entry.option->envname(variable_of(entry.option->get_name()));
     config->envname("PIPEKIT_CONFIG");
     if (error.get_exit_code() == 0) return app_.exit(error);

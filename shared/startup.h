@@ -1,5 +1,5 @@
-// What broker and worker do alike when they start: options, configuration file, log, and how an error is reported.
-// Called by main, before threads are started.
+// The start of broker and worker: options, configuration file, log, and the report of an error. Called by main, before
+// threads are started.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ class Option;
 
 namespace pipekit {
 
-// "error: ..." and "hint: ..." on stderr; answers the exit code.
+// Writes "error: ..." and "hint: ..." to stderr; returns the exit code.
 int report(const Error& error);
 
 // The options of a program: each is a flag, a PIPEKIT_ variable and a key of the configuration file, and knows from

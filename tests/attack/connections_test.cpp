@@ -180,7 +180,7 @@ TEST_F(ConnectionAttack, by_one_key_with_hundreds_of_connections_leaves_room_for
 }
 
 // What ended the broker: accept(2) on an ipc socket without a descriptor makes ZeroMQ abort.
-TEST(LocalAttack, by_seventy_tails_at_sixty_four_descriptors_ends_with_the_tails) {
+TEST(LocalConnectionAttack, by_seventy_tails_at_sixty_four_descriptors_ends_with_the_tails) {
   BrokerOptions options;
   options.within = {"prlimit", "--nofile=64:64"};
   LocalSystem system(options);
@@ -203,7 +203,7 @@ TEST(LocalAttack, by_seventy_tails_at_sixty_four_descriptors_ends_with_the_tails
   EXPECT_EQ(system.broker_end(), 0);
 }
 
-TEST(LocalAttack, by_silent_connections_to_the_ipc_socket_is_survived) {
+TEST(LocalConnectionAttack, by_silent_connections_to_the_ipc_socket_is_survived) {
   BrokerOptions options;
   options.within = {"prlimit", "--nofile=64:64"};
   LocalSystem system(options);

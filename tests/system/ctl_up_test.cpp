@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "shared/unique_fd.h"
@@ -85,6 +86,23 @@ TEST_F(CtlUp, leaves_nothing_running_when_it_is_killed) {
   ASSERT_EQ(children_.size(), 2U);
   up_.signal(SIGKILL);
   expect_all_gone();
+}
+
+// Its worker would join another system, and take that system's runs.
+TEST(CtlUpVariables, do_not_reach_its_broker_and_worker) {
+  const test::TempDir dir;
+  const auto elsewhere = "ipc://" + dir.file("elsewhere.sock");
+  test::ProgramOptions options;
+  options.env = {"PIPEKIT_BROKER=" + elsewhere,
+                 "PIPEKIT_CONTROL_ENDPOINT=" + elsewhere,
+                 "PIPEKIT_WORKER_ENDPOINT=" + elsewhere,
+                 "PIPEKIT_KEY_FILE=" + dir.file("none.key"),
+                 "PIPEKIT_NAME=somebody",
+                 "PIPEKIT_STATE_DIR=" + dir.file("state")};
+  RunningProgram up(test::program_path("pipekit-ctl"), {"up", "--data-dir", dir.file("data")}, options);
+  up.wait_for_out("Ctrl-C ends it\n");
+  EXPECT_FALSE(std::filesystem::exists(dir.file("state")));
+  EXPECT_FALSE(std::filesystem::exists(dir.file("elsewhere.sock")));
 }
 
 TEST(CtlUpUsage, needs_a_data_directory) {
