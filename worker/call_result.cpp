@@ -20,7 +20,7 @@ std::string CallResult::describe() const {
     case Interruption::none:
       break;
   }
-  if (overflow) return "the runner printed more than an answer may contain";
+  if (overflow) return "the runner printed more than an answer may have";
   constexpr std::string_view kError = "error: ";  // as the bundled runner begins; the message it goes into says so
   if (complaint.starts_with(kError)) return complaint.substr(kError.size());
   if (!complaint.empty()) return complaint;

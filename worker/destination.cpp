@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kRepeats = 3;  // of a claim or close that met a deadlock or a serialisation failure; a merge never
 
-constexpr auto kContract = "the runner does not follow docs/CONTRACT.md; try pipekit-jrunner instead";
+constexpr auto kContract = "the runner does not keep its contract (docs/CONTRACT.md); try pipekit-jrunner instead";
 
 std::optional<int64_t> number(const Csv& csv, std::string_view column) {
   const auto index = csv.column(column);
