@@ -72,7 +72,7 @@ TEST_F(FlowHook, a_cancel_ends_the_one_that_runs_and_leaves_out_the_rest_but_the
   const auto ended = wait(id);
   EXPECT_THAT(ended, Ended("cancelled"));
   EXPECT_EQ(ended["row_count"], 3);
-  EXPECT_THAT(ended["error"].get<std::string>(), HasSubstr("the merge stands"));
+  EXPECT_THAT(ended["error"].get<std::string>(), HasSubstr("the data was merged"));
   EXPECT_THAT(ended["hook_log"].get<std::string>(),
               AllOf(HasSubstr("hook 1 on dst: failed: cancelled"), Not(HasSubstr("hook 2"))));
   EXPECT_EQ(dst_->rows("SELECT count(*) FROM orders"), "3");
