@@ -11,7 +11,7 @@ std::string CallResult::describe() const {
     case Interruption::killed:
       return "the worker's lease on the run ended";
     case Interruption::timed_out:
-      return "timed out (timeout_s)";
+      return time_limit.empty() ? "timed out" : "timed out after " + time_limit;
     case Interruption::overran:
       return fmt::format("it took longer than the {} s allowed for cleaning up after a run",
                          std::chrono::floor<std::chrono::seconds>(Runner::kCleanUpLimit).count());

@@ -77,7 +77,10 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
 
 void Executor::run() {
   link_.send(fact::Started{now_ms()});
-  if (module_.timeout_s > 0) runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s});
+  if (module_.timeout_s > 0) {
+    runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s},
+                         fmt::format("{} s (timeout_s)", module_.timeout_s));
+  }
   Done error;
   try {
     error = flow();

@@ -242,7 +242,7 @@ INSTANTIATE_TEST_SUITE_P(
         runner_that("FAILS", {"transfer from odd to dst failed: the disk is on fire"}),
         runner_that("FAILS_SILENTLY", {"transfer from odd to dst failed: the runner exited with code 3", "hint: "}),
         runner_that("FAILS_AFTER_LOADING", {"transfer from odd to dst failed: the runner exited with code 9"}),
-        runner_that("HANGS", {"timed out (timeout_s)"}, ", timeout_s: 1"),
+        runner_that("HANGS", {"timed out after 1 s (timeout_s)"}, ", timeout_s: 1"),
         runner_that("QUERY_SILENT",
                     {"cannot lock \"orders\" on dst", "not CSV", "hint: the runner does not keep its contract"}),
         runner_that("QUERY_NO_HEADER",

@@ -90,7 +90,7 @@ TEST_F(FlowHook, ends_with_the_runs_time_and_the_ones_after_it_still_run) {
                    "  - {run_order: 2, connection: dst, sql: \"INSERT INTO trace VALUES ('next')\", run_on: always}"}));
   const auto ended = run("orders");
   EXPECT_THAT(ended, Ended("success"));
-  EXPECT_EQ(ended["hook_log"], "hook 1 on dst: failed: timed out (timeout_s)\nhook 2 on dst: ok\n");
+  EXPECT_EQ(ended["hook_log"], "hook 1 on dst: failed: timed out after 3 s (timeout_s)\nhook 2 on dst: ok\n");
   EXPECT_EQ(trace(), "next");
 }
 
