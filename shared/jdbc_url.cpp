@@ -351,6 +351,13 @@ Result<void> check_jdbc_url(std::string_view url, std::span<const std::string> a
   return {};
 }
 
+std::vector<std::string> jdbc_parameters(std::string_view url) {
+  const auto parts = split(url);
+  if (!parts) return {};
+  const auto names = names_in(*parts, jdbc_engine(parts->engine).syntax);
+  return {names.begin(), names.end()};
+}
+
 Result<std::vector<JdbcHost>> jdbc_hosts(std::string_view url) {
   const auto parts = split(url);
   if (!parts) return unreadable_hosts();

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kRepeats = 3;  // of a claim or close that met a deadlock or a serialisation failure; a merge never
 
-constexpr auto kContract = "the runner does not follow docs/CONTRACT.md; try pipekit-jrunner instead";
+constexpr auto kContract = "the runner does not keep its contract (docs/CONTRACT.md); try pipekit-jrunner instead";
 
 std::optional<int64_t> number(const Csv& csv, std::string_view column) {
   const auto index = csv.column(column);
@@ -75,7 +75,7 @@ CallResult Destination::call(const std::string& sql, Runner::Kind kind) {
   auto script = script_of(sql);
   script.kind = kind;
   auto result = runner_->query(script);
-  // Nobody has heard of the staging table's name.
+  // The name of the staging table means nothing to people.
   for (auto at = result.complaint.find(staging_.sql); at != std::string::npos;
        at = result.complaint.find(staging_.sql)) {
     result.complaint.replace(at, staging_.sql.size(), "the staging table");
@@ -117,18 +117,18 @@ StepError Destination::unreadable(const char* code, const std::string& what, con
 }
 
 Step<FenceRow> Destination::read(const CallResult& result) const {
-  const auto what = fmt::format("cannot claim {}", table_.sql);
+  const auto what = fmt::format("cannot lock {}", table_.sql);
   const auto csv = parse_csv(result.output);
   if (!csv) return unreadable("claim_failed", what, csv.error().message);
   const auto row = read_fence(*csv);
   if (!row) return unreadable("claim_failed", what, row.error().message);
-  if (!*row) return unreadable("claim_failed", what, "there is no fence row although it was claimed");
+  if (!*row) return unreadable("claim_failed", what, "the runner returned no row");
   return **row;
 }
 
 CallResult Destination::claim_once() {
   auto script = script_of(dialect_->claim_script(key_, limit()));
-  script.quiet = true;  // what the first claim of a destination meets (no tables yet) is no news for the log
+  script.quiet = true;  // the first claim of a destination fails because its tables do not exist: not for the log
   auto result = runner_->query(script);
   for (int i = 1; i < kRepeats && !result.ok() && dialect_->is_retryable(result.complaint); ++i) {
     result = runner_->query(script);
@@ -136,8 +136,8 @@ CallResult Destination::claim_once() {
   return result;
 }
 
-// The tables first: CREATE SCHEMA IF NOT EXISTS needs a right that a role may lack, also where an administrator made
-// the schema.
+// The tables first: CREATE SCHEMA IF NOT EXISTS needs a privilege that the role may lack, even if an administrator has
+// created the schema.
 CallResult Destination::set_up() {
   auto script = script_of(dialect_->setup_script(false));
   script.quiet = true;
@@ -147,8 +147,8 @@ CallResult Destination::set_up() {
   return runner_->query(script);
 }
 
-// FENCE.md rule 3. Setup is not part of the claim: it may need rights that the role has not, where an administrator
-// made the tables.
+// FENCE.md rule 3. Setup is not part of the claim: it may need privileges that the role lacks, if an administrator
+// created the tables.
 CallResult Destination::claim_with_setup() {
   auto result = claim_once();
   const bool helpless = result.ok() || result.interruption != Interruption::none ||
@@ -156,24 +156,23 @@ CallResult Destination::claim_with_setup() {
   if (helpless) return result;
   const auto made = set_up();
   auto again = claim_once();
-  // Without the tables the second claim only says that they are missing; why they could not be made says more.
+  // Without the tables the second claim only says that they are missing; the reason is in the error of the setup.
   if (!again.ok() && !made.ok() && dialect_->is_missing_fence(again.complaint)) again.complaint = made.describe();
   return again;
 }
 
 Step<std::monostate> Destination::take_over(const std::string& from_store) {
   const auto taken = call(dialect_->take_over_script(key_, from_store, limit()));
-  if (!taken.ok()) return failed("take_over_failed", "take over", taken);
+  if (!taken.ok()) return failed("take_over_failed", fmt::format("cannot take over {}", table_.sql), taken);
   const auto csv = parse_csv(taken.output);
   const auto row = csv ? read_fence(*csv) : Result<std::optional<FenceRow>>(csv.error());
-  if (!row) return StepError{"take_over_failed", "the fence's answer: " + row.error().message};
+  if (!row) return StepError{"take_over_failed", "cannot read the owner of the table: " + row.error().message};
   if (!*row) {
-    return StepError{"not_found",
-                     fmt::format("no store has a fence for {} and module {}: there is nothing to take over", table_.sql,
-                                 assignment_->module.name)};
+    return StepError{"not_found", fmt::format("no store has written to {} for module {}: there is nothing to take over",
+                                              table_.sql, assignment_->module.name)};
   }
   if ((*row)->store == key_.store) return std::monostate{};
-  return StepError{"not_found", fmt::format("the fence of {} for module {} belongs to store {}, not to {}", table_.sql,
+  return StepError{"not_found", fmt::format("{} is written by module {} of store {}, not of {}", table_.sql,
                                             assignment_->module.name, (*row)->store, from_store)};
 }
 
@@ -205,11 +204,11 @@ Step<Claim> Destination::claim() {
   if (!result.ok()) {
     if (dialect_->is_lock_timeout(result.complaint)) {
       return failed("claim_timeout",
-                    fmt::format("an earlier merge into {} is still in flight after {} s", table_.sql, limit().count()),
+                    fmt::format("an earlier merge into {} is still running after {} s", table_.sql, limit().count()),
                     result);
     }
     auto error =
-        failed("claim_failed", fmt::format("cannot claim {} on {}", table_.sql, assignment_->module.dest.name), result);
+        failed("claim_failed", fmt::format("cannot lock {} on {}", table_.sql, assignment_->module.dest.name), result);
     if (error.hint.empty()) error.hint = dialect_->missing_right(result.complaint);
     return error;
   }
@@ -224,23 +223,23 @@ Step<Claim> Destination::claim() {
       return Claim{true, row.row_count};
     case ClaimVerdict::kOtherStore:
       return StepError{"other_store",
-                       fmt::format("the fence of {} for module {} belongs to another Pipekit store ({})", table_.sql,
+                       fmt::format("{} is written by module {} of another Pipekit store ({})", table_.sql,
                                    assignment_->module.name, row.store),
-                       fmt::format("two brokers may run this module, or the store was restored: when no broker of that "
-                                   "store is left, pipekit-ctl module take-over {} --from {}",
+                       fmt::format("two brokers may run this module, or the store was restored. When no broker with "
+                                   "that store is running: pipekit-ctl module take-over {} --from {}",
                                    assignment_->module.name, row.store),
                        false};
     case ClaimVerdict::kLostHistory:
       return StepError{
           "store_put_back",
-          "the destination remembers a merge of this run number that this store does not: its file was put "
-          "back by copy",
-          "restore the store by the documented way, so that it gets a new id", false};
+          "the destination has a merge of a run with this number that this store does not know: the store was replaced "
+          "by an older copy",
+          "restore the store as docs/OPERATING.md describes, so that it gets a new id", false};
     case ClaimVerdict::kStale:
       break;
   }
   return StepError{"stale_epoch",
-                   fmt::format("a newer attempt (epoch {}) holds the fence of {}", row.epoch, table_.sql),
+                   fmt::format("a newer run or attempt of this module is writing to {}", table_.sql),
                    "",
                    false,
                    Interruption::none,

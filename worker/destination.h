@@ -1,4 +1,4 @@
-// One attempt's dealings with its destination: the fence, staging, verification and merge, each as calls of the runner
+// What one attempt does with its destination: the fence, staging, verification and merge, each as calls of the runner
 // (FENCE.md). On the executor's thread.
 #pragma once
 
@@ -47,9 +47,9 @@ class Destination {
   static Step<Destination> open(const Assignment& assignment, Runner& runner);
 
   Step<Claim> claim();
-  // On an operator's word: the fence of `from_store` becomes the assignment's store's.
+  // An operator decided so: the fence of `from_store` becomes the assignment's store's.
   Step<std::monostate> take_over(const std::string& from_store);
-  // Best effort; false when something may still stand.
+  // Best effort; false when something may be left.
   bool drop_leftovers();
   // Reads the table's columns and what depends on its rows, settles the merge key's names, and refuses a merge that
   // would touch other rows than its own.
@@ -69,7 +69,7 @@ class Destination {
     Outcome outcome = Outcome::unknown;
     std::optional<int64_t> row_count{};
   };
-  // After a merge call that did not exit 0: closes the epoch and believes what stands there then.
+  // After a merge call that did not exit 0: closes the epoch and reads the result.
   Closed close();
 
   [[nodiscard]] bool fenced() const { return assignment_->module.dest.fence != "none"; }
@@ -88,7 +88,7 @@ class Destination {
   CallResult claim_once();
   CallResult set_up();
   CallResult claim_with_setup();
-  // The merge of an attempt that is gone still runs in the server: ends its session, where that can be done.
+  // The merge of a lost attempt still runs in the server: ends its session, where that is possible.
   bool end_holder();
   [[nodiscard]] StepError failed(const char* code, const std::string& what, const CallResult& result) const;
   [[nodiscard]] FenceKey key_of(RunKey key) const;

@@ -77,7 +77,10 @@ Executor::Executor(const Assignment& assignment, const RunnerConfig& config, con
 
 void Executor::run() {
   link_.send(fact::Started{now_ms()});
-  if (module_.timeout_s > 0) runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s});
+  if (module_.timeout_s > 0) {
+    runner_.set_deadline(clock_.now() + std::chrono::seconds{module_.timeout_s},
+                         fmt::format("{} s (timeout_s)", module_.timeout_s));
+  }
   Done error;
   try {
     error = flow();
@@ -146,7 +149,7 @@ Executor::Done Executor::work(Destination& destination) {
                      sequence.name, sequence.column));
   }
 
-  step("staging", destination.staging().sql);
+  step("staging");
   staging_made_ = true;  // whatever the answer: the statement may have been executed
   const auto created = destination.create_staging();
   if (const auto* error = error_in(created)) return *error;
@@ -172,7 +175,7 @@ Executor::Done Executor::claim(Destination& destination) {
 }
 
 Executor::Done Executor::reconcile(Destination& destination) {
-  step("reconcile", "asking the destination whether the merge was committed");
+  step("reconcile", "checking the destination for a committed merge");
   const auto claimed = destination.claim();
   if (const auto* error = error_in(claimed)) {
     result_.outcome = "unknown";
@@ -245,7 +248,7 @@ Executor::Done Executor::transfer(Destination& destination) {
   }
   if (!call.rows) {
     return StepError{"transfer_failed", "the runner exited 0 but printed no number of rows",
-                     "if it prints it in its own way, set row_count_pattern (pipekit-ctl settings)", false};
+                     "if it prints the number in another form, set row_count_pattern (pipekit-ctl settings)", false};
   }
   reported_ = call.rows;
   link_.send(fact::Progress{now_ms(), *call.rows, {}});  // what was told on the way is behind this
@@ -281,13 +284,13 @@ Executor::Done Executor::verify(Destination& destination) {
   if (staged.rows != *reported_) {
     return StepError{"row_count_mismatch",
                      fmt::format("the runner reported {}, staging has {}", count_of(*reported_, "row"), staged.rows),
-                     "if it counts in a way of its own, set row_count_pattern (pipekit-ctl settings)"};
+                     "if it prints the number in another form, set row_count_pattern (pipekit-ctl settings)"};
   }
   const bool updates = module_.merge_method == "update";
   if ((module_.merge_strategy == "incremental" || updates) && staged.null_keys > 0) {
     return StepError{
         "null_keys",
-        fmt::format("{} {} NULL in the merge key {}: they could never be replaced", count_of(staged.null_keys, "row"),
+        fmt::format("{} {} NULL in the merge key {} and could never be replaced", count_of(staged.null_keys, "row"),
                     staged.null_keys == 1 ? "has" : "have", fmt::join(module_.merge_key, ", ")),
         "leave them out in source_query, or choose another merge_key", false};
   }
@@ -322,7 +325,7 @@ Executor::Done Executor::verify(Destination& destination) {
   }
   staged_ = staged.rows;
   if (staged.duplicate_keys > 0) {
-    step("verify", fmt::format("{} values of the merge key stand in several rows", staged.duplicate_keys));
+    step("verify", fmt::format("{} values of the merge key occur in several rows", staged.duplicate_keys));
   }
   return std::nullopt;
 }
@@ -334,7 +337,7 @@ Executor::Done Executor::merge(Destination& destination) {
   FAILPOINT("worker.merging.before");
   const auto told = link_.send(fact::Merging{now_ms()});
   if (!PLANTED("merge_without_acknowledgement") && !link_.wait_acknowledged(told)) {
-    StepError error{"cancelled", "ended before the merge"};
+    StepError error{"cancelled", "stopped before the merge"};
     error.interruption = link_.killed() ? Interruption::killed : Interruption::cancelled;
     return error;
   }
@@ -359,7 +362,7 @@ Executor::Done Executor::after_failed_merge(Destination& destination, const Call
   }
   // A runner that ends by itself has almost always been told why by the database; the fence is asked all the same.
   const bool told = call.interruption == Interruption::none && call.exit->kind == ExitStatus::Kind::kExited;
-  if (!told) step("close", "the merge's outcome is unknown: asking the destination");
+  if (!told) step("close", "the result of the merge is unknown; checking the destination");
   const auto closed = destination.close();
   switch (closed.outcome) {
     case Destination::Outcome::merged:
@@ -387,7 +390,7 @@ Executor::Done Executor::run_hooks(const Done& error) {
     const auto call = run_hook(hook);
     record(hook, call);
     if (call.interruption != Interruption::cancelled || done) continue;
-    done = StepError{"cancelled", "cancelled while its hooks ran: the merge stands"};
+    done = StepError{"cancelled", "cancelled while its hooks ran; the data was merged"};
     done->interruption = Interruption::cancelled;
   }
   return done;

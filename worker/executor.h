@@ -1,5 +1,5 @@
-// One attempt, top to bottom: the eleven steps of DESIGN section 4. Runs on a thread of its own and speaks to the loop
-// through its Link only. The last thing it says is its final fact; no child is alive then.
+// One attempt: the eleven steps of DESIGN section 4. Runs on its own thread and talks to the loop only through its
+// Link. The last message is its final fact; no child is alive then.
 #pragma once
 
 #include "shared/clock.h"
@@ -17,7 +17,7 @@ class Executor {
   void run();
 
  private:
-  // Each fills result_ as it goes; an error ends the way down.
+  // Each fills result_; an error ends the attempt.
   using Done = std::optional<StepError>;
 
   Done flow();
@@ -38,7 +38,7 @@ class Executor {
   void record(const HookSnapshot& hook, const CallResult& call);
 
   void step(const char* name, std::string detail = "");
-  // The step before it is over.
+  // Ends the step before it.
   void begin(const char* name);
   void conclude(const Done& error);
   [[nodiscard]] int64_t now_ms() const { return to_ms(clock_.wall()); }

@@ -119,7 +119,7 @@ Result<WorkerConfig> resolve(const Settings& options, const Options& all) {
   }
   if (options.name == "." || options.name == ".." || options.name.find('/') != std::string::npos) {
     return Error{ErrorCode::kUsage,
-                 fmt::format("--name {}: a worker's name is the name of its directory, too", options.name),
+                 fmt::format("--name {}: it is also the name of the worker's directory", options.name),
                  "leave out the slashes"};
   }
   if (options.slots < 1 || options.slots > 1000) {
@@ -181,28 +181,28 @@ int serve(const Settings& options, const Options& all) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"A worker of Pipekit: runs modules by invoking jrunner and streams its output to the broker.",
+  CLI::App app{"Pipekit worker: runs modules with the runner (pipekit-jrunner) and streams its output to the broker.",
                "pipekit-worker"};
   app.set_version_flag("--version", std::string("pipekit-worker ") + PIPEKIT_VERSION);
   Settings options;
   Options all(app);
-  all.add("name", "--name", options.name, "unique among the broker's workers");
+  all.add("name", "--name", options.name, "name of the worker, unique among the broker's workers");
   all.add("slots", "--slots", options.slots, "concurrent runs (4)");
   all.add("tags", "--tag", options.tags, "a label that connections may require; repeatable");
   all.add("drivers", "--driver", options.drivers,
-          "a driver that this runner has, where it lacks others (any); repeatable");
+          "a driver that this worker's runner supports, if it does not support all (any); repeatable");
   all.add("broker", "--broker", options.broker, "the broker's worker endpoint (ipc:///run/pipekit/worker.sock)");
-  all.add_path("data_dir", "--data-dir", options.data_dir, "of a local broker: its socket is found there");
+  all.add_path("data_dir", "--data-dir", options.data_dir, "data directory of a local broker, where its socket is");
   all.add("broker_user", "--broker-user", options.broker_user,
-          "the user that the local broker runs as, who owns its socket's directory (pipekit-broker)");
+          "user that the local broker runs as and that owns its socket's directory (pipekit-broker)");
   all.add_path("key_file", "--key-file", options.key_file,
-               "this worker's key (pipekit-ctl keys new), for a broker on another host");
-  all.add("broker_key", "--broker-key", options.broker_key, "that broker's public key");
+               "key file of this worker (pipekit-ctl keys new), for a broker on another host");
+  all.add("broker_key", "--broker-key", options.broker_key, "public key of that broker");
   all.add_path("state_dir", "--state-dir", options.state_dir,
-               "lock, identity and scratch files (DATA_DIR/workers/NAME)");
+               "directory for the lock, identity and scratch files (DATA_DIR/workers/NAME)");
   all.add("jrunner", "--jrunner", options.jrunner, "the runner (pipekit-jrunner beside this program, then PATH)");
   all.add("drain_timeout_s", "--drain-timeout", options.drain_timeout_s,
-          "seconds that running runs get after SIGTERM (no limit)");
+          "how many seconds current runs may continue after SIGTERM (no limit)");
   all.add("kill_grace_s", "--kill-grace", options.kill_grace_s,
           "seconds between SIGTERM and SIGKILL to a cancelled runner (10)");
   all.add_path("secrets_file", "--secrets-file", options.secrets_file,
@@ -219,7 +219,7 @@ int run(int argc, char** argv) {
   all.add(
       "runner_passwords", "--runner-passwords", options.runner_passwords,
       "env: pass passwords to the runner in variables (env); argument: on its command line, where all users see them");
-  all.add("log_level", "--log-level", options.log_level, "trace, debug, info, warning, error, off");
+  all.add("log_level", "--log-level", options.log_level, "trace, debug, info, warning, error or off");
   if (const auto ended = all.parse(argc, argv)) return *ended;
   const auto name = options.name.empty() ? "worker" : options.name;
   if (auto opened = open_log(name, options.log_level); !opened) return report(opened.error());

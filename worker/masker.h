@@ -1,6 +1,6 @@
 // Replaces secret values in a byte stream by "****". Pure.
 //
-// Masked are each secret as it is and in the forms in which programs repeat it: percent-encoded, with doubled quotes
+// Each secret is masked as it is and in the forms in which programs repeat it: percent-encoded, with doubled quotes
 // (SQL), escaped with backslashes (C, JSON, shell), XML-escaped, and in base64 of the whole value. Occurrences that
 // overlap become one "****". Not masked: secrets shorter than kMinSecret characters, because an empty or one-letter
 // password would mask everything, and values cut apart by the program that prints them.
@@ -24,9 +24,9 @@ class Masker {
 
   explicit Masker(const std::vector<std::string>& secrets = {});
 
-  // The bytes that may be released now; held back is at most what may be the beginning of a secret.
+  // The bytes that may be released now. At most what could be the beginning of a secret is held back.
   std::string feed(std::string_view chunk);
-  // At EOF: what was held back. Afterwards the Masker is as new.
+  // At EOF: what was held back. Then the Masker can be used for another stream.
   std::string finish();
 
   [[nodiscard]] std::string mask(std::string_view text) const;

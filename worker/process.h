@@ -1,14 +1,14 @@
 // One child program, from spawn to proven death. The child runs under pipekit-supervisor
-// (worker/supervisor/protocol.h), which kills it and all that descends from it when told to, when the child ends by
-// itself, and when this worker dies.
+// (worker/supervisor/protocol.h), which kills it and all its descendants on command, when the child ends by itself, and
+// when this worker dies.
 //
 // Any thread may spawn; a Process then belongs to one thread at a time. The owner polls the three fds:
 //   stdout_fd, stderr_fd  non-blocking; read until EOF. Leave one unread and the child waits in its write.
 //   exit_fd               readable when the child and every descendant are dead. Then status() is set, and what the
 //                         pipes still hold ends in EOF (or, for kLost only, in EAGAIN: stop reading there too).
-// stdin of the child is /dev/null. spawn refuses with kUnavailable when the program or the supervisor cannot be
-// executed (missing, no rights, no fds or processes left: one run fails, the others go on), with kInvalid for arguments
-// that no program can receive.
+// stdin of the child is /dev/null. spawn returns kUnavailable when the program or the supervisor cannot be executed
+// (missing, not executable, no descriptors or processes left: one run fails, the others continue), and kInvalid for
+// arguments that no program can receive.
 #pragma once
 
 #include <sys/resource.h>
@@ -38,7 +38,7 @@ struct ExitStatus {
   enum class Kind {
     kExited,     // value: exit code
     kSignalled,  // value: signal number
-    kLost,       // the supervisor was killed before it could tell; the child died with it. value: its signal, or 0
+    kLost,       // the supervisor was killed before it could report; the child died with it. value: its signal, or 0
   };
   Kind kind = Kind::kLost;
   int value = 0;
@@ -58,7 +58,7 @@ class Process {
   Process& operator=(Process&& other) noexcept;
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
-  // Kills and waits until all are dead; a process stuck in the kernel holds it up, so wait on exit_fd() before.
+  // Kills and waits until all are dead. A process stuck in the kernel delays it, so wait on exit_fd() before.
   ~Process();
 
   [[nodiscard]] int stdout_fd() const { return stdout_.get(); }
@@ -82,7 +82,7 @@ class Process {
   void destroy();
 
   UniqueFd supervisor_;  // pidfd; empty in a moved-from Process
-  UniqueFd control_;     // our death closes it too, which is the point of it
+  UniqueFd control_;     // our death closes it too, and that ends the child
   UniqueFd stdout_;
   UniqueFd stderr_;
   pid_t supervisor_pid_ = -1;

@@ -114,7 +114,7 @@ TaskResult answer(const Task& task, const RunnerConfig& config, const Clock& clo
                        : task.connection ? secrets_of({&*task.connection}, config.secrets)
                                          : std::vector<std::string>{};
   Runner runner(config, fmt::format("task-{}", task.id), clock, link, secrets);
-  runner.set_deadline(clock.now() + kLimit);
+  runner.set_deadline(clock.now() + kLimit, fmt::format("{} s", kLimit.count()));
   if (task.kind == "test" && task.connection) return test(task, runner, clock);
   if (task.kind == "preview" && task.module) return preview(task, runner);
   if (task.kind == "take_over" && task.module) return take_over(task, runner);

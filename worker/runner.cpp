@@ -366,6 +366,7 @@ void Runner::check_interruption(Process& process, Call& call) {
     why = Interruption::cancelled;
   } else if (call.limit && *call.limit <= now) {
     why = call.heeds_cancel ? Interruption::timed_out : Interruption::overran;
+    call.result.time_limit = time_limit_;
   }
   if (why == Interruption::none) return;
   process.terminate();

@@ -47,6 +47,7 @@ struct CallResult {
   std::optional<int64_t> rows;  // migration: what the runner reported
   std::string errors{};         // stderr, head and tail
   std::string hint{};           // what to do when it was not started
+  std::string time_limit{};     // that was over, if it timed out
 
   [[nodiscard]] bool ok() const { return interruption == Interruption::none && exit && exit->success() && !overflow; }
   // For people: the complaint, or how it ended.
@@ -60,8 +61,12 @@ class Runner {
   Runner(const RunnerConfig& config, std::string tag, const Clock& clock, Link& link,
          const std::vector<std::string>& secrets);
 
-  // The attempt's own end (timeout_s). Calls that clean up ignore it.
-  void set_deadline(std::optional<MonoTime> deadline) { deadline_ = deadline; }
+  // The attempt's own end (timeout_s), and for messages how long it had: "60 s (timeout_s)". Calls that clean up ignore
+  // it.
+  void set_deadline(MonoTime deadline, std::string time_limit) {
+    deadline_ = deadline;
+    time_limit_ = std::move(time_limit);
+  }
 
   // work: ends when the run is cancelled or its time is over. clean_up: only a lost lease ends it, or kCleanUpLimit.
   // hook: as work, but one that begins after the cancel or the end of the run's time is cleaning up.
@@ -111,6 +116,7 @@ class Runner {
   Link& link_;
   Masker masker_;
   std::optional<MonoTime> deadline_;
+  std::string time_limit_;
   int64_t calls_ = 0;
 };
 

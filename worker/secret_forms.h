@@ -7,7 +7,7 @@
 
 namespace pipekit::worker {
 
-// The value itself first, then what differs from it and from one another: percent-encoded, quotes doubled, escaped
+// The value itself first, then its other forms, each once: percent-encoded, quotes doubled, escaped
 // with backslashes or for the shell, JSON, XML, base64 of the whole.
 std::vector<std::string> secret_forms(std::string_view secret);
 

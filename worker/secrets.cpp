@@ -206,9 +206,7 @@ Result<std::string> Secrets::value_of(const std::string& name) const {
   if (auto value = environment_(name)) return *std::move(value);
   return Error{ErrorCode::kUnavailable,
                fmt::format("the password variable {} is missing in the worker's environment", name),
-               fmt::format("add a line {}=... to the worker's secrets file, or set it in the worker's environment; "
-                           "then restart the worker",
-                           name)};
+               fmt::format("set {} in the worker's secrets file, or in its environment, and restart the worker", name)};
 }
 
 Result<void> Secrets::check_hosts(const std::string& name, std::string_view jdbc_url) const {

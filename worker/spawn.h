@@ -27,8 +27,8 @@ Result<pid_t> spawn_clean(const CleanSpawn& what);
 // pidfd_open(2), close-on-exec; readable when the process has ended.
 UniqueFd open_pidfd(pid_t pid);
 
-// SIGKILL to whatever is in the session, its leader excepted, until a look finds nobody new. The leader has to be our
-// child and not reaped: while it is a zombie, its number cannot name another session.
+// SIGKILL to every process of the session except its leader, until there is no new one. The leader must be our child
+// and not reaped: while it is a zombie, its number cannot be another session's.
 void kill_session(pid_t session);
 
 }  // namespace pipekit::worker

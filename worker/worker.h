@@ -31,7 +31,7 @@ class Worker {
  public:
   Worker(WorkerConfig config, const StateDir& state, SignalFd& signals);
 
-  // Until drained (0), told to end at once, refused for good or without its state directory (the error's exit code).
+  // Until drained (0), stopped at once, rejected by the broker or without its state directory (the error's exit code).
   int run();
 
  private:
@@ -70,8 +70,8 @@ class Worker {
   std::optional<Error> fatal_;
   std::optional<Error> unfit_;  // drains, and then ends with this
   bool draining_ = false;
-  bool hung_up_on_ = false;  // the last handshake broke off
-  bool searching_ = false;   // for the log: said once
+  bool hung_up_on_ = false;  // in the last handshake
+  bool searching_ = false;   // for the broker; logged once
   std::optional<MonoTime> drain_until_;
 };
 

@@ -57,6 +57,7 @@ class Application {
   void read_one(Kind kind, const Json& given, const std::string& path);
   void check_references();
   SqlDialect dialect_of(const Json& connection);
+  std::string url_template_of(const Json& driver);
   void write(Kind kind);
   void insert(const Listed& one);
   void update(const Listed& one);
@@ -72,6 +73,7 @@ class Application {
   Plan plan_;
   std::vector<Listed> listed_;
   std::map<std::string, SqlDialect> dialects_;                 // of the document's connections
+  std::map<std::string, std::string> url_templates_;           // of its drivers
   std::map<std::pair<Kind, std::string>, std::string> paths_;  // of what the document lists
   std::optional<FenceNames> fence_names_;
 };
@@ -123,17 +125,20 @@ void Application::read_one(Kind kind, const Json& given, const std::string& path
   if (kind == Kind::connection) {
     dialects_[one.definition["name"]] = sql_dialect_of(one.definition["jdbc_url"].get<std::string>());
   }
-  const auto dialects = [&](const Json& connection) { return dialect_of(connection); };
+  if (kind == Kind::driver) url_templates_[one.definition["name"]] = one.definition["url_template"];
+  const Referred referred{[&](const Json& connection) { return dialect_of(connection); },
+                          [&](const Json& driver) { return url_template_of(driver); }};
   // A group whose file does not mention schedules: they are made and disabled by hand, too.
   one.keeps_schedules = kind == Kind::group && (!given.contains("schedules") || given["schedules"].is_null());
   if (const auto id = id_of(db_, kind, one.definition["name"].get<std::string>())) {
     one.id = *id;
     one.before = definition_of(kind, *read_whole(db_, kind, one.id));
     if (one.keeps_schedules) one.definition["schedules"] = one.before["schedules"];
-    const auto before = [&](const Json& connection) { return dialect_in(db_, connection); };
-    check_edit(kind, one.before, one.definition, path, plan_.problems, before, dialects);
+    const Referred before{[&](const Json& connection) { return dialect_in(db_, connection); },
+                          referred.url_template_of};
+    check_edit(kind, one.before, one.definition, path, plan_.problems, before, referred);
   } else {
-    check_rules(kind, one.definition, path, plan_.problems, dialects);
+    check_rules(kind, one.definition, path, plan_.problems, referred);
   }
   sort_parts(one.definition);
   listed_.push_back(std::move(one));
@@ -146,6 +151,14 @@ SqlDialect Application::dialect_of(const Json& connection) {
     if (listed != dialects_.end()) return listed->second;
   }
   return dialect_in(db_, connection);
+}
+
+std::string Application::url_template_of(const Json& driver) {
+  if (driver.is_string()) {
+    const auto listed = url_templates_.find(driver.get_ref<const std::string&>());
+    if (listed != url_templates_.end()) return listed->second;
+  }
+  return url_template_in(db_, driver);
 }
 
 void Application::check_references() {

@@ -18,17 +18,20 @@ std::string join_path(const std::string& path, std::string_view key);
 // Unknown fields, types, missing ones, words, ranges; parts too. With problems the answer is of no use.
 Json complete(Kind kind, const Json& given, const std::string& path, Problems& problems);
 
-// The dialect of a connection that a definition refers to; unset: not known.
-using DialectOf = std::function<SqlDialect(const Json& connection)>;
+// What the rules need to know of definitions that this one refers to. Unset: not known.
+struct Referred {
+  std::function<SqlDialect(const Json& connection)> dialect_of{};
+  std::function<std::string(const Json& driver)> url_template_of{};
+};
 
 // What ties fields together: keys of a strategy, SQL with its placeholders and watermarks, duplicates. Of a complete
 // definition.
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
-                 const DialectOf& dialect_of = {});
-// The same of an edit: what was wrong before it is no reason to refuse it.
-// `dialect_before`: of the connections as they were, which the same edit may change.
+                 const Referred& referred = {});
+// The same of an edit: what was wrong before it is no reason to refuse it. `before_referred`: what `before` referred
+// to, which the same edit may change.
 void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
-                const DialectOf& dialect_before = {}, const DialectOf& dialect_of = {});
+                const Referred& before_referred = {}, const Referred& referred = {});
 
 // Watermarks by name, hooks by run_order, members by (run_order, module), schedules by what identifies them.
 void sort_parts(Json& definition);

@@ -36,9 +36,10 @@ Error taken(Kind kind, const std::string& name) {
 Result<Json> checked(Database& db, Kind kind, const Json& given, const Json& before = nullptr) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
-  const auto dialects = [&](const Json& connection) { return dialect_in(db, connection); };
-  if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, dialects);
-  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, dialects, dialects);
+  const Referred referred{[&](const Json& connection) { return dialect_in(db, connection); },
+                          [&](const Json& driver) { return url_template_in(db, driver); }};
+  if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, referred);
+  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, referred, referred);
   References references(db);
   if (problems.empty() && before.is_null()) references.list(kind, definition["name"].get<std::string>());
   if (problems.empty()) references.check(kind, definition, "", problems);

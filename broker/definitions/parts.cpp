@@ -31,9 +31,9 @@ Result<Parent> parent_of(Database& db, Kind part, const Json& ref) {
 // After a change, which must have made nothing of the whole wrong.
 Result<void> settle(Database& db, const Parent& parent, WallTime now) {
   Problems problems;
-  const auto dialects = [&](const Json& connection) { return dialect_in(db, connection); };
+  const Referred referred{[&](const Json& connection) { return dialect_in(db, connection); }, {}};
   check_edit(parent.kind, parent.before, definition_of(parent.kind, *read_whole(db, parent.kind, parent.id)), "",
-             problems, dialects, dialects);
+             problems, referred, referred);
   if (!problems.empty()) return to_error(problems);
   touch(db, parent.kind, parent.id, now);
   return {};
@@ -43,9 +43,9 @@ Result<void> settle(Database& db, const Parent& parent, WallTime now) {
 Result<Json> checked_part(Database& db, Kind kind, const Json& given, const Json& before = nullptr) {
   Problems problems;
   auto definition = complete(kind, given, "", problems);
-  const auto dialects = [&](const Json& connection) { return dialect_in(db, connection); };
-  if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, dialects);
-  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, dialects, dialects);
+  const Referred referred{[&](const Json& connection) { return dialect_in(db, connection); }, {}};
+  if (problems.empty() && before.is_null()) check_rules(kind, definition, "", problems, referred);
+  if (problems.empty() && !before.is_null()) check_edit(kind, before, definition, "", problems, referred, referred);
   if (problems.empty()) References(db).check(kind, definition, "", problems);
   if (!problems.empty()) return to_error(problems);
   return definition;

@@ -38,6 +38,12 @@ SqlDialect dialect_in(Database& db, const Json& connection) {
   return sql_dialect_of(db.value<std::string>("SELECT jdbc_url FROM connection WHERE id = ?", *id).value_or(""));
 }
 
+std::string url_template_in(Database& db, const Json& driver) {
+  const auto id = id_for(db, Kind::driver, driver);
+  if (!id) return {};
+  return db.value<std::string>("SELECT url_template FROM driver WHERE id = ?", *id).value_or("");
+}
+
 void References::check(Kind kind, const Json& definition, const std::string& path, Problems& problems) {
   for_each_reference(kind, definition, path, [&](const Field& field, const Json& ref, const std::string& at) {
     if (enough(problems)) return;

@@ -42,6 +42,7 @@ class References {
 
 // The dialect of a connection in the store, by name or id; generic when there is none.
 SqlDialect dialect_in(Database& db, const Json& connection);
+std::string url_template_in(Database& db, const Json& driver);
 
 // The id that a ref (definitions.h) names.
 std::optional<int64_t> id_for(Database& db, Kind kind, const Json& ref);

@@ -20,11 +20,12 @@ namespace {
 
 class Rules {
  public:
-  Rules(const Json& definition, const std::string& path, Problems& problems, const DialectOf& dialect_of)
-      : definition_(definition), path_(path), problems_(problems), dialect_of_(dialect_of) {}
+  Rules(const Json& definition, const std::string& path, Problems& problems, const Referred& referred)
+      : definition_(definition), path_(path), problems_(problems), referred_(referred) {}
 
   void name();
   void connection();
+  void jdbc_url();
   void module();
   void watermark();
   void schedule();
@@ -43,13 +44,13 @@ class Rules {
   void placeholders(SqlDialect dialect);
   bool closed(const char* field, SqlDialect dialect);
   [[nodiscard]] SqlDialect dialect(const char* connection) const {
-    return dialect_of_ ? dialect_of_(definition_[connection]) : SqlDialect::generic;
+    return referred_.dialect_of ? referred_.dialect_of(definition_[connection]) : SqlDialect::generic;
   }
 
   const Json& definition_;
   const std::string& path_;
   Problems& problems_;
-  const DialectOf& dialect_of_;
+  const Referred& referred_;
 };
 
 bool is_reference(std::string_view password) {
@@ -74,14 +75,27 @@ void Rules::connection() {
       break;
     }
   }
-  if (const auto url = check_jdbc_url(text("jdbc_url")); !url) {
-    fail("jdbc_url", url.error().message,
-         url.error().hint.empty() ? "docs/OPERATING.md lists the parameters that are allowed" : url.error().hint);
-  }
+  jdbc_url();
   if (const auto password = text("password"); !password.empty() && !is_reference(password)) {
     fail("password", "must be a reference, $NAME; passwords are never kept in the store",
          "add a line NAME=... to the worker's secrets file");
   }
+}
+
+// Of other drivers than those that pipekit-jrunner speaks Pipekit cannot know all parameters.
+void Rules::jdbc_url() {
+  const auto scheme = jdbc_scheme(text("jdbc_url"));
+  const bool native = scheme == "jdbc:sqlite:" || scheme == "jdbc:postgresql:";
+  std::vector<std::string> allowed;
+  if (!native && referred_.url_template_of) {
+    allowed = jdbc_parameters(referred_.url_template_of(definition_["driver"]));
+  }
+  const auto checked = check_jdbc_url(text("jdbc_url"), allowed);
+  if (checked) return;
+  auto hint = checked.error().hint;
+  if (hint.empty() && native) hint = "docs/OPERATING.md lists the parameters that are allowed";
+  if (hint.empty()) hint = "if it is harmless, add it to the url_template of the driver";
+  fail("jdbc_url", checked.error().message, std::move(hint));
 }
 
 void Rules::module() {
@@ -226,8 +240,8 @@ void Rules::no_duplicates(Kind kind, const char* list) {
 }  // namespace
 
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
-                 const DialectOf& dialect_of) {
-  Rules rules(definition, path, problems, dialect_of);
+                 const Referred& referred) {
+  Rules rules(definition, path, problems, referred);
   if (kind == Kind::driver || kind == Kind::connection || kind == Kind::module || kind == Kind::group) rules.name();
   if (kind == Kind::connection) rules.connection();
   if (kind == Kind::module) rules.module();
@@ -237,18 +251,18 @@ void check_rules(Kind kind, const Json& definition, const std::string& path, Pro
   for (const auto& part : parts_of(kind)) {
     const auto& list = definition[std::string(part.name)];
     for (size_t i = 0; i < list.size() && !enough(problems); ++i) {
-      check_rules(part.kind, list[i], fmt::format("{}[{}]", join_path(path, part.name), i), problems, dialect_of);
+      check_rules(part.kind, list[i], fmt::format("{}[{}]", join_path(path, part.name), i), problems, referred);
     }
   }
 }
 
 void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
-                const DialectOf& dialect_before, const DialectOf& dialect_of) {
+                const Referred& before_referred, const Referred& referred) {
   Problems found;
-  check_rules(kind, definition, path, found, dialect_of);
+  check_rules(kind, definition, path, found, referred);
   if (found.empty()) return;
   Problems old;
-  check_rules(kind, before, path, old, dialect_before);
+  check_rules(kind, before, path, old, before_referred);
   for (auto& problem : new_problems(old, std::move(found))) problems.push_back(std::move(problem));
 }
 

@@ -133,6 +133,24 @@ TEST_F(Definitions, a_connection_may_be_its_own_default_destination) {
   EXPECT_TRUE(remove(db, Kind::connection, "own").ok());
 }
 
+TEST_F(Definitions, the_url_template_of_a_driver_allows_parameters_but_no_secrets) {
+  ASSERT_TRUE(
+      add(db, Kind::driver, {{"name", "exotic"}, {"url_template", "jdbc:exotic://HOST/DB?tuning=N&password=X"}}, now));
+  const auto connection = [&](const char* driver, const char* url) {
+    return refusal([&] {
+      return add(db, Kind::connection, {{"name", "c"}, {"driver", driver}, {"jdbc_url", url}}, now);
+    });
+  };
+  EXPECT_THAT(connection("exotic", "jdbc:exotic://h/d?tuning=3&user=u"), StartsWith("accepted"));
+  EXPECT_THAT(connection("exotic", "jdbc:exotic://h/d?other=3"),
+              AllOf(HasSubstr("has the parameter other, which is not allowed"), HasSubstr("url_template")));
+  EXPECT_THAT(connection("exotic", "jdbc:exotic://h/d?password=hunter22"),
+              AllOf(HasSubstr("contains a secret"), Not(HasSubstr("hunter22"))));
+  EXPECT_THAT(connection("sqlite", "jdbc:exotic://h/d?tuning=3"), HasSubstr("has the parameter tuning"));
+  EXPECT_TRUE(update(db, Kind::driver, "sqlite", {{"url_template", "jdbc:sqlite:PATH?vfs=x"}}, now).ok());
+  EXPECT_THAT(connection("sqlite", "jdbc:sqlite:x?vfs=x"), HasSubstr("has the parameter vfs"));
+}
+
 TEST_F(Definitions, an_update_changes_the_named_fields_only) {
   const auto later = now + std::chrono::seconds(5);
   const auto updated = update(db, Kind::module, "orders", {{"retries", 3}, {"min_rows", nullptr}}, later);

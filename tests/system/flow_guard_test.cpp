@@ -115,7 +115,7 @@ TEST_F(FlowGuard, a_role_without_the_rights_for_the_fence_is_told_what_is_missin
   const auto refused = run("orders");
   EXPECT_THAT(refused, Ended("error"));
   EXPECT_THAT(refused["error"].get<std::string>(),
-              ::testing::AllOf(HasSubstr("cannot claim"), HasSubstr("permission denied for database"),
+              ::testing::AllOf(HasSubstr("cannot lock"), HasSubstr("permission denied for database"),
                                HasSubstr("hint: grant the role CREATE on the database, or make the schema")));
   dst_->execute("CREATE SCHEMA pipekit_staging; GRANT USAGE, CREATE ON SCHEMA pipekit_staging TO loader");
   EXPECT_THAT(run("orders"), Ended("success"));

@@ -72,7 +72,7 @@ TEST_F(FlowHook, a_cancel_ends_the_one_that_runs_and_leaves_out_the_rest_but_the
   const auto ended = wait(id);
   EXPECT_THAT(ended, Ended("cancelled"));
   EXPECT_EQ(ended["row_count"], 3);
-  EXPECT_THAT(ended["error"].get<std::string>(), HasSubstr("the merge stands"));
+  EXPECT_THAT(ended["error"].get<std::string>(), HasSubstr("the data was merged"));
   EXPECT_THAT(ended["hook_log"].get<std::string>(),
               AllOf(HasSubstr("hook 1 on dst: failed: cancelled"), Not(HasSubstr("hook 2"))));
   EXPECT_EQ(dst_->rows("SELECT count(*) FROM orders"), "3");
@@ -90,7 +90,7 @@ TEST_F(FlowHook, ends_with_the_runs_time_and_the_ones_after_it_still_run) {
                    "  - {run_order: 2, connection: dst, sql: \"INSERT INTO trace VALUES ('next')\", run_on: always}"}));
   const auto ended = run("orders");
   EXPECT_THAT(ended, Ended("success"));
-  EXPECT_EQ(ended["hook_log"], "hook 1 on dst: failed: timed out (timeout_s)\nhook 2 on dst: ok\n");
+  EXPECT_EQ(ended["hook_log"], "hook 1 on dst: failed: timed out after 3 s (timeout_s)\nhook 2 on dst: ok\n");
   EXPECT_EQ(trace(), "next");
 }
 

@@ -204,7 +204,7 @@ TEST_F(FlowRunner, that_hang_after_their_work_end_with_the_runs_time) {
   start("act_hangs) real; echo self $$; sleep 1000;;");
   apply("modules:\n" + acting("hangs", {"timeout_s: 2"}));
   const auto ended = run("hangs");
-  expect_untouched(ended, "timed out (timeout_s)");
+  expect_untouched(ended, "timed out after 2 s (timeout_s)");
   EXPECT_EQ(ended["error_code"], "timeout");
   EXPECT_FALSE(is_alive(pid_in(ended["id"], "self")));
 }

@@ -72,9 +72,10 @@ bool child_has_ended(pid_t child) {
   return false;
 }
 
-// Killing the group is one atomic step that no fork in it survives. Those who left the group are found as children of
-// this process, at once or when their parent has died: each death is followed by another look before waiting again, and
-// a process that was missed because it changed hands during the look had a parent whose death is yet to be reported.
+// Killing the group is one atomic step that no fork in it survives. Processes that left the group are found as
+// children of this process, at once or when their parent has died: each death is followed by another look before
+// waiting again, and a process that was missed because it got a new parent during the look had a parent whose death is
+// yet to be reported.
 void kill_descendants(pid_t child, void (*on_child)(const siginfo_t& end)) {
   ::kill(-child, SIGKILL);
   siginfo_t end;

@@ -1,5 +1,5 @@
-// pipekit-supervisor: runs one child for a worker and outlives it just long enough to see that all of it is dead.
-// See protocol.h. Single-threaded and small, since one of it stands beside every runner; no library beyond libc.
+// pipekit-supervisor: runs one child for a worker and ends when the child and all its descendants are dead. See
+// protocol.h. Single-threaded and small, since there is one for every runner; no library beyond libc.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -28,7 +28,7 @@ struct Child {
   int start_fd = -1;  // a Report of what prevented the exec, or EOF when it succeeded; -1 once that is known
 };
 
-// The worker may be gone; then nobody asks.
+// If the worker is gone, nobody reads it.
 void report(ReportKind kind, int value) {
   const Report packet{kind, value};
   static_cast<void>(::send(kControlFd, &packet, sizeof packet, MSG_NOSIGNAL | MSG_DONTWAIT));

@@ -6,14 +6,14 @@
 // its own; 0 leaves it.
 //
 // The worker spawns it as leader of a session of its own (a terminal's Ctrl-C does not reach it), every signal default
-// and blocked, environment as the child is to have it, and with exactly these files:
+// and blocked, the child's environment, and exactly these files:
 //
 //   0  /dev/null        1, 2  the child's output        3  kControlFd        4  kLockFd, where there is a lock
 //
 // Control is a SEQPACKET pair. To the supervisor: kTerminate (SIGTERM to the child's group), any number of them; end of
 // file means kill everything, whether the worker shut its side down or died. To the worker, one Report a packet:
-// kStarted or why not; after kStarted, in the end, kExited or kSignalled. The supervisor exits when it and all
-// that descends from it is dead, so its exit without the last report means that it was killed itself.
+// kStarted or why not; after kStarted, in the end, kExited or kSignalled. The supervisor exits when the
+// child and all its descendants are dead, so its exit without the last report means that it was killed itself.
 //
 // The child's group is not the supervisor's: a signal to the one does not end the other. The child and its descendants
 // keep kLockFd open, so its shared lock lasts as long as any of them, the supervisor gone or not. It is an open file of
