@@ -292,9 +292,9 @@ std::string Destination::merge_hint(const std::string& complaint) const {
   if (updates() || module.merge_strategy == "append" || references_.empty()) return {};
   if (!dialect_->is_referenced(complaint)) return {};
   return fmt::format(
-      "rows of {} refer to rows of {}, which the merge deletes and inserts again; set merge_method: update on the "
-      "module: it updates rows where they are and deletes only what is gone from the source",
-      references_.front().table, module.dest_table);
+      "rows of {} refer to rows of {}, which the merge deletes and inserts again; set merge_method: update{} on the "
+      "module: it updates rows in place and deletes only rows that are gone from the source",
+      references_.front().table, module.dest_table, module.truncate ? " instead of truncate" : "");
 }
 
 Step<std::monostate> Destination::create_staging() {

@@ -110,8 +110,8 @@ std::optional<Error> merge_hazard(const std::string& table, const TableFacts& fa
       ErrorCode::kInvalid,
       fmt::format("replacing rows of {} deletes them first, and other rows depend on them: {}", table, reasons.text()),
       choice.truncate
-          ? "set merge_method: update in place of truncate on the module: it updates rows where they are"
-          : "set merge_method: update on the module: it updates rows where they are and deletes only what is "
+          ? "set merge_method: update instead of truncate on the module: it updates rows in place"
+          : "set merge_method: update on the module: it updates rows in place and deletes only rows that are "
             "gone from the source"};
 }
 

@@ -1,4 +1,5 @@
-// What a merge would do to rows that it was not asked to touch, by what depends on the destination's. Pure.
+// Whether a merge would change rows of other tables, or run triggers, because of what depends on the destination's
+// rows. Pure.
 #pragma once
 
 #include <optional>

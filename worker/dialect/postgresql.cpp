@@ -18,8 +18,7 @@ constexpr size_t kMaxName = 63;  // NAMEDATALEN - 1; longer names are cut withou
 constexpr FenceSql kFence{
     {"pipekit_staging.pipekit_fence", "pipekit_staging.pipekit_merged", "now()", quote_literal_escaping}};
 
-// IF NOT EXISTS is not free of races by itself. The lock's SELECT is the one that returns rows before a script's end;
-// nobody reads what setup prints.
+// IF NOT EXISTS alone can race. The lock's SELECT returns rows before the script's end; nobody reads setup's output.
 constexpr std::string_view kSetupLock = "SELECT pg_advisory_xact_lock(7201735)";
 constexpr std::string_view kCreateSchema = "CREATE SCHEMA IF NOT EXISTS pipekit_staging";
 constexpr std::string_view kCreateFence =
@@ -33,10 +32,10 @@ constexpr std::string_view kCreateMerged =
     "KEY "
     "(store, module, run))";
 
-// IF EXISTS and IF NOT EXISTS have a NOTICE for what nobody asked about.
+// IF EXISTS and IF NOT EXISTS print a NOTICE that is of no use to people.
 constexpr std::string_view kQuiet = "SET client_min_messages = 'warning'";
 
-// Spelled out: under a role's REPEATABLE READ default the wait for the fence row would end in error 40001.
+// Explicit, because with a role's default of REPEATABLE READ the wait for the fence row would fail with error 40001.
 constexpr std::string_view kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 std::string lock_timeout(std::chrono::seconds limit) {
@@ -45,8 +44,9 @@ std::string lock_timeout(std::chrono::seconds limit) {
 
 std::string set_session_name(std::string_view name) { return "SET application_name = " + quote_literal_escaping(name); }
 
-// Compares images: works for types without an equality (json), takes NULLs for equal, and sees what an equality does
-// not (1.0 and 1.00, two boxes of one area). The casts keep it from being read as a comparison field by field.
+// Compares record images. This works for types without an equality operator (json), treats NULLs as equal, and sees
+// differences that equality does not (1.0 and 1.00, two boxes of the same area). Without the casts PostgreSQL would
+// compare column by column.
 std::string differs(const MergePlan& plan) {
   const auto values = values_of(plan);
   return fmt::format("CAST(ROW({}) AS record) OPERATOR(pg_catalog.*<>) CAST(ROW({}) AS record)",
@@ -70,7 +70,7 @@ std::string update_statement(const MergePlan& plan) {
   return plan.method == MergeMethod::kUpdate ? update_matching(plan, differs(plan)) : std::string{};
 }
 
-// OVERRIDING: a column GENERATED ALWAYS AS IDENTITY refuses values otherwise; where there is none it means nothing.
+// OVERRIDING: otherwise a column GENERATED ALWAYS AS IDENTITY refuses values. Without such a column it has no effect.
 std::string insert_statement(const MergePlan& plan) {
   const auto columns = column_list(plan.columns);
   if (plan.method == MergeMethod::kReplace) {
@@ -84,9 +84,10 @@ std::string insert_statement(const MergePlan& plan) {
       plan.dest.sql, columns, column_list(plan.columns, "s"), plan.staging.sql, plan.dest.sql, equal_keys(plan.key));
 }
 
-// Who inserts next gets a value that is free. A sequence is no part of the transaction and others draw from it
-// meanwhile: a short way is gone value by value, which cannot go backwards; a long one is a jump, which would only if
-// that many were drawn between its two halves. Nothing that was not called stands one step before its start.
+// Advances a sequence past the written values, so that the next INSERT gets a free one. Sequences are not
+// transactional, and other sessions use them at the same time. A short distance is covered with nextval(), which can
+// never go backwards. A long distance is one setval(); it would go backwards only if another session took that many
+// values between the reading and the setval(). A sequence that was never used counts as one step before its start.
 std::string advance(const ColumnSequence& filled, const MergePlan& plan) {
   constexpr std::string_view kAdvance =
       "SELECT CASE WHEN abs(q.seqincrement) = 1 AND w.steps <= 1000 THEN (SELECT count(nextval({0})) FROM "
@@ -105,9 +106,9 @@ void write_rows(Script& script, const MergePlan& plan, const std::string& insert
   for (const auto& filled : plan.sequences) script << advance(filled, plan);
 }
 
-// Everything that a merge has to know of its table, its partitions and inheriting tables, and of the tables below a
-// view that the engine writes through. A reference has a row per referenced column; a sequence counts where the role
-// may advance it.
+// What a merge has to know about its table, the table's partitions and inheriting tables, and the tables below an
+// updatable view. References have one row per referenced column. A sequence that the role may not advance is a
+// closed_sequence.
 constexpr std::string_view kInspection =
     "WITH RECURSIVE tree(oid) AS (SELECT to_regclass({0})::oid UNION SELECT x.oid FROM tree CROSS JOIN LATERAL (SELECT "
     "i.inhrelid AS oid FROM pg_inherits i WHERE i.inhparent = tree.oid UNION ALL SELECT d.refobjid FROM pg_rewrite r "
@@ -166,8 +167,8 @@ constexpr std::string_view kInspection =
     "to_regclass({0}) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.atttypid IN (20, 21, 23)"
     ") AS everything ORDER BY part, place, name";
 
-// The server stops when the client is gone, rather than at the statement's end; a client that is silent inside the
-// transaction loses it. A commit that is not durable is no answer to anybody.
+// If the client is gone, the server stops at once and not at the statement's end. If the client is silent inside the
+// transaction, the server rolls it back. The commit must be durable before it is reported.
 void begin_merge(Script& script) {
   script << "SET client_connection_check_interval = '5s'"
          << "SET idle_in_transaction_session_timeout = '60s'";
@@ -178,7 +179,7 @@ bool has(std::string_view text, std::string_view part) { return text.find(part) 
 
 bool is_word_character(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
-// The five characters as a word of their own, as runners print them: "SQLState: 40P01", "[40P01]".
+// Whether the five characters occur as a separate word, as runners print them: "SQLState: 40P01", "[40P01]".
 bool has_state(std::string_view text, std::string_view state) {
   for (size_t at = text.find(state); at != std::string_view::npos; at = text.find(state, at + 1)) {
     const size_t end = at + state.size();
@@ -291,7 +292,7 @@ class Postgresql final : public Dialect {
     return (script << "COMMIT").str();
   }
 
-  // The limit is evaluated once, also for an empty staging table, and the cast of that text is an error that shows it.
+  // The limit is evaluated once, even if staging is empty; the cast then fails with an error that shows the text.
   [[nodiscard]] std::string merge_script_unfenced(const MergePlan& plan) const override {
     const auto guarded = fmt::format(
         "{} LIMIT (SELECT CASE WHEN count(*) = {} THEN {} ELSE CAST('rows in staging are now ' || count(*) AS bigint) "
@@ -333,8 +334,9 @@ class Postgresql final : public Dialect {
   }
 
  private:
-  // The canonical name leaves out `public`, where the search_path finds a bare name unless somebody changed it. If so,
-  // two tables of one module may share a fence, which costs a wait; two fences for one table would cost the promise.
+  // The canonical name omits `public`, where the default search_path finds unqualified names. With another search_path
+  // two tables of one module may share a fence, which only costs time; two fences for one table would break the
+  // guarantee.
   static Result<TableName> from_parts(std::string_view written, const std::vector<NamePart>& parts) {
     TableName out;
     for (const auto& part : parts) {

@@ -1,5 +1,5 @@
-// Names and values as they stand in a script. Whatever the text, the result is one token of the engine's SQL. (A NUL
-// cannot be written in SQL at all: a script with one is cut there and fails to parse.)
+// Quotes names and values for scripts. Whatever the text is, the result is one token of the engine's SQL. (SQL cannot
+// contain NUL: a script with one ends there and does not parse.)
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@ namespace pipekit::worker {
 
 std::string quote_identifier(std::string_view name);
 
-// '...' with quotes doubled: engines in which a backslash means itself.
+// '...' with quotes doubled, for engines where a backslash is an ordinary character.
 std::string quote_literal(std::string_view text);
-// E'...' where there is a backslash, so that it reads the same with standard_conforming_strings on and off.
+// E'...' if the text has a backslash, so that standard_conforming_strings does not matter.
 std::string quote_literal_escaping(std::string_view text);
 
 // "a", "b" — with an alias: s."a", s."b".

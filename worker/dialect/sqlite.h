@@ -1,5 +1,5 @@
-// SQLite, 3.37 or later (UPDATE … FROM, pragma_table_list). The lock is the file's, so setup is part of the claim and
-// there are no sessions to end.
+// SQLite, 3.37 or later (UPDATE … FROM, pragma_table_list). The lock covers the file, so setup is part of the
+// claim and there are no sessions to end.
 #pragma once
 
 #include "worker/dialect/dialect.h"

@@ -94,9 +94,8 @@ Result<std::vector<NamePart>> parse_table_name(std::string_view written, std::st
 }
 
 Error bad_table_name(std::string_view written, std::string_view reason) {
-  return {
-      ErrorCode::kInvalid, fmt::format("\"{}\" is not the name of a table: {}", written, reason),
-      "write table or schema.table; put names with characters other than letters, digits and _ in double quotes"};
+  return {ErrorCode::kInvalid, fmt::format("\"{}\" is not the name of a table: {}", written, reason),
+          "write table or schema.table; put names with characters other than letters, digits and _ in double quotes"};
 }
 
 bool is_plain(std::string_view name) {

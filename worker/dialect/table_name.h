@@ -1,5 +1,4 @@
-// Reads the name of a table as a user writes it into its parts. Pure; knows quoting, not what an engine makes of the
-// parts.
+// Splits a table name, as a user writes it, into its parts. Pure. It handles quoting; engines interpret the parts.
 #pragma once
 
 #include <string>
@@ -19,12 +18,12 @@ struct NamePart {
 // backtick, those with which a quoted part may begin. Anything else is kInvalid, and the message says what and where.
 Result<std::vector<NamePart>> parse_table_name(std::string_view written, std::string_view opening_quotes);
 
-// The refusal of a name, for reasons that only the dialect knows.
+// Refuses a name for a reason that only the dialect knows.
 Error bad_table_name(std::string_view written, std::string_view reason);
 
-// A name that means the same unquoted: [a-z_][a-z0-9_]*. (Keywords are not looked at.)
+// A name that needs no quotes: [a-z_][a-z0-9_]*. (Keywords are not checked.)
 bool is_plain(std::string_view name);
-// The part as it stands in a canonical name: bare when plain, else quoted, so that "a.b" and a.b differ.
+// A part of a canonical name: bare if plain, else quoted, so that "a.b" and a.b differ.
 std::string canonical_part(std::string_view name);
 
 }  // namespace pipekit::worker

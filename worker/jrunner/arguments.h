@@ -1,5 +1,5 @@
-// The command line: the jrunner contract's single-dash flags, which no library spells. Pure, but for the environment
-// that `env:NAME` names, which is passed in.
+// The command line with the jrunner contract's single-dash flags, which no library parses. Pure: the environment for
+// `env:NAME` is passed in.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,7 @@ struct Arguments {
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// `args` without the program's name. kUsage names the flag that is wrong.
+// `args` does not include the program's name. kUsage names the wrong flag.
 Result<Arguments> parse_arguments(const std::vector<std::string>& args, const Environment& environment);
 std::string_view usage();
 

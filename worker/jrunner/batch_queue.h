@@ -1,5 +1,5 @@
-// Row batches from the reader's thread to the writer's, bounded by bytes: a fast reader waits. One producer, one
-// consumer. Either side may end it.
+// Passes row batches from the reader's thread to the writer's, bounded by bytes, so that a fast reader waits. One
+// producer, one consumer. Either side may end it.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +18,7 @@ class BatchQueue {
   // Nothing after the last batch, once the producer has closed.
   std::optional<RowBatch> pop();
   void close();    // producer: no more batches
-  void give_up();  // consumer: wants no more
+  void give_up();  // consumer: no more batches are wanted
 
  private:
   static constexpr size_t kMostBytes = size_t{4} * 1024 * 1024;

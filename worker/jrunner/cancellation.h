@@ -1,6 +1,6 @@
-// One request to stop, seen by every wait of both threads: its descriptor becomes readable and stays so. The reason is
-// a signal's number, or kOtherSideFailed when one side of a transfer ends because the other did. Any thread, and a
-// signal handler, may request; the first reason stays.
+// One request to stop, which every wait of both threads sees: its descriptor becomes readable and stays readable. The
+// reason is a signal's number, or kOtherSideFailed when one side of a transfer ends because the other failed. Any
+// thread and a signal handler may call request(); the first reason is kept.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,8 @@ class Cancellation {
   Cancellation(const Cancellation&) = delete;
   Cancellation& operator=(const Cancellation&) = delete;
 
-  // From here SIGTERM, SIGINT and SIGHUP request; a second one ends the process at once. SIGPIPE is ignored: a closed
-  // stdout is an error of the write. At most one object of a process.
+  // From now on SIGTERM, SIGINT and SIGHUP call request(); a second signal ends the process at once. SIGPIPE is
+  // ignored: a closed stdout is a write error. At most one object per process may do this.
   void take_signals();
 
   void request(int reason) noexcept;

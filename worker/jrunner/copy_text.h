@@ -1,4 +1,4 @@
-// PostgreSQL's COPY text format: a line a row, tabs between, \N for NULL, backslash escapes. Pure.
+// PostgreSQL's COPY text format: one line per row, tabs between fields, \N for NULL, backslash escapes. Pure.
 #pragma once
 
 #include <optional>
@@ -13,8 +13,7 @@ void append_copy_text(std::string_view value, std::string& out);
 // As the input of a bytea column: \x and hexadecimal digits, its backslash escaped.
 void append_copy_bytes(std::string_view bytes, std::string& out);
 
-// Takes the next field, still escaped, from the front of a line without its end; false when the line is used up.
-// Begin with `line` as a whole and `first` true.
+// Reads the fields of one line, which must not include its line end.
 class CopyLineReader {
  public:
   explicit CopyLineReader(std::string_view line) : rest_(line) {}
@@ -27,7 +26,7 @@ class CopyLineReader {
 };
 
 void append_unescaped(std::string_view field, std::string& out);
-// The bytes of "\x0102", unescaped already; false when it is no such text.
+// The bytes of the unescaped text "\x0102"; false if it does not have this form.
 bool append_hex_bytes(std::string_view text, std::string& out);
 
 }  // namespace pipekit::jrunner

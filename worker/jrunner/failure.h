@@ -1,5 +1,5 @@
 // The two ways in which a transfer or script ends early. Both are thrown from any depth and caught in run.cpp: a
-// database error ends this program whatever it was doing, so nothing in between has a choice to make.
+// database error always ends this program, so no code in between needs to handle it.
 #pragma once
 
 #include <stdexcept>

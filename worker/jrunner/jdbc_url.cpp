@@ -18,7 +18,7 @@ constexpr std::string_view kSqlitePrefix = "jdbc:sqlite:";
 constexpr int kMostAttached = 10;  // SQLite's own bound
 constexpr std::string_view kPostgresPrefix = "jdbc:postgresql:";
 
-// Parameters of the SQLite driver that are pragmas of the session. busy_timeout is not: this program always waits.
+// SQLite driver parameters that are session pragmas. busy_timeout is not among them: this program always waits.
 constexpr std::array kPragmas{"foreign_keys", "recursive_triggers", "synchronous", "journal_mode",
                               "cache_size",   "temp_store",         "mmap_size",   "secure_delete"};
 
@@ -146,7 +146,7 @@ std::string session_attributes(const std::string& server_type) {
   return "any";
 }
 
-// `ssl=true` alone means verify-full to the Java driver, unless its factory is the one that checks nothing.
+// For the Java driver `ssl=true` alone means verify-full, unless its factory is the one that checks nothing.
 void add_ssl(const Parameters& parameters, PostgresTarget& target) {
   bool ssl = false;
   bool checked = true;
@@ -203,7 +203,8 @@ Result<DatabaseTarget> parse_jdbc_url(std::string_view url) {
   if (url.find('\0') != std::string_view::npos) return wrong("", "holds a NUL byte");
   const auto scheme = jdbc_scheme(url);
   if (scheme != kSqlitePrefix && scheme != kPostgresPrefix) {
-    return wrong(url, "names a database that pipekit-jrunner does not support: it reads jdbc:sqlite: and jdbc:postgresql: only");
+    return wrong(
+        url, "names a database that pipekit-jrunner does not support: it reads jdbc:sqlite: and jdbc:postgresql: only");
   }
   if (const auto checked = check_jdbc_url(url); !checked)
     return wrong(url, checked.error().message, checked.error().hint);

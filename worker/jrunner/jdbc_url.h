@@ -1,4 +1,4 @@
-// JDBC URLs of the two engines that this program speaks, read into what their own libraries take. Pure.
+// Converts JDBC URLs of the two supported engines into parameters of their libraries. Pure.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ struct SqliteTarget {
   bool uri = false;
   std::string file;  // the file that must exist; empty for a database in memory
   std::vector<std::pair<std::string, std::string>> pragmas{};
-  bool immutable = false;  // the URI says that nobody writes
-  int attach = 0;          // databases that a script may attach
+  bool immutable = false;  // the URI says that nobody writes to the file
+  int attach = 0;          // how many databases a script may attach
 };
 
 struct PostgresTarget {

@@ -1,9 +1,8 @@
-// libpq's functions, taken from the library when the first of them is called. libpq brings some twenty libraries along
-// (TLS, Kerberos, LDAP), and loading those takes longer than all else that a call on SQLite does; a run of a module
-// makes nine calls.
+// Loads libpq when one of its functions is first called. libpq needs some twenty other libraries (TLS, Kerberos, LDAP);
+// loading them takes longer than everything else in a call on SQLite, and a run of a module makes nine calls.
 //
-// These stand in the place of the library's own at link time, so the rest of this program uses libpq-fe.h as ever. A
-// function that is missing here is missing at the link.
+// These definitions replace the library's at link time, so the rest of this program uses libpq-fe.h as usual. A
+// function that is missing here is a link error.
 #include <dlfcn.h>
 #include <libpq-fe.h>
 
@@ -17,8 +16,7 @@ namespace {
 void* library() {
   static void* const handle = ::dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    throw Failure({ErrorCode::kUnavailable,
-                   std::string("cannot load the PostgreSQL client library: ") + ::dlerror(),
+    throw Failure({ErrorCode::kUnavailable, std::string("cannot load the PostgreSQL client library: ") + ::dlerror(),
                    "install it (on Debian: libpq5)"});
   }
   return handle;

@@ -38,7 +38,7 @@ auto on(const char* side, Work work) {
   }
 }
 
-// A line a second, for whoever watches a long transfer. Its form is no row count's ("N rows" at the end of a line).
+// Prints a line per second about a long transfer. Its form differs from a row count ("N rows" at the end of a line).
 class Progress {
  public:
   explicit Progress(StandardOutput& out) : out_(out) {}
@@ -60,7 +60,7 @@ class Progress {
   steady_clock::time_point next_ = steady_clock::now() + kInterval;
 };
 
-// The reader's thread. Its own failure is told when it is joined; a wait of its is ended through the cancellation.
+// The reader's thread. Its failure is reported when it is joined; the cancellation ends its waits.
 class Reader {
  public:
   Reader(RowSource& source, const Destination& destination, BatchQueue& queue, Cancellation& cancellation)
@@ -107,8 +107,8 @@ class Reader {
   std::thread thread_;
 };
 
-// The destination is locked only when there is something to write, or nothing more to come: a query that works for an
-// hour before its first row holds no one up.
+// Locks the destination only when the first rows are there, or when there are none: a query that runs for an hour
+// before its first row blocks nobody.
 void write_all(BatchQueue& queue, Reader& reader, RowSink& sink, Progress& progress) {
   auto batch = queue.pop();
   if (!batch) reader.throw_if_failed();
@@ -138,8 +138,8 @@ void transfer(RowSource& source, RowSink& sink, Cancellation& cancellation, Prog
   reader.throw_if_failed();
 }
 
-// Source and destination in one SQLite file: with a rollback journal the writer's commit would wait for the reader
-// for ever, and the reader is this process. So everything is read, and put aside, before anything is written.
+// Source and destination are one SQLite file: with a rollback journal the writer's commit would wait forever for the
+// reader, which is this process. So all rows are read and kept before any is written.
 void transfer_through_spool(RowSource& source, RowSink& sink, Cancellation& cancellation, Progress& progress) {
   Spool spool;
   on(kSource, [&] { source.start(sink.destination()); });

@@ -1,4 +1,4 @@
-// Migration mode: the rows of one query into one table, all or none, reading and writing at the same time.
+// Migration mode: copies the rows of one query into one table, all or none, reading and writing in parallel.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Migration {
   bool read_only = false;  // the source's session
 };
 
-// The number of rows, which are committed when it returns.
+// Returns the number of rows; they are committed by then.
 uint64_t migrate(const Migration& migration, Cancellation& cancellation, StandardOutput& out);
 
 }  // namespace pipekit::jrunner

@@ -39,7 +39,7 @@ std::string_view take_digits(std::string_view& text) {
   return digits;
 }
 
-// The exponent of "e+12"; nothing when there is something else. Beyond any use it saturates.
+// The exponent of "e+12"; nothing for any other text. Huge exponents saturate.
 std::optional<int64_t> take_exponent(std::string_view text) {
   if (text.empty()) return 0;
   if (text.front() != 'e' && text.front() != 'E') return std::nullopt;

@@ -1,5 +1,5 @@
-// Numbers as text, exactly. SQLite has 64-bit integers and doubles only, and a column with a numeric affinity rounds a
-// longer decimal without a word; these functions tell when that would happen. Pure; independent of the locale.
+// Numbers as text, exactly. SQLite has 64-bit integers and doubles only, and a column with a numeric affinity silently
+// rounds longer decimals; these functions detect that. Pure; independent of the locale.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace pipekit::jrunner {
 struct NotANumber {};
 struct Inexact {};  // a number that neither an int64 nor a double holds
 
-// What SQLite's numeric columns would make of a text, by the rules of its text-to-number conversion: an integer where
-// the value is one, else the double whose shortest decimal form has the same value.
+// How SQLite's numeric columns would store a text, by SQLite's conversion rules: as an integer if the value is one,
+// else as the double whose shortest decimal form has the same value.
 using ExactNumber = std::variant<NotANumber, Inexact, int64_t, double>;
 ExactNumber exact_number(std::string_view text);
 
@@ -28,8 +28,7 @@ void append_real(double value, std::string& out);
 // The same, but a whole number keeps its ".0", as SQLite prints it.
 void append_real_as_text(double value, std::string& out);
 
-// How a numeric column would change a text, beyond what `exact_number` says of its value: true when the number is
-// written otherwise ("007", "1.50", " 7").
+// Whether a numeric column would change how the text is written, even if it keeps the value: "007", "1.50", " 7".
 bool loses_its_spelling(std::string_view text);
 
 }  // namespace pipekit::jrunner

@@ -41,7 +41,7 @@ bool ends_session(std::string_view state) {
   return state.starts_with("08") || state == "57P01" || state == "57P02" || state == "57P05";
 }
 
-// In front of the URL's own, which win. Keepalives make a server that has vanished an error after about a minute.
+// Defaults that the URL overrides. With keepalives a server that has vanished is an error after about a minute.
 constexpr std::array<std::pair<const char*, const char*>, 6> kDefaults{
     {{"fallback_application_name", "pipekit-jrunner"},
      {"client_encoding", "UTF8"},
@@ -57,7 +57,7 @@ steady_clock::duration connect_timeout(const PostgresTarget& target) {
   return seconds > 0 ? std::chrono::seconds(seconds) : kConnectTimeout;
 }
 
-// Poll until ready, cancelled or late; whether it is ready.
+// Polls until ready, cancelled or late; returns whether it is ready.
 bool poll_until(int socket, short events, int cancellation, steady_clock::time_point deadline) {
   std::array<pollfd, 2> fds{{{socket, events, 0}, {cancellation, POLLIN, 0}}};
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
@@ -106,7 +106,7 @@ void PostgresConnection::connect(const PostgresTarget& target) {
   connected_ = true;
 }
 
-// After the connect, not as startup parameters: connection poolers refuse those that they do not know.
+// Set after connecting and not as startup parameters, because connection poolers refuse unknown ones.
 void PostgresConnection::prepare_session(const PostgresTarget& target) {
   execute(
       "SELECT set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false), "
@@ -133,7 +133,7 @@ void PostgresConnection::fail_connection(const std::string& what) const {
     throw Failure({ErrorCode::kUnavailable, "PostgreSQL" + place + ": " + what + ": " + detail,
                    "check the URL, the user and the password, and that the server is running"});
   }
-  // The same words whether the server's farewell was read as a result or only the end of the stream.
+  // The same message whether the server's last error was received or only the end of the stream.
   throw Failure({ErrorCode::kUnavailable,
                  "the connection to PostgreSQL was lost:" + place + ": " + what + ": " + detail,
                  "the server's log says why it ended the session"});
@@ -147,7 +147,7 @@ void PostgresConnection::wait(short events) {
   if ((fds[0].revents & ~POLLOUT) != 0 && PQconsumeInput(handle()) == 0) fail_connection("cannot receive");
 }
 
-// While the server does not take, it may have something to say: both directions are served.
+// While the server does not accept data it may be sending, so both directions are served.
 void PostgresConnection::flush() {
   for (int left = PQflush(handle()); left != 0; left = PQflush(handle())) {
     if (left < 0) fail_connection("cannot send");
@@ -231,7 +231,7 @@ std::string_view PostgresConnection::read_copy_line() {
   return {};
 }
 
-// In pieces: libpq copies what it is given into a buffer of its own, which so stays small even for a huge row.
+// In pieces, because libpq copies its input into a buffer, which then stays small even for a huge row.
 void PostgresConnection::write_copy(std::string_view lines) {
   constexpr size_t kPiece = size_t{512} * 1024;
   while (!lines.empty()) {

@@ -19,7 +19,7 @@ void begin_result(const PGresult* rows, ResultPrinter& result) {
   result.end_row();
 }
 
-// A time's offset as SQLite reads it, too: the value may be a watermark of a query there.
+// Times get offsets that SQLite can read, because the value may be a watermark for a query there.
 std::string value_of(const PGresult* rows, int row, int column) {
   std::string text(PQgetvalue(rows, row, column), static_cast<size_t>(PQgetlength(rows, row, column)));
   const auto type = value_of_type(PQftype(rows, column));
@@ -40,7 +40,7 @@ void add_rows(const PGresult* rows, ResultPrinter& result) {
   }
 }
 
-// Rows come one a result, and a last result without any; a result set without rows is only that last one.
+// Each row is a result of its own, followed by one without rows; an empty result set consists of that last one only.
 void run_statement(PostgresConnection& connection, const std::string& sql, ResultPrinter& result) {
   connection.send_row_by_row(sql);
   bool begun = false;
@@ -58,7 +58,7 @@ void run_statement(PostgresConnection& connection, const std::string& sql, Resul
   }
 }
 
-// A transaction cannot be made to write once it has a snapshot, and only its end would be a way around.
+// Once it has a snapshot, a read-only transaction cannot be made writable; only ending it would allow writing.
 void begin_read_only(PostgresConnection& connection) {
   connection.execute("BEGIN READ ONLY");
   connection.execute("SELECT 1");
@@ -103,7 +103,7 @@ void run_postgres_script(const PostgresTarget& target, const Script& given, Canc
   }
   if (given.read_only) return connection.execute("COMMIT"), void();
   if (!connection.in_transaction()) return;
-  connection.execute("ROLLBACK");  // here, so that it is done when this program has ended
+  connection.execute("ROLLBACK");  // explicitly, so that it is done when this program ends
   warn_open_transaction();
 }
 

@@ -7,8 +7,8 @@
 namespace pipekit::jrunner {
 namespace {
 
-// While a COPY runs, libpq does not tell that the server has given it up. So it is ended and begun again now and then:
-// a load that fails is noticed after so many bytes, not after the last row.
+// While a COPY runs, libpq does not report that the server has aborted it. So it is ended and started again after so
+// many bytes: a failed load is noticed then and not after the last row.
 constexpr size_t kBytesInOneCopy = size_t{16} * 1024 * 1024;
 
 ColumnKind kind_of(std::string_view kind) {
@@ -27,7 +27,7 @@ PostgresSink::PostgresSink(const PostgresTarget& target, const std::string& tabl
   connection_.execute("COMMIT");
 }
 
-// The name is SQL's, as in a statement: parts without quotes are folded to lower case.
+// The name is read as in a statement: parts without quotes are folded to lower case.
 std::string PostgresSink::find_table(const std::string& text) {
   const auto found = connection_.execute("SELECT to_regclass($1)::oid, to_regclass($1)::text", {text});
   if (PQgetisnull(found.get(), 0, 0) != 0) {
@@ -38,7 +38,7 @@ std::string PostgresSink::find_table(const std::string& text) {
   return PQgetvalue(found.get(), 0, 0);
 }
 
-// A domain has its base type's output function, which so tells what the values are.
+// A domain has its base type's output function, so this also identifies domains.
 void PostgresSink::read_columns(const std::string& oid) {
   const auto columns = connection_.execute(
       "SELECT a.attname, quote_ident(a.attname), CASE WHEN t.typoutput = 'byteaout'::regproc THEN 'bytes' "
@@ -69,7 +69,7 @@ void PostgresSink::write(const RowBatch& batch) {
   rows_ += batch.rows;
 }
 
-// The server counts lines from the beginning of a COPY; the message tells what to add.
+// The server counts lines from the start of each COPY; the message says at which row that was.
 void PostgresSink::end_copy() {
   try {
     connection_.end_copy();
@@ -82,7 +82,7 @@ void PostgresSink::end_copy() {
   bytes_in_copy_ = 0;
 }
 
-// A COMMIT that is answered otherwise has rolled back; one that is not answered may have happened.
+// If the answer to COMMIT is not COMMIT, it rolled back; without an answer it may have been committed.
 void PostgresSink::commit() {
   end_copy();
   try {

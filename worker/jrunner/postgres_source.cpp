@@ -141,7 +141,7 @@ std::optional<size_t> append_copy_cells(std::string_view line, const std::vector
   return std::nullopt;
 }
 
-// In one transaction from here on, so that the columns which were described are those that are copied.
+// One transaction from here on, so that the described columns are the ones that are copied.
 PostgresSource::PostgresSource(const PostgresTarget& target, std::string_view script, Cancellation& cancellation,
                                bool read_only)
     : connection_(target, cancellation), query_(only_query(connection_, script)) {
@@ -152,7 +152,7 @@ PostgresSource::PostgresSource(const PostgresTarget& target, std::string_view sc
   learn_types(description.get());
 }
 
-// Types that an extension or a user made: those of the categories string and number are text that may be a number's.
+// Types from extensions and users: those of the categories string and number are text that may be a number.
 void PostgresSource::learn_types(const PGresult* description) {
   constexpr Oid kFirstOfUsers = 16384;
   for (int i = 0; i < PQnfields(description); ++i) {
@@ -177,7 +177,7 @@ void PostgresSource::refuse_time(size_t column, std::string_view line) const {
                      ", 'infinity'); or copy it as text: CAST(" + names_[column] + " AS text)"});
 }
 
-// The line ends keep a comment at the query's end from taking the parenthesis with it.
+// The line ends prevent a comment at the query's end from hiding the parenthesis.
 void PostgresSource::start(const Destination& destination) {
   form_ = destination.form;
   connection_.start_copy("COPY (\n" + query_ + "\n) TO STDOUT", PGRES_COPY_OUT);

@@ -11,17 +11,17 @@
 
 namespace pipekit::jrunner {
 
-// How a value of a type is read for SQLite. What is not listed by name is text as the server prints it, which only
-// columns take that are not numeric: kOpaque; kText may be converted where it is a number's. Times are in the form that
-// SQLite's functions read, or refused.
+// How values of a type are read for SQLite. kText may be converted to a number. kOpaque is the text that the server
+// prints for any other type; numeric columns refuse it. Dates and times are converted to a form that SQLite's functions
+// can read, or refused.
 enum class PostgresValue { kText, kOpaque, kBoolean, kInteger, kReal, kNumeric, kBytes, kDate, kTime, kTimestamp };
 PostgresValue value_of_type(Oid type);
-// A date, time or timestamp as SQLite's functions read it, from the server's ISO form (+00 becomes +00:00); nothing
-// where they cannot: infinity, BC, years beyond 9999, 24:00:00, offsets with seconds.
+// Converts a date, time or timestamp from the server's ISO form to a form that SQLite's functions can read (+00 becomes
+// +00:00). Nothing if there is none: infinity, BC, years after 9999, 24:00:00, offsets with seconds.
 std::optional<std::string> sqlite_time(std::string_view text, PostgresValue type);
 
-// Takes one line of COPY's text format apart, without its line end. Pure. The column whose value SQLite's functions
-// could not read as a time, if there is one.
+// Splits one line of COPY's text format, without its line end, into cells. Returns the column with a date or time that
+// SQLite's functions cannot read, if there is one. Pure.
 std::optional<size_t> append_copy_cells(std::string_view line, const std::vector<PostgresValue>& types,
                                         RowBatch& batch);
 

@@ -1,5 +1,5 @@
-// The result set that will be printed: the last one of a script, known only when the script has ended. So rows are
-// kept (see Spool) and a later result set replaces them; a script that fails prints none.
+// Prints the last result set of a script. Which one is the last is known only at the script's end, so rows are kept
+// (see Spool) and a later result set replaces them. A script that fails prints none.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ class ResultPrinter {
  public:
   explicit ResultPrinter(TableFormat format) : format_(format) {}
 
-  // A new result set; its first line are the columns' names, given as one row.
+  // Begins a new result set; its first row contains the column names.
   void begin_result() { spool_.clear(); }
   void add_field(std::optional<std::string_view> value);
   void end_row();

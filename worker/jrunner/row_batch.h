@@ -1,6 +1,5 @@
-// Rows on their way from the reader's thread to the writer's. A batch has one of two forms, which the destination
-// chooses: cells for SQLite, lines of COPY's text format for PostgreSQL, so that rows between two PostgreSQL servers
-// are not taken apart at all.
+// Rows passed from the reader's thread to the writer's. The destination chooses the form of a batch: cells for SQLite,
+// lines of COPY's text format for PostgreSQL. Rows between two PostgreSQL servers are not parsed at all.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +15,7 @@ enum class CellKind : uint8_t {
   kReal,
   kText,
   kOpaque,   // text of a type that is neither text nor a number: money, times, ranges, JSON
-  kDecimal,  // a number's text, which SQLite may hold as a number where none of its digits is lost
+  kDecimal,  // the text of a number; SQLite may store it as a number if no digit is lost
   kBlob,
 };
 

@@ -1,4 +1,4 @@
-// The two ends of a migration. A source is read by the reader's thread, a sink written by the main one; each owns its
+// The two ends of a migration. The reader's thread reads the source, the main thread writes to the sink; each owns its
 // connection. Both throw Failure and Interrupted.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace pipekit::jrunner {
 
 enum class RowForm { kCells, kCopyText };
 
-// As much of a destination's column as decides how a value is written for it.
+// The properties of a destination column that determine how its values are written.
 enum class ColumnKind { kText, kBytes, kOther };
 
 struct DestinationColumn {
@@ -21,7 +21,7 @@ struct DestinationColumn {
 };
 
 struct Destination {
-  std::string table;  // as a message names it
+  std::string table;  // as shown in messages
   RowForm form = RowForm::kCells;
   std::vector<DestinationColumn> columns;
 };
@@ -35,18 +35,18 @@ class RowSource {
 
   // The columns of the query, which has not been executed yet.
   [[nodiscard]] virtual size_t columns() const = 0;
-  // Executes the query. Its rows will be in the destination's form.
+  // Executes the query. Its rows are read in the destination's form.
   virtual void start(const Destination& destination) = 0;
   // Adds rows until the batch is full; false when there are no more.
   virtual bool read(RowBatch& batch) = 0;
-  // After the last row: the source's own transaction ends well, and its locks are released.
+  // Called after the last row: ends the source's transaction and releases its locks.
   virtual void finish() = 0;
 };
 
 class RowSink {
  public:
   RowSink() = default;
-  virtual ~RowSink() = default;  // without commit(): as if nothing had happened
+  virtual ~RowSink() = default;  // without commit() nothing is written
   RowSink(const RowSink&) = delete;
   RowSink& operator=(const RowSink&) = delete;
 

@@ -56,7 +56,7 @@ Result<std::string> read_script(const std::string& path) {
   return text;
 }
 
-// A user and password given as flags win over those of the URL.
+// A user and password given as flags override those of the URL.
 Result<DatabaseTarget> target_of(const Login& login) {
   auto target = parse_jdbc_url(login.url);
   if (!target) return target;

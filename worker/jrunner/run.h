@@ -1,4 +1,4 @@
-// The program, less main: arguments to exit code. Everything thrown ends here, on stderr.
+// The program without main(): from arguments to exit code. All exceptions end here and are printed to stderr.
 #pragma once
 
 #include <string>

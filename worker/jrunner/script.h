@@ -1,5 +1,5 @@
-// Query mode: the statements of a script one by one in one session, in autocommit mode, up to the first error, which
-// names the statement. A transaction still open at the end is rolled back, and a line on stderr says so.
+// Query mode: runs the statements of a script one by one in one session, in autocommit mode, up to the first error,
+// which names the statement. A transaction that is still open at the end is rolled back, and a line on stderr says so.
 #pragma once
 
 #include <string_view>
@@ -12,8 +12,8 @@ namespace pipekit::jrunner {
 
 struct Script {
   std::string_view text;
-  bool read_only = false;  // statements that write are refused; where the engine has transactions it is one of them
-  bool generated = false;  // nobody wrote it by hand: errors do not name its statements
+  bool read_only = false;  // statements that write are refused; in PostgreSQL the script is one transaction
+  bool generated = false;  // written by a program: errors do not name its statements
 };
 
 void run_sqlite_script(const SqliteTarget& target, const Script& script, Cancellation& cancellation,
@@ -21,7 +21,7 @@ void run_sqlite_script(const SqliteTarget& target, const Script& script, Cancell
 void run_postgres_script(const PostgresTarget& target, const Script& script, Cancellation& cancellation,
                          ResultPrinter& result);
 
-// Adds which statement failed to a Failure's message.
+// Adds the failed statement to an error's message.
 struct StatementPlace {
   size_t number;
   size_t line;

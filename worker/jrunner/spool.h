@@ -1,6 +1,6 @@
-// Bytes written once and then read once, from the beginning: in memory up to a bound, beyond it in a temporary file
-// that has no name, so that nothing is left behind however the process ends. One thread. Throws Failure when the
-// temporary directory ($TMPDIR, else /tmp) cannot take it.
+// Stores bytes that are written once and then read once, from the beginning. Beyond a bound they are kept in a
+// temporary file without a name, so that no file remains however the process ends. One thread. Throws Failure if the
+// temporary directory ($TMPDIR, else /tmp) cannot hold the file.
 #pragma once
 
 #include <string>
@@ -14,11 +14,11 @@ class Spool {
  public:
   void append(std::string_view bytes);
   void clear();
-  // Begins reading; what was appended is read in order.
+  // Begins reading: bytes are read in the order in which they were appended.
   void rewind();
   // The next bytes, at most `most`; empty at the end. Valid until the next call.
   std::string_view read(size_t most);
-  // Exactly `size` bytes, or none at the end.
+  // Reads exactly `size` bytes; false at the end.
   bool read_exactly(char* to, size_t size);
 
  private:
@@ -26,7 +26,7 @@ class Spool {
 
   void flush();
 
-  std::string memory_{};  // the tail not yet in the file; while reading, what was read ahead
+  std::string memory_{};  // not yet written to the file; while reading, bytes read ahead
   size_t at_ = 0;
   UniqueFd file_{};
 };

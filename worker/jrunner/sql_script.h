@@ -11,7 +11,7 @@
 
 namespace pipekit::jrunner {
 
-// The place of the next statement's first character, or the size: past space, comments (not nested) and semicolons.
+// The position of the next statement's first character, or the size: skips space, comments (not nested) and semicolons.
 size_t skip_sqlite_blank(std::string_view script, size_t from);
 
 std::string_view without_byte_order_mark(std::string_view script);

@@ -56,9 +56,9 @@ std::string directory_of(const std::string& file) {
   return parent.empty() ? "." : parent.string();
 }
 
-// How a database is opened that is only read. A reader of a database in WAL mode needs its -shm file. Where that is
-// missing it would make it, and only one who may write the database removes it again: whoever may not would leave
-// behind what shuts the database's owner out. After a crash a -journal is rolled back by whoever may.
+// Flags for a database that is only read. A reader of a database in WAL mode needs its -shm file and creates it if it
+// is missing; only a user who may write to the database removes it again. Any other user would leave behind files that
+// lock the database's owner out, so the open is refused. A -journal after a crash is rolled back if the user may do so.
 int reading_flags(const SqliteTarget& target) {
   if (target.file.empty()) return SQLITE_OPEN_READWRITE;
   if (target.immutable) return SQLITE_OPEN_READONLY;
@@ -91,7 +91,7 @@ sqlite3* open(const SqliteTarget& target, SqliteAccess access) {
   unavailable("cannot open " + target.path + ": " + reason);
 }
 
-// A script comes from an operator, the database from anybody. LENGTH bounds a value, SQL_LENGTH a statement.
+// Scripts come from operators, databases from anyone. LENGTH limits a value, SQL_LENGTH a statement.
 void harden(sqlite3* handle, int most_attached) {
   for (const auto& [option, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
                                       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
@@ -129,7 +129,7 @@ std::string_view SqliteStatement::column_name(int column) const {
   return name == nullptr ? std::string_view{} : name;
 }
 
-// The length is asked for after the text, which may have to be converted to UTF-8 first.
+// The length is read after the text, which may first be converted to UTF-8.
 std::string_view SqliteStatement::text(int column) const {
   const auto* data = sqlite3_column_text(statement_.get(), column);
   const auto size = sqlite3_column_bytes(statement_.get(), column);
@@ -167,11 +167,11 @@ SqliteConnection::SqliteConnection(const SqliteTarget& target, Cancellation& can
   sqlite3_progress_handler(handle_.get(), kOperationsBetweenChecks, &on_progress, this);
   for (const auto& [name, value] : target.pragmas) execute("PRAGMA " + name + "=" + value);
   if (access == SqliteAccess::read_only) execute("PRAGMA query_only=1");
-  access_ = access;  // from here, so that the URL's pragmas may do what they are for
+  access_ = access;  // only now, so that the URL's pragmas can take effect
 }
 
-// SQLite's locks cannot be waited for, only tried again: the interval grows to a tenth of a second, and the wait in
-// between is for the cancellation. Modules that share a file wait for one another for moments; that is no news.
+// SQLite's locks can only be tried again: the interval grows to a tenth of a second, and a cancellation ends the wait
+// in between. Modules that share a file often wait briefly for each other; that is not reported.
 int SqliteConnection::on_busy(void* self, int attempts) {
   constexpr std::array kIntervalsMs{1, 2, 5, 10, 20, 50, 100};
   constexpr int kAttemptsInASecond = 15;
@@ -209,7 +209,7 @@ void SqliteConnection::fail(int code) const {
 std::optional<SqliteStatement> SqliteConnection::prepare(std::string_view sql, std::string_view* rest) {
   sqlite3_stmt* statement = nullptr;
   const char* tail = nullptr;
-  // Up to the NUL, not by size: with a size SQLite copies all the rest of a script for every statement of it.
+  // Up to the NUL, not by size: with a size SQLite would copy the rest of the script for each statement.
   const int code = sqlite3_prepare_v2(handle_.get(), sql.data(), -1, &statement, &tail);
   if (code != SQLITE_OK) fail(code);
   if (rest != nullptr) *rest = sql.substr(static_cast<size_t>(tail - sql.data()));
@@ -227,8 +227,8 @@ std::shared_ptr<void> SqliteConnection::allow_vacuum(std::string_view code) {
   return {handle_.get(), [this](sqlite3* handle) { sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, most_attached_); }};
 }
 
-// Of a PRAGMA SQLite does not know beforehand whether it writes; those that could switch query_only off only change the
-// session, and what would use that is refused here.
+// A PRAGMA can switch query_only off, because that only changes the session. A statement that would then write is still
+// refused here.
 void SqliteConnection::refuse_writing(sqlite3_stmt* statement) const {
   if (sqlite3_stmt_readonly(statement) != 0) return;
   sqlite3_finalize(statement);

@@ -1,8 +1,8 @@
-// One SQLite connection and its statements: the only includers of sqlite3.h here. Opened without creating: a path that
-// does not exist is an error, not an empty database. What a script may do is bounded: no extensions, no fts3_tokenizer,
-// no ATTACH beyond what the URL allows, nothing that can damage the file's structure. Locks are waited for without
-// limit, with one line on stderr; a requested cancellation ends the wait, and a statement that runs. One thread at a
-// time. Errors: Failure with the engine's message, kUnavailable when there is no database to open; Interrupted.
+// One SQLite connection and its statements; other files use sqlite3.h only through it. It never creates a database: a
+// missing file is an error. Scripts cannot load extensions, use fts3_tokenizer, attach more databases than the URL
+// allows or damage the file's structure. It waits for locks without a limit and says so once on stderr; a requested
+// cancellation ends the wait and a running statement. One thread at a time. Errors: Failure with the engine's message,
+// kUnavailable if there is no database to open; Interrupted.
 #pragma once
 
 #include <sqlite3.h>
@@ -34,7 +34,7 @@ class SqliteStatement {
   [[nodiscard]] std::string_view text(int column) const;
   [[nodiscard]] std::string_view blob(int column) const;
 
-  // Parameters count from 0. Text and blobs must stay where they are until the step.
+  // Parameters are numbered from 0. Text and blobs must stay valid until step().
   void bind_null(int parameter) { check(sqlite3_bind_null(statement_.get(), parameter + 1)); }
   void bind(int parameter, int64_t value) { check(sqlite3_bind_int64(statement_.get(), parameter + 1, value)); }
   void bind(int parameter, double value) { check(sqlite3_bind_double(statement_.get(), parameter + 1, value)); }
@@ -48,7 +48,7 @@ class SqliteStatement {
   std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> statement_;
 };
 
-// read_only: statements that write are refused, and no file is left beside the database.
+// read_only: statements that write are refused, and no file remains beside the database.
 enum class SqliteAccess { read_write, read_only };
 
 class SqliteConnection {
@@ -58,13 +58,13 @@ class SqliteConnection {
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
-  // The first statement of the text, which a NUL must follow (literals, strings and their tails); `rest`, when asked
-  // for, is what follows it. Nothing when there is only space.
+  // Prepares the first statement of the text, which must be followed by a NUL (literals, strings and their tails).
+  // `rest` receives the text after it. Nothing if there is only space.
   std::optional<SqliteStatement> prepare(std::string_view sql, std::string_view* rest = nullptr);
-  // VACUUM attaches a database of its own: while the result lives, and `code` begins a VACUUM that writes into no other
-  // file, it may.
+  // VACUUM attaches a database internally. If `code` begins with a VACUUM that writes to no other file, this is allowed
+  // while the result exists.
   [[nodiscard]] std::shared_ptr<void> allow_vacuum(std::string_view code);
-  // One statement, whose rows are not wanted.
+  // Runs one statement and ignores its rows.
   void execute(std::string_view sql);
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
   [[nodiscard]] bool read_only() const { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
@@ -84,7 +84,7 @@ class SqliteConnection {
   std::unique_ptr<sqlite3, decltype(&sqlite3_close_v2)> handle_;
 };
 
-// "t", "main.t", "\"odd name\"", "[odd name]" as an SQL identifier each; the schema is empty when not given.
+// Parses "t", "main.t", "\"odd name\"" or "[odd name]"; the schema is empty if it is not given.
 struct SqliteTableName {
   std::string schema;
   std::string table;

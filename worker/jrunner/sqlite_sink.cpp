@@ -57,7 +57,7 @@ SqliteSink::SqliteSink(const SqliteTarget& target, const std::string& table, Can
   noted_.resize(affinities_.size());
 }
 
-// A name with a dot is a schema and a table, unless only a table is called so.
+// A name with a dot is a schema and a table, unless there is only a table with that whole name.
 void SqliteSink::find_table(const std::string& text) {
   name_ = parse_sqlite_table(text);
   if (read_columns(name_)) return;
@@ -71,7 +71,7 @@ bool SqliteSink::read_columns(const SqliteTableName& name) {
   constexpr std::string_view kColumns =
       "SELECT x.name, x.type, coalesce((SELECT strict FROM pragma_table_list(?1) WHERE schema = coalesce(?2, 'main')), "
       "0), x.hidden FROM pragma_table_xinfo(?1, ?2) AS x WHERE x.hidden <> 1";
-  if (!name.schema.empty()) {  // of an unknown schema the query below would be an error
+  if (!name.schema.empty()) {  // with an unknown schema the query below would fail
     auto schema = connection_.prepare("SELECT 1 FROM pragma_database_list WHERE name = ?1 COLLATE NOCASE");
     schema->bind(0, std::string_view(name.schema));
     if (!schema->step()) return false;
@@ -153,8 +153,8 @@ void SqliteSink::bind(int column, const Cell& cell, const RowBatch& batch) {
   }
 }
 
-// A column of numbers takes text that is a number's. Any other column of a numeric affinity (STRING, DATE) takes all
-// text, but SQLite would make a number of some: 007 becomes 7.
+// A numeric column accepts text only if it is a number. Any other column with a numeric affinity (STRING, DATE) accepts
+// all text, but SQLite would convert some of it to a number: 007 becomes 7.
 void SqliteSink::bind_text(int column, std::string_view text, bool may_be_number) {
   const auto index = static_cast<size_t>(column);
   if (!numeric(affinities_[index])) return insert_->bind(column, text);
@@ -187,8 +187,8 @@ void SqliteSink::note_conversion(int column, std::string_view text) {
       declared_[index].c_str());
 }
 
-// What a numeric column would convert is converted here, where a loss is seen. In a column that converts nothing, a
-// decimal becomes a number when it can and stays text when not.
+// Converts what a numeric column would convert, so that a loss is noticed. In a column that converts nothing, a decimal
+// becomes a number if no digit is lost, else it stays text.
 void SqliteSink::bind_number_text(int column, std::string_view text, bool decimal) {
   const auto number = exact_number(text);
   if (const auto* integer = std::get_if<int64_t>(&number)) return bind_integer(column, *integer);
@@ -208,7 +208,7 @@ void SqliteSink::bind_integer(int column, int64_t value) {
   insert_->bind(column, value);
 }
 
-// SQLite writes a double into a text column with 15 digits, which is fewer than it may have.
+// SQLite writes a double into a text column with 15 digits, fewer than it may have.
 void SqliteSink::bind_real(int column, double value) {
   if (affinities_[static_cast<size_t>(column)] != Affinity::kText) return insert_->bind(column, value);
   auto& text = formatted_[static_cast<size_t>(column)];

@@ -1,6 +1,6 @@
-// Writes rows into one SQLite table: BEGIN IMMEDIATE, one prepared INSERT, COMMIT. Values keep their exact value, or
-// the load fails: where the column's affinity would round a number or respell a text (SQLite does so silently), and
-// where a column of numbers gets what is none, the row and the column are named.
+// Writes rows into one SQLite table: BEGIN IMMEDIATE, one prepared INSERT, COMMIT. Values are stored exactly, or
+// the load fails with an error that names row and column: when the column's affinity would round a number or change how
+// a text is written (SQLite does this silently), and when a numeric column gets something else than a number.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@ namespace pipekit::jrunner {
 
 enum class Affinity { kInteger, kReal, kNumeric, kText, kNone };
 
-// By the declared type, as SQLite's own rules; `strict` tables know the type ANY, which converts nothing.
+// Determined from the declared type by SQLite's rules. `strict` tables have the type ANY, which converts nothing.
 Affinity affinity_of(std::string_view declared_type, bool strict);
-// Whether the declared type is a number's by name: INTEGER, DECIMAL(10,2). SQLite gives a numeric affinity also to
-// DATE, STRING and whatever else it does not know, and to POINT, which has INT in it.
+// Whether the declared type is the name of a numeric type: INTEGER, DECIMAL(10,2). SQLite also gives a numeric affinity
+// to types that it does not know (DATE, STRING) and to names that contain INT (POINT).
 bool names_a_number(std::string_view declared_type);
 
 class SqliteSink final : public RowSink {
@@ -48,7 +48,7 @@ class SqliteSink final : public RowSink {
   std::vector<std::string> declared_{};
   std::vector<bool> numbers_{};  // names_a_number
   std::vector<bool> noted_{};
-  std::vector<std::string> formatted_{};  // of a column: text made here, alive until the step
+  std::vector<std::string> formatted_{};  // per column: text created here, valid until step()
   std::optional<SqliteStatement> insert_{};
   uint64_t row_ = 0;
 };

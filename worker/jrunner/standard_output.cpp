@@ -21,7 +21,7 @@ void StandardOutput::wait_for_room() const {
   cancellation_.throw_if_requested();
 }
 
-// A pipe that poll calls writable takes PIPE_BUF bytes without blocking, and more perhaps not.
+// A writable pipe accepts PIPE_BUF bytes without blocking; more may block.
 void StandardOutput::write(std::string_view text) {
   while (!text.empty()) {
     wait_for_room();

@@ -1,5 +1,5 @@
-// Writes to stdout so that a signal ends the wait for a slow reader. One thread. A reader that has gone is Interrupted
-// with SIGPIPE; any other error is a Failure.
+// Writes to stdout; a signal ends the wait for a slow reader. One thread. Throws Interrupted with SIGPIPE if stdout was
+// closed, and Failure for any other error.
 #pragma once
 
 #include <string_view>
