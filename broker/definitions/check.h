@@ -25,7 +25,7 @@ using DialectOf = std::function<SqlDialect(const Json& connection)>;
 // definition.
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
                  const DialectOf& dialect_of = {});
-// The same of an edit: what was wrong before it is no reason to refuse it.
+// The same for an edit; problems that the definition already had are not reported.
 void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
                 const DialectOf& dialect_of = {});
 
