@@ -165,8 +165,7 @@ Result<Json> allow_key(store::Database& db, const Json& args, const std::string&
   const auto key = text(args, "public_key");
   const auto role = text(args, "role");
   if (!is_key_name(name)) {
-    return Error{ErrorCode::kInvalid,
-                 "a key needs a name of 1 to 100 letters, digits and . _ - @, by which the audit log names its owner"};
+    return Error{ErrorCode::kInvalid, "a key needs a name of 1 to 100 letters, digits and . _ - @; the audit shows it"};
   }
   if (!is_key(key)) {
     return Error{ErrorCode::kInvalid, fmt::format("\"{}\" is not a public key: it has 40 characters", key),

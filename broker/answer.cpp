@@ -12,8 +12,8 @@ Frames encode_answer(const BrokerToClient& answer, bool executed) {
   refusal.number = reply->number;
   refusal.error = WireError{
       std::string(to_string(ErrorCode::kTooLarge)),
-      fmt::format("{}the answer has {} MiB, {} are possible", executed ? "the command was executed, but " : "",
-                  frames.body.size() >> 20U, kMaxFrameBytes >> 20U),
+      fmt::format("{}the answer has {} MiB; at most {} MiB are allowed",
+                  executed ? "the command was executed, but " : "", frames.body.size() >> 20U, kMaxFrameBytes >> 20U),
       "ask for less: one object with show, a list with --limit or as a table"};
   return encode(BrokerToClient{std::move(refusal)});
 }

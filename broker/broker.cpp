@@ -53,7 +53,7 @@ ReadJob tail_job(const std::string& peer, TailRequest request, const Turn& turn,
   return job;
 }
 
-const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or does no longer",
+const Error kRevoked{ErrorCode::kRefused, "the broker does not allow this key, or no longer does",
                      "an operator allows one: pipekit-ctl keys allow NAME --role ROLE --public-key KEY"};
 
 std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
@@ -257,7 +257,7 @@ void Broker::answer_throttled(Turn& turn, const Received& received) {
   if (size_of(received) > kLarge) return;
   const auto wait = client_limits_.retry_after(who_of(received), turn.now);
   turn.refuse(received.peer, head_of_request(received.frames.body).number,
-              {ErrorCode::kOverloaded, "this client sends more than the broker takes from one",
+              {ErrorCode::kOverloaded, "this client sends more than the broker accepts from one client",
                fmt::format("wait {} ms, and send it again", wait.count())},
               {{"retry_after_ms", wait.count()}});
 }
@@ -269,7 +269,7 @@ void Broker::tell_cut_off(Turn& turn, PeerLimits& limits, const char* socket) {
     cut_off_told_ = turn.now;
     const auto client = access_.client(who);
     const auto name = client && !client->local() ? client->name : name_of_stranger(who);
-    spdlog::warn("cut off for {} s: {} on the {} socket sends too much, or what cannot be read",
+    spdlog::warn("cut off for {} s: {} on the {} socket sends too much, or malformed messages",
                  PeerLimits::kCutOff.count(), name, socket);
     Event event;
     event.kind = "peer.cut_off";
@@ -398,7 +398,7 @@ void Broker::on(Turn& turn, const Received& from, const Fact& fact) {
   if (worker == nullptr) return turn.to_worker(from.peer, HelloWanted{});
   if (!is_sound(fact)) {
     ++malformed_;
-    turn.to_worker(from.peer, HelloRefused{{"malformed", "a fact with words or a size that no worker has", ""}});
+    turn.to_worker(from.peer, HelloRefused{{"malformed", "a fact with unknown words or too much text", ""}});
     return;
   }
   runs_.on_fact(turn, *worker, fact);
@@ -443,7 +443,7 @@ void Broker::on(Turn& turn, const Received& from, const Request& request) {
   if (Questions::knows(request.verb)) return questions_.ask(turn, from, request);
   if (request.verb == "task.drop") return questions_.drop(turn, from, request);
   if (const auto handler = commands::find(request.verb)) {
-    if (!answered_again(turn, from, request)) execute(turn, owner_of(from), peer, request, handler);
+    if (!answered_again(turn, from, request)) execute(turn, identity_of(from), peer, request, handler);
     return;
   }
   auto known = commands::verbs();
@@ -473,7 +473,7 @@ void Broker::on_document(Turn& turn, const Received& from, const Client& client,
 }
 
 void Broker::submit(Turn& turn, const Received& from, const Request& request, ReadJob job) {
-  const RequestIdentity identity{owner_of(from), request.client, request.number, request.verb};
+  const RequestIdentity identity{identity_of(from), request.client, request.number, request.verb};
   if (under_way_.asked_again(identity, from.peer)) return;
   const auto& who = who_of(from);
   const auto bytes = size_of(from);
@@ -508,7 +508,7 @@ void Broker::on_checked(Turn& turn, std::unique_ptr<CheckedDocument> checked) {
   const auto client = access_.client(asker->key);
   auto refusal = client ? refusal_of_verb(*client, request.verb) : std::optional(kRevoked);
   if (!refusal && job.generation != modules_.generation()) {
-    refusal = Error{ErrorCode::kUnavailable, "others changed definitions each time this document had been checked",
+    refusal = Error{ErrorCode::kUnavailable, "definitions changed several times while this document was being checked",
                     "nothing was written; try again"};
   }
   under_way_.end(job.id);
@@ -522,7 +522,7 @@ void Broker::on_checked(Turn& turn, std::unique_ptr<CheckedDocument> checked) {
 }
 
 bool Broker::answered_again(Turn& turn, const Received& from, const Request& request) {
-  auto answered = answered_.find(owner_of(from), request);
+  auto answered = answered_.find(identity_of(from), request);
   if (!answered) {
     turn.refuse(from.peer, request.number, answered.error());
   } else if (*answered) {

@@ -269,7 +269,7 @@ Result<std::vector<RunId>> runs_to_cancel(Context& c) {
     if (!module) return module.error();
     return c.runs.live_runs_of(ModuleId{*module}, std::nullopt);
   }
-  return Error{ErrorCode::kInvalid, "cancel what?", "give a run id, --module NAME or --group NAME"};
+  return Error{ErrorCode::kInvalid, "no run was given to cancel", "give a run id, --module NAME or --group NAME"};
 }
 
 // {run_id, module, status} of each; the statuses are what a cancel changes.
@@ -328,7 +328,7 @@ Result<Json> set_drained(Context& c) {
   const auto name = text(c, "name");
   const auto before = store::workers::drain(c.db, name, drained);
   if (!before) {
-    return Error{ErrorCode::kNotFound, fmt::format("no worker {} has ever come", name),
+    return Error{ErrorCode::kNotFound, fmt::format("there is no worker {}", name),
                  "see them with: pipekit-ctl workers list"};
   }
   const Json after = {

@@ -1,5 +1,5 @@
-// The verbs that change something or need what only memory knows. Each handler works inside the savepoint of its
-// request: what it refuses is rolled back by the caller.
+// The verbs that change something, or that need data which is only in memory. Each handler works inside the savepoint
+// of its request; the caller rolls back when it refuses.
 #pragma once
 
 #include <map>
@@ -22,18 +22,18 @@ struct Context {
   GroupFlow& groups;
   Settings& settings;
   const Request& request;
-  std::string owner;  // whose the answer is: sender.h
+  std::string owner;  // of the answer: identity_of() in sender.h
   // Set by the handler:
   bool discard = false;  // roll back although it succeeded (diff, dry runs, questions)
   bool schedules_changed = false;
   bool keys_changed = false;
-  bool workers_changed = false;  // the mark of one: drained
+  bool workers_changed = false;  // one was drained or resumed
   Json problems = nullptr;       // body of a refusal
 };
 
 using Handler = Result<Json> (*)(Context&);
 
-// Who asked for what, when; with the object before and after where there is one.
+// Writes an audit entry: who did what, when; with the fields of the object that differ, before and after.
 void audit(store::Database& db, WallTime at, const Request& request, const std::string& object,
            const Json& before = nullptr, const Json& after = nullptr);
 

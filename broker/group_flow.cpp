@@ -9,6 +9,14 @@
 
 namespace pipekit {
 
+namespace {
+
+int64_t members_of(store::Database& db, GroupRunId group_run) {
+  return db.value<int64_t>("SELECT count(*) FROM group_run_member WHERE group_run_id = ?", group_run).value_or(0);
+}
+
+}  // namespace
+
 std::string worst_status(const std::vector<std::string>& statuses, bool dry_run) {
   for (const auto* status : {"error", "cancelled", "success", "dry_run"}) {
     if (std::ranges::find(statuses, status) != statuses.end()) return status;
@@ -35,7 +43,7 @@ Result<GroupFlow::Started> GroupFlow::start(Turn& turn, const Json& group, bool 
   snapshot_members(group_run, *id);
   const auto loaded = load_live(group_run);
   const auto seq = turn.emit(
-      event("group_run.started", *loaded, {{"triggered_by", triggered_by}, {"members", loaded->members.size()}}));
+      event("group_run.started", *loaded, {{"triggered_by", triggered_by}, {"members", members_of(db_, group_run)}}));
   advance(turn, group_run);
   return Started{group_run, seq};
 }
@@ -66,57 +74,61 @@ std::optional<GroupFlow::GroupRun> GroupFlow::load_live(GroupRunId id) const {
                      rows.get<bool>(2),
                      rows.get<bool>(3),
                      rows.get<bool>(4),
-                     rows.get<std::string>(5),
-                     {}};
-  auto members = db_.query(
-      "SELECT position, run_order, module_id, module_name, run_id, coalesce(status, '') FROM group_run_member"
-      " WHERE group_run_id = ? ORDER BY position",
-      id);
-  while (members.next()) {
-    group_run.members.push_back({members.get<int64_t>(0), members.get<int64_t>(1), members.get<ModuleId>(2),
-                                 members.get<std::string>(3), members.get<std::optional<RunId>>(4),
-                                 members.get<std::string>(5)});
-  }
+                     rows.get<std::string>(5)};
   return group_run;
 }
 
 void GroupFlow::advance(Turn& turn, GroupRunId id) {
-  auto group_run = load_live(id);
-  if (!group_run) return;
-  for (;;) {
-    const bool busy =
-        std::ranges::any_of(group_run->members, [](const auto& m) { return m.run.has_value() && m.status.empty(); });
-    if (busy) return;
+  const auto group_run = load_live(id);
+  if (!group_run || has_running_member(id)) return;
+  close_rest(*group_run);
+  while (const auto order = next_stage(id)) {
+    if (start_stage(turn, *group_run, *order)) return;
     close_rest(*group_run);
-    const bool done = std::ranges::none_of(group_run->members, [](const auto& m) { return m.status.empty(); });
-    if (done) return finish(turn, *group_run);
-    if (start_stage(turn, *group_run)) return;
   }
+  finish(turn, *group_run);
 }
 
-void GroupFlow::close_rest(GroupRun& group_run) {
-  const auto failed = std::ranges::find_if(
-      group_run.members, [](const auto& m) { return m.status == "error" || m.status == "cancelled"; });
-  const bool stop = group_run.stop_on_failure && failed != group_run.members.end();
+bool GroupFlow::has_running_member(GroupRunId id) const {
+  return db_
+      .value<int64_t>("SELECT 1 FROM group_run_member WHERE group_run_id = ? AND status IS NULL AND run_id IS NOT NULL",
+                      id)
+      .has_value();
+}
+
+std::optional<int64_t> GroupFlow::next_stage(GroupRunId id) const {
+  return db_.value<int64_t>(
+      "SELECT min(run_order) FROM group_run_member WHERE group_run_id = ? AND status IS NULL AND run_id IS NULL", id);
+}
+
+void GroupFlow::close_rest(const GroupRun& group_run) {
+  const auto failed = db_.value<std::string>(
+      "SELECT module_name FROM group_run_member WHERE group_run_id = ? AND status IN ('error', 'cancelled')"
+      " ORDER BY position LIMIT 1",
+      group_run.id);
+  const bool stop = group_run.stop_on_failure && failed;
   if (!group_run.cancel_requested && !stop) return;
-  for (auto& member : group_run.members) {
-    if (!member.status.empty()) continue;
-    end_member(
-        group_run, member, "cancelled",
-        group_run.cancel_requested ? "the group run was cancelled" : "not run: " + failed->module_name + " failed");
-  }
+  db_.run(
+      "UPDATE group_run_member SET status = 'cancelled', error = ? WHERE group_run_id = ? AND status IS NULL"
+      " AND run_id IS NULL",
+      group_run.cancel_requested ? "the group run was cancelled" : "not run: " + *failed + " failed", group_run.id);
 }
 
 // False when no member of the stage could be started.
-bool GroupFlow::start_stage(Turn& turn, GroupRun& group_run) {
-  const auto first = std::ranges::find_if(group_run.members, [](const auto& m) { return m.status.empty(); });
-  const auto order = first->run_order;
+bool GroupFlow::start_stage(Turn& turn, const GroupRun& group_run, int64_t run_order) {
+  std::vector<Member> members;
+  {
+    auto rows = db_.query(
+        "SELECT position, module_id FROM group_run_member WHERE group_run_id = ? AND status IS NULL AND run_id IS NULL"
+        " AND run_order = ? ORDER BY position",
+        group_run.id, run_order);
+    while (rows.next()) members.push_back({rows.get<int64_t>(0), rows.get<ModuleId>(1)});
+  }
   bool started = false;
-  for (auto& member : group_run.members) {
-    if (!member.status.empty() || member.run_order != order) continue;
+  for (const auto& member : members) {
     const auto module = modules_.find(Json(member.module.value));
     if (!module) {
-      end_member(group_run, member, "error", module.error().message);
+      end_member(group_run.id, member.position, "error", module.error().message);
       continue;
     }
     Submission submission;
@@ -126,10 +138,9 @@ bool GroupFlow::start_stage(Turn& turn, GroupRun& group_run) {
     submission.triggered_by = group_run.triggered_by;
     const auto submitted = runs_.submit(turn, submission);
     if (!submitted) {
-      end_member(group_run, member, "error", submitted.error().message);
+      end_member(group_run.id, member.position, "error", submitted.error().message);
       continue;
     }
-    member.run = submitted->run;
     db_.run("UPDATE group_run_member SET run_id = ? WHERE group_run_id = ? AND position = ?", submitted->run,
             group_run.id, member.position);
     started = true;
@@ -137,30 +148,35 @@ bool GroupFlow::start_stage(Turn& turn, GroupRun& group_run) {
   return started;
 }
 
-void GroupFlow::end_member(const GroupRun& group_run, Member& member, const std::string& status,
+void GroupFlow::end_member(GroupRunId group_run, int64_t position, const std::string& status,
                            const std::string& error) {
-  member.status = status;
   db_.run(
       "UPDATE group_run_member SET status = ?, error = ? WHERE group_run_id = ? AND position = ? AND status IS NULL",
-      status, error, group_run.id, member.position);
+      status, error, group_run, position);
 }
 
 void GroupFlow::member_ended(Turn& turn, RunId run, GroupRunId group_run, const store::runs::End& end) {
-  db_.run("UPDATE group_run_member SET status = ?, error = ? WHERE group_run_id = ? AND run_id = ? AND status IS NULL",
-          end.status, end.error, group_run, run);
+  db_.run(
+      "UPDATE group_run_member SET status = ?, error = ? WHERE group_run_id = ? AND run_id = ? AND status IS NULL"
+      " AND run_id IS NOT NULL",
+      end.status, end.error, group_run, run);
   advance(turn, group_run);
 }
 
 void GroupFlow::finish(Turn& turn, const GroupRun& group_run) {
   std::vector<std::string> statuses;
-  for (const auto& member : group_run.members) statuses.push_back(member.status);
+  {
+    auto rows = db_.query("SELECT DISTINCT status FROM group_run_member WHERE group_run_id = ?", group_run.id);
+    while (rows.next()) statuses.push_back(rows.get<std::string>(0));
+  }
+  const auto members = members_of(db_, group_run.id);
   const auto status = worst_status(statuses, group_run.dry_run);
-  const auto* note = group_run.members.empty() ? "the group has no enabled member" : "";
+  const auto* note = members == 0 ? "the group has no enabled member" : "";
   db_.run(
       "UPDATE group_run SET status = ?, finished_at = ?, note = ?, finished_seq = ? WHERE id = ?"
       " AND status IN ('queued', 'running')",
       status, to_ms(turn.wall), note, turn.next_seq(), group_run.id);
-  turn.emit(event("group_run.finished", group_run, {{"status", status}, {"members", statuses.size()}}));
+  turn.emit(event("group_run.finished", group_run, {{"status", status}, {"members", members}}));
   if (on_ended_) on_ended_(group_run.group);
 }
 

@@ -1,5 +1,5 @@
-// Group runs: rows in the store that this code moves on, so that they continue after a restart. Members run in
-// run_order; those of equal order side by side. The loop's thread only.
+// Group runs: rows in the store, so that they continue after a restart. Members run in run_order; members with the same
+// run_order run in parallel. Only for the loop's thread.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ class GroupFlow {
   };
   // kAlreadyRunning: the group's previous run has not ended.
   Result<Started> start(Turn& turn, const Json& group, bool dry_run, const std::string& triggered_by);
-  // Its live members are asked to end, those not begun do not start. False when it is not live.
+  // Cancels its running members; waiting members do not start. False when the group run is not live.
   bool cancel(Turn& turn, GroupRunId group_run);
   [[nodiscard]] std::optional<GroupRunId> live_run_of(const Json& group) const;
 
@@ -32,11 +32,7 @@ class GroupFlow {
  private:
   struct Member {
     int64_t position = 0;
-    int64_t run_order = 0;
     ModuleId module;
-    std::string module_name;
-    std::optional<RunId> run;
-    std::string status;  // empty: not ended
   };
   struct GroupRun {
     GroupRunId id;
@@ -46,16 +42,18 @@ class GroupFlow {
     bool dry_run = false;
     bool cancel_requested = false;
     std::string triggered_by;
-    std::vector<Member> members;
   };
 
   std::optional<GroupRun> load_live(GroupRunId id) const;
   void snapshot_members(GroupRunId group_run, int64_t group);
   // Starts what may start now; ends the group run when nothing is left.
   void advance(Turn& turn, GroupRunId id);
-  bool start_stage(Turn& turn, GroupRun& group_run);
-  void close_rest(GroupRun& group_run);
-  void end_member(const GroupRun& group_run, Member& member, const std::string& status, const std::string& error);
+  [[nodiscard]] bool has_running_member(GroupRunId id) const;
+  // The run_order of the next members; nullopt: no member waits.
+  [[nodiscard]] std::optional<int64_t> next_stage(GroupRunId id) const;
+  bool start_stage(Turn& turn, const GroupRun& group_run, int64_t run_order);
+  void close_rest(const GroupRun& group_run);
+  void end_member(GroupRunId group_run, int64_t position, const std::string& status, const std::string& error);
   void finish(Turn& turn, const GroupRun& group_run);
   Event event(const std::string& kind, const GroupRun& group_run, Json fields) const;
 
@@ -65,7 +63,7 @@ class GroupFlow {
   OnEnded on_ended_;
 };
 
-// The worst of them: error, cancelled, success, dry_run.
+// The worst one, in this order: error, cancelled, success, dry_run.
 std::string worst_status(const std::vector<std::string>& statuses, bool dry_run);
 
 }  // namespace pipekit

@@ -34,7 +34,7 @@ Result<Module> Modules::find(const Json& ref) {
   const auto bytes = to_json(*definition).dump().size();
   if (bytes > kMaxDefinitionBytes) {
     return Error{ErrorCode::kInvalid,
-                 fmt::format("module {} with its watermarks and hooks has {} MiB of text, 8 are possible",
+                 fmt::format("module {} with its watermarks and hooks has {} MiB of text; at most 8 MiB are allowed",
                              definition->name, bytes >> 20U),
                  "move long SQL into views or procedures of the database"};
   }

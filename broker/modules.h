@@ -1,5 +1,5 @@
-// Modules as commands name them and as runs use them, cached: a submit costs no query but its own. The writer's only;
-// invalidate() after every change of a definition.
+// A cache of modules as commands name them and as runs use them, so that a submit needs no query but its own. Only for
+// the writer. Call invalidate() after every change of a definition.
 #pragma once
 
 #include <map>
@@ -30,7 +30,7 @@ class Modules {
     by_ref_.clear();
     ++generation_;
   }
-  // Another one after every change of a definition, also of one that was rolled back.
+  // Changes with every change of a definition, including one that was rolled back.
   [[nodiscard]] int64_t generation() const { return generation_; }
 
   // The savepoint in which snapshots were added was released, or rolled back and they with it.

@@ -1,10 +1,10 @@
-// What one peer may take of a socket, so that the others get theirs: commands and bytes by rate, from buckets that hold
-// a burst, and strikes for what no honest program does. Who has spent its rate is throttled; who goes on all the same,
-// or sends what cannot be read, is cut off: for a minute nothing of it is looked at. Pure: time is an argument, nothing
-// is sent here. The broker's thread.
+// Limits what one peer may use of a socket, so that the others get their share: commands and bytes by rate, from
+// buckets that allow a burst, and strikes for what no honest program does. A peer that has used up its rate is
+// throttled. One that continues, or sends malformed frames, is cut off: the broker ignores it for a minute. Pure: time
+// is an argument, and nothing is sent here. The broker's thread.
 //
-// A peer is named by what it cannot choose: its key, on ipc its process, else its connection. The table is bounded:
-// peers with full buckets are forgotten, and beyond kMostPeers strangers share one budget.
+// A peer is identified by what it cannot choose: its key, on ipc its process, else its connection. The table is
+// bounded: peers with full buckets are forgotten, and peers beyond kMostPeers share one budget.
 #pragma once
 
 #include <string>
@@ -23,19 +23,19 @@ struct PeerBudget {
   double bytes_burst;
 };
 
-// Four times what the fastest honest client was measured at: 26,000 runs a second, one command each. What is not a run
-// costs kDearCommand of them, a tail's request too, and so does what was refused. Bytes: four of the largest definition
-// files at once, and one a second.
+// Four times as much as the fastest honest client used in measurements: 26,000 runs a second, one command each. Any
+// other request costs kDearCommand, and so do tail requests and refused ones. Bytes: four of the largest definition
+// files at once, and one per second.
 inline constexpr PeerBudget kClientBudget{100'000, 200'000, 16 << 20U, 64 << 20U};
-// Of a worker its facts are not counted: it has no more of them on the way than the broker has acknowledged
-// (worker/link.h). Hellos and heartbeats are, of which an honest one sends six a lease.
+// A worker's facts are not counted: the broker's acknowledgements limit how many are in transit (worker/link.h). Hellos
+// and heartbeats are counted; an honest worker sends six per lease.
 inline constexpr PeerBudget kWorkerBudget{2000, 20'000, 64 << 20U, 256 << 20U};
 
 class PeerLimits {
  public:
   static constexpr double kDearCommand = 20;
-  // Strikes: 10,000 at once, 1000 a second. A throttled command is one, a frame that cannot be read a hundred,
-  // and so are 10 MiB beyond the rate.
+  // Strikes: 10,000 at once, 1000 per second. A throttled command counts as one, a malformed frame as a hundred, and so
+  // do 10 MiB beyond the rate.
   static constexpr double kStrikes = 10'000;
   static constexpr double kStrikesPerSecond = 1000;
   static constexpr double kMalformed = 100;
@@ -45,16 +45,16 @@ class PeerLimits {
 
   explicit PeerLimits(const PeerBudget& budget) : budget_(budget) {}
 
-  // A frame of it has come; true: it is cut off, and the frame is to be dropped without a word.
+  // True: the peer is cut off, and its frame is dropped without an answer.
   bool drops(const std::string& peer, MonoTime now);
-  // For a frame that is dear to copy; false: it has spent its bytes, and this one is a strike by its size.
+  // For a frame that is expensive to copy. False: the peer has used up its bytes, and this frame costs strikes by size.
   bool has_room_for_large(const std::string& peer, size_t bytes, MonoTime now);
   // Takes a command and its bytes; false: it has to wait.
   bool spend(const std::string& peer, size_t bytes, MonoTime now);
-  // It turned out to be dearer than a command.
+  // The command turned out to cost more.
   void charge(const std::string& peer, double commands, MonoTime now);
   void strike(const std::string& peer, double strikes, MonoTime now);
-  // It was told to wait by somebody else, who has no room for what it asked: throttled, and a strike.
+  // Another part of the broker had no room for its request: throttled, and one strike.
   void put_off(const std::string& peer, MonoTime now);
   // How long a throttled peer should wait.
   [[nodiscard]] Millis retry_after(const std::string& peer, MonoTime now);
@@ -65,9 +65,9 @@ class PeerLimits {
     int64_t cut_off = 0;    // peers, each time
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
-  // How many are cut off just now.
+  // How many peers are cut off at the moment.
   [[nodiscard]] int64_t shut_out(MonoTime now) const;
-  // Who was cut off since this was asked last.
+  // Peers that were cut off since the last call.
   std::vector<std::string> take_cut_off() { return std::exchange(newly_cut_, {}); }
   [[nodiscard]] size_t known() const { return peers_.size(); }
 

@@ -67,10 +67,9 @@ Result<Task> Questions::take_over(Turn& turn, const Request& request, Task task)
   task.from_store = from != request.args.end() && from->is_string() ? from->get<std::string>() : "";
   if (task.from_store.empty() || task.from_store == task.store) {
     return Error{ErrorCode::kInvalid,
-                 fmt::format("module {}: the store to take it over from is needed, which is another than this "
-                             "broker's ({})",
+                 fmt::format("module {}: from_store must be the id of another broker's store; this broker's is {}",
                              task.module->name, task.store),
-                 "the error other_store of its run names it"};
+                 "the error other_store of its run contains it"};
   }
   commands::audit(db_, turn.wall, request, task.module->name);
   return task;
@@ -106,15 +105,15 @@ Result<const Worker*> Questions::place(const Turn& turn, const Needs& needs) con
   if (any) wanted += fmt::format(" with the drivers {}", fmt::join(needs.drivers, ", "));
   for (const auto& [name, worker] : workers_.all()) {
     if (!worker.drained || worker.peer.empty() || !suits({name, 0, worker.tags, worker.drivers}, needs)) continue;
-    return Error{ErrorCode::kUnavailable, fmt::format("no worker{} takes questions now: {} is drained", wanted, name),
+    return Error{ErrorCode::kUnavailable, fmt::format("no worker{} is available: {} is drained", wanted, name),
                  fmt::format("pipekit-ctl workers resume {}", name)};
   }
-  return Error{ErrorCode::kUnavailable, fmt::format("no worker{} takes questions now", wanted),
+  return Error{ErrorCode::kUnavailable, fmt::format("no worker{} is available", wanted),
                "see them with: pipekit-ctl workers list"};
 }
 
 void Questions::ask(Turn& turn, const Received& from, const Request& request) {
-  const RequestIdentity identity{owner_of(from), request.client, request.number, request.verb};
+  const RequestIdentity identity{identity_of(from), request.client, request.number, request.verb};
   if (tasks_.asked_again(identity, from.peer)) return;
   if (!tasks_.has_room_for(who_of(from))) {
     return refuse(turn, from.peer, request,
@@ -151,7 +150,7 @@ void Questions::drop(Turn& turn, const Received& from, const Request& request) {
   if (number == request.args.end() || !number->is_number_integer()) {
     return turn.refuse(peer, request.number, {ErrorCode::kInvalid, "task.drop needs the number of a request"});
   }
-  const auto dropped = tasks_.drop(owner_of(from), request.client, number->get<int64_t>());
+  const auto dropped = tasks_.drop(identity_of(from), request.client, number->get<int64_t>());
   if (dropped) {
     // One that is older than this message ends the question by its own time limit.
     const auto* worker = workers_.by_name(dropped->worker);

@@ -1,6 +1,6 @@
-// What a client asks of a database through a worker: connection.test, module.preview, module.take_over. A question goes
-// to a worker that suits it, takes a session of each connection it names as long as it lasts, and ends with its answer,
-// its worker, its client or its time. Which ones are open is in memory only (tasks.h). The loop's thread.
+// Requests that a worker answers from a database: connection.test, module.preview, module.take_over. A question goes to
+// a suitable worker, occupies a session of each connection that it uses, and ends with its answer, its worker, its
+// client or its time limit. Open questions are kept in memory only (tasks.h). The loop's thread.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ class Questions {
   static bool knows(const std::string& verb);
   void ask(Turn& turn, const Received& from, const Request& request);
   void answered(Turn& turn, const Worker& worker, const TaskResult& result);
-  // task.drop: the client does not wait any more for the answer to its request `number`.
+  // task.drop: the client no longer waits for the answer to its request `number`.
   void drop(Turn& turn, const Received& from, const Request& request);
   void worker_gone(Turn& turn, const std::string& worker, const std::string& what);
   void expire(Turn& turn);
@@ -30,8 +30,8 @@ class Questions {
  private:
   Result<Task> task_for(Turn& turn, const Request& request);
   Result<Task> take_over(Turn& turn, const Request& request, Task task);
-  // Where it goes; refused when there is no such worker, or no session left, or all that suit have as many open
-  // questions as slots (kOverloaded).
+  // The worker to ask. Refused when no worker is suitable, no session is left, or all suitable workers have as many
+  // open questions as slots (kOverloaded).
   Result<const Worker*> place(const Turn& turn, const Needs& needs) const;
   static void refuse(Turn& turn, const std::string& peer, const Request& request, const Error& error);
 

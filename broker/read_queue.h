@@ -1,5 +1,5 @@
-// Queries that wait for the read thread: a queue a client, served in turn, so that one who asks for much waits for
-// itself. Pure; the read thread's.
+// Jobs that wait for the read thread: one queue per client, served in turn, so that a client with many requests delays
+// only itself. Pure; used by the read thread.
 #pragma once
 
 #include <deque>
@@ -14,16 +14,15 @@ namespace pipekit {
 class ReadQueue {
  public:
   static constexpr size_t kMostOfOne = 128;
-  static constexpr size_t kMost = 4096;  // where connections have no name, nobody knows how many are one client's
+  static constexpr size_t kMost = 4096;  // connections without a name may all belong to one client
 
-  // False: so much waits already that this one has to be refused.
+  // False: too many jobs wait already, so this one is refused.
   [[nodiscard]] bool has_room_for(const ReadJob& job) const;
-  // A peer's tail replaces the one before it, here as where tails are parked: one that asks without reading gets one
-  // answer.
+  // A peer's tail request replaces its previous one, as it does among parked tails.
   void add(ReadJob job);
-  // The first of the client whose turn it is; nullopt: nothing waits.
+  // The first job of the client whose turn it is; nullopt: the queue is empty.
   std::optional<ReadJob> next();
-  // Nobody waits for it any more.
+  // Its client no longer waits for it.
   void drop(int64_t id);
   [[nodiscard]] bool empty() const { return turns_.empty(); }
 

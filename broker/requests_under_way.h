@@ -38,7 +38,7 @@ class RequestsUnderWay {
   struct Asker {
     RequestIdentity identity;
     std::string peer;  // the last that asked
-    std::string who;   // whose it is: peer_limits.h
+    std::string who;   // its client: peer_limits.h
     std::string key;
     std::string user;  // for the audit
     size_t bytes = 0;
@@ -50,9 +50,9 @@ class RequestsUnderWay {
   [[nodiscard]] bool has_room_for(const std::string& who, size_t bytes) const;
   int64_t begin(Asker asker, MonoTime now);
   [[nodiscard]] const Asker* find(int64_t id) const;
-  // It is answered.
+  // The answer is ready.
   std::optional<Asker> end(int64_t id);
-  // The connection is gone: what it waited for need not be done. The ids.
+  // The connection is gone, and its requests are dropped. Returns their ids.
   std::vector<int64_t> peer_gone(const std::string& peer);
 
   struct Beat {

@@ -15,11 +15,6 @@ const std::string& who_of(const Received& received) {
   return received.process.empty() ? received.peer : received.process;
 }
 
-std::string owner_of(const Received& received) {
-  if (!received.key.empty()) return received.key;
-  return received.process.empty() ? "local" : uid_of(received.process);
-}
-
 std::string name_of_stranger(const std::string& who) {
   if (who.empty()) return "strangers";
   const bool process = who.front() >= '0' && who.front() <= '9';

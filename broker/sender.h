@@ -1,4 +1,4 @@
-// Who sent a frame, as its limits, the audit and the event log name them. Pure; any thread.
+// The sender of a frame, as limits, audit and event log name it. Pure; any thread.
 #pragma once
 
 #include <string>
@@ -8,20 +8,19 @@
 
 namespace pipekit {
 
-// For limits: by what it cannot choose. Its key, or else the process as the kernel knows it, or else the connection.
+// For limits: something that the sender cannot choose. Its key, else its process as reported by the kernel, else the
+// connection.
 const std::string& who_of(const Received& received);
 
-// To whom an answer belongs: the key, or the local user as the kernel knows it. The same for all of its connections.
-std::string owner_of(const Received& received);
-
-// For the event log: `who` as above, of somebody without a key that has a name.
+// For the event log: a readable form of who_of() for a sender without a named key.
 std::string name_of_stranger(const std::string& who);
 
-// For the audit: the key's name, or the local user as the kernel knows it. What a client calls itself is in brackets.
+// For the audit: the key's name, or the local user as reported by the kernel; in brackets, what the client calls
+// itself.
 std::string name_of(const Client& client, const Received& from, const std::string& own_word);
 
-// The identity of a worker in the store: "key K", "uid N" for a local one, "local" where the kernel does not say. The
-// process is not part of it: a restarted worker keeps its identity.
+// The identity that owns a worker's name, and a stored answer: "key K"; "uid N" for a local peer; "local" where the
+// kernel does not report it. The process is not part of it: a worker keeps its identity when it is restarted.
 std::string identity_of(const Received& received);
 
 }  // namespace pipekit

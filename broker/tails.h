@@ -1,7 +1,7 @@
 // Parked tails and the recent events that answer them without the store: pure, in memory, time as an argument.
 //
-// One request is parked per peer and a new one replaces it, so a slow reader holds one request and nothing queues for
-// it. Every answer is bounded; the reader asks on from `next`.
+// Each peer has at most one parked request; a new one replaces it, so nothing queues up for a slow reader. Every answer
+// is bounded in bytes; the reader continues from `next`.
 #pragma once
 
 #include <deque>
@@ -32,12 +32,12 @@ class Tails {
   enum class Parking {
     parked,      // due() will answer it
     refused,     // too many are open
-    from_store,  // asks for what is no longer in memory: the read thread answers
+    from_store,  // the events are no longer in memory: the read thread answers
   };
-  // `key`: Received::key. `who`: whose peer it is (peer_limits.h).
+  // `key`: Received::key. `who`: the peer's client (peer_limits.h).
   Parking park(const std::string& peer, const TailRequest& request, MonoTime now, const std::string& key = "",
                const std::string& who = "");
-  // What was parked by a key that is no longer allowed is not answered.
+  // Requests of keys that are no longer allowed are dropped.
   void keep_only(const std::function<bool(const std::string& key)>& allowed);
 
   struct Answer {
@@ -51,7 +51,7 @@ class Tails {
   };
   struct Due {
     std::vector<Answer> answers;
-    std::vector<Behind> from_store;  // fell behind what is in memory while they waited
+    std::vector<Behind> from_store;  // their events left memory while they waited
   };
   // Requests that have events to get (one that has all of them waits kMinGap for its next), or whose beat is due; they
   // are no longer parked.

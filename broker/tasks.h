@@ -1,5 +1,5 @@
-// Questions to a worker on behalf of a waiting client (connection.test, module.preview): in memory only, because they
-// change nothing and a client that hears nothing asks again. Pure; the loop's thread.
+// Open questions to workers on behalf of waiting clients (connection.test, module.preview). In memory only: they change
+// nothing, and a client without an answer asks again. Pure; the loop's thread.
 #pragma once
 
 #include <map>
@@ -33,20 +33,20 @@ class Tasks {
     MonoTime deadline{};
   };
 
-  // True: this request is under way already; its answer will go to `peer`.
+  // True: the question is open already; its answer will go to `peer`.
   bool asked_again(const RequestIdentity& identity, const std::string& peer);
   [[nodiscard]] bool has_room_for(const std::string& who) const;
   [[nodiscard]] int64_t open_at(const std::string& worker) const;
   int64_t begin(Asker asker, MonoTime now);
-  // Its answer has come; nullopt: it was not this worker's, in this incarnation, to give.
+  // An answer has arrived; nullopt: this question was not put to this worker in this incarnation.
   std::optional<Asker> end(int64_t id, const std::string& worker, const std::string& incarnation);
   struct Dropped {
     int64_t id = 0;
     std::string worker;
   };
-  // Nobody waits for it any more.
+  // Its client no longer waits for it.
   std::optional<Dropped> drop(const std::string& owner, const std::string& client, int64_t number);
-  // Whose worker is gone or too slow; they are removed.
+  // Removes the questions whose worker is gone or too slow, and returns them.
   std::vector<Asker> overdue(MonoTime now);
   std::vector<Asker> worker_gone(const std::string& worker);
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;

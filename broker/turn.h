@@ -1,5 +1,5 @@
-// One pass of the broker's loop: what its frames and its clock decided, in order, before anything is sent. A turn is
-// one transaction; a frame is a savepoint in it. What a refused frame left here goes with its savepoint (Mark).
+// One pass of the broker's loop: collects the results of its frames and its clock, in order, before anything is sent. A
+// turn is one transaction; each frame is a savepoint in it. The results of a refused frame are dropped with it (Mark).
 #pragma once
 
 #include <memory>
@@ -25,15 +25,15 @@ struct ToWorker {
 };
 using Outgoing = std::variant<ToClient, ToWorker>;
 
-// What the read thread answers after the commit. `live`: what only memory knows, for `status`.
+// A job for the read thread, which starts after the commit. `live`: data that is only in memory, for `status`.
 struct ReadJob {
-  std::string peer;  // of a tail; else it is the one that asked last (RequestsUnderWay)
+  std::string peer;  // of a tail; for other jobs RequestsUnderWay knows the latest peer
   ClientToBroker request;
   Json live;
   int64_t wall_ms = 0;     // of the turn
-  std::string who;         // whose it is: peer_limits.h
+  std::string who;         // its client: peer_limits.h
   int64_t id = 0;          // of the request under way; 0: a tail
-  Frames frames{};         // of a document, as it came: the loop does not decode it
+  Frames frames{};         // of a document, as received: the loop does not decode it
   int64_t generation = 0;  // of the definitions when it was submitted (modules.h)
   int redone = 0;
 };
@@ -45,7 +45,7 @@ struct CheckedDocument {
   definitions::Plan plan;
 };
 
-// What became of a ReadJob.
+// The result of a ReadJob.
 using ReadOutcome = std::variant<BrokerToClient, std::unique_ptr<CheckedDocument>>;
 
 WireError to_wire(const Error& error);
@@ -58,7 +58,7 @@ class Turn {
   const WallTime wall;
 
   [[nodiscard]] int64_t next_seq() const { return seq_ + 1; }
-  // Returns the event's number; it is certain as soon as the frame is accepted.
+  // Returns the event's number, which is final once the frame is accepted.
   int64_t emit(Event event);
   void log(LogChunk chunk);
 

@@ -91,10 +91,11 @@ void Application::read_document(const Json& document) {
   }
   for (const auto& [key, value] : document.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    fail(is_valid_utf8(key) ? key : "", "is no list of definitions", did_you_mean(key, known));
+    fail(is_valid_utf8(key) ? key : "", "is not a list of definitions", did_you_mean(key, known));
   }
   if (prune_ && paths_.empty() && plan_.problems.empty()) {
-    fail("", "the document is empty: prune would remove every definition", "remove them one by one if that is meant");
+    fail("", "the document is empty: prune would remove every definition",
+         "to remove everything, remove the definitions one by one");
   }
 }
 

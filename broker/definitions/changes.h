@@ -1,4 +1,4 @@
-// What distinguishes two complete definitions, as apply and diff tell it (PROTOCOL.md). Pure.
+// The differences between two complete definitions, as apply and diff report them (PROTOCOL.md). Pure.
 #pragma once
 
 #include <string>

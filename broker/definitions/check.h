@@ -28,8 +28,8 @@ struct Referred {
 // definition.
 void check_rules(Kind kind, const Json& definition, const std::string& path, Problems& problems,
                  const Referred& referred = {});
-// The same of an edit: what was wrong before it is no reason to refuse it. `before_referred`: what `before` referred
-// to, which the same edit may change.
+// The same for an edit; problems that the definition already had are not reported. `before_referred`: what `before`
+// referred to, which the same edit may change.
 void check_edit(Kind kind, const Json& before, const Json& definition, const std::string& path, Problems& problems,
                 const Referred& before_referred = {}, const Referred& referred = {});
 

@@ -17,7 +17,7 @@ constexpr size_t kLongestShown = 1000;
 std::string shown(const Json& ref) {
   if (!ref.is_string()) return ref.is_number_integer() ? ref.dump() : "(a name or an id is needed)";
   const auto& text = ref.get_ref<const std::string&>();
-  if (text.size() > kLongestShown) return fmt::format("of that name, which has {} bytes", text.size());
+  if (text.size() > kLongestShown) return fmt::format("with a name of {} bytes", text.size());
   return is_valid_utf8(text) ? fmt::format("'{}'", text) : "(not UTF-8)";
 }
 

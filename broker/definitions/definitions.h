@@ -1,10 +1,10 @@
-// What stands behind the verbs K.list, K.show, K.add, ... of PROTOCOL.md. Runs on the broker's writer, inside the
-// savepoint of its request: a refusal may leave rows behind, and the caller rolls back. Lists and shows also work on a
-// read-only Database. Bodies are in the form of CONTRACT.md, JSON.
+// Implements the verbs K.list, K.show, K.add, ... of PROTOCOL.md. Runs on the broker's writer, inside the savepoint of
+// its request: a refusal may leave rows behind, and the caller rolls back. Lists and shows also work on a read-only
+// Database. Bodies have the form that CONTRACT.md, JSON describes.
 //
-// A `ref` is a name (string) or an id (integer); a string of digits that is no name is an id. Unknown: kNotFound with
-// the nearest name in the hint. Taken names: kExists. Wrong fields: kInvalid, all of them in one message. Still
-// referred to: kInUse, naming by whom.
+// A `ref` is a name (string) or an id (integer); a string of digits that is not a name is an id. References inside
+// `fields` and `set` are names only. Unknown: kNotFound with the nearest name in the hint. Names that exist already:
+// kExists. Wrong fields: kInvalid, all in one message. Objects that are still in use: kInUse, with their users.
 #pragma once
 
 #include <optional>

@@ -173,7 +173,7 @@ Result<Json> remove_member(Database& db, const Json& group, const Json& module) 
     return show(db, Kind::group, parent->id);
   }
   return Error{ErrorCode::kNotFound,
-               fmt::format("module '{}' is no member of group '{}'", *name_of(db, Kind::module, *id),
+               fmt::format("module '{}' is not a member of group '{}'", *name_of(db, Kind::module, *id),
                            *name_of(db, Kind::group, parent->id)),
                {}};
 }

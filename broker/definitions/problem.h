@@ -1,4 +1,4 @@
-// What is wrong in a definition, by the path to it; a request is refused with all of them at once.
+// What is wrong in a definition, with the path to it. A refusal lists all problems at once.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct Problem {
 
 using Problems = std::vector<Problem>;
 
-// Nobody corrects more at once, and to look for what was meant takes time: checks stop when so many were found.
+// Nobody corrects more at once, and the search for what was meant takes time: checks stop when this many were found.
 inline constexpr size_t kMostProblems = 100;
 inline bool enough(const Problems& problems) { return problems.size() >= kMostProblems; }
 

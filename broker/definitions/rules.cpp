@@ -197,7 +197,7 @@ void Rules::placeholders(SqlDialect dialect) {
 void Rules::watermark() {
   closed("resolver_sql", dialect("connection"));
   if (is_placeholder_name(text("name"))) return;
-  fail("name", fmt::format("'{}' cannot stand in a query as {{name}}", text("name")),
+  fail("name", fmt::format("'{}' cannot be used in a query as {{name}}", text("name")),
        "a letter or _, then letters, digits and _");
 }
 
@@ -233,7 +233,7 @@ void Rules::no_duplicates(Kind kind, const char* list) {
     if (fresh) continue;
     if (enough(problems_)) return;
     fail(fmt::format("{}[{}]", list, i),
-         fmt::format("{} '{}' stands twice, first as {}[{}]", to_string(kind), key, list, known->second));
+         fmt::format("{} '{}' is listed twice; the first one is {}[{}]", to_string(kind), key, list, known->second));
   }
 }
 

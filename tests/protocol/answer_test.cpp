@@ -23,7 +23,7 @@ TEST(Answer, that_fits_into_no_frame_becomes_a_refusal_of_the_same_request) {
   EXPECT_EQ(refused.number, 7);
   ASSERT_TRUE(refused.error);
   EXPECT_EQ(refused.error->code, "too_large");
-  EXPECT_THAT(refused.error->message, HasSubstr("16 MiB, 16 are possible"));
+  EXPECT_THAT(refused.error->message, HasSubstr("16 MiB; at most 16 MiB are allowed"));
   EXPECT_THAT(refused.error->message, Not(HasSubstr("executed")));
   EXPECT_THAT(decoded(encode_answer(large, true)).error->message, HasSubstr("was executed"));
   EXPECT_EQ(exit_code(error_code_from("too_large")), 3);

@@ -177,7 +177,7 @@ TEST_F(Apply, is_refused_by_path_with_every_problem) {
        {"modules[1].name: module 'orders' is listed twice | the first one is modules[0]"}},
       {with("/groups/0/members/1", "custmers"),
        {"groups[0].members[1].module: there is no module 'custmers' | did you mean 'customers'?"}},
-      {with("/moduls", Json::array()), {"moduls: is no list of definitions | did you mean 'modules'?"}},
+      {with("/moduls", Json::array()), {"moduls: is not a list of definitions | did you mean 'modules'?"}},
       {with("/modules", 7), {"modules: must be a list | "}},
       {Json::array(), {": the document must be a map of lists | connections:, modules:, groups:"}},
       {with("/connections/0/password", "geheim"),

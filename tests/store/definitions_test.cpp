@@ -289,7 +289,7 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
       {Kind::module,
        "watermarks",
        {{{"name", "9w"}, {"connection", "erp"}, {"resolver_sql", "x"}}},
-       "watermarks[0].name: '9w' cannot stand in a query as {name}"},
+       "watermarks[0].name: '9w' cannot be used in a query as {name}"},
       {Kind::module, "watermarks", {{{"name", "w"}, {"connection", "erp"}}}, "watermarks[0].resolver_sql: is missing"},
       {Kind::module,
        "watermarks",
@@ -340,7 +340,7 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
       {Kind::group,
        "schedules",
        {{{"cron_expr", "x"}}, {{"cron_expr", "x"}}},
-       "schedules[1]: schedule 'x (UTC)' stands twice"},
+       "schedules[1]: schedule 'x (UTC)' is listed twice"},
       {Kind::driver, "jar", "x", "a driver has no field 'jar'"},
   };
   for (const auto& one : cases) {
@@ -436,7 +436,7 @@ TEST_F(Definitions, members_come_and_go) {
               HasSubstr("exists: there is already a member 'items'"));
   EXPECT_EQ((*remove_member(db, "nightly", "items"))["members"].size(), 2U);
   EXPECT_THAT(refusal([&] { return remove_member(db, "nightly", "items"); }),
-              HasSubstr("not_found: module 'items' is no member of group 'nightly'"));
+              HasSubstr("not_found: module 'items' is not a member of group 'nightly'"));
   EXPECT_EQ((*add_member(db, "nightly", "items", 1))["members"][0]["module"], "items");
 }
 

@@ -1,0 +1,3 @@
+DROP INDEX group_run_member_failed;
+DROP INDEX group_run_member_running;
+DROP INDEX group_run_member_waiting;
