@@ -1,5 +1,5 @@
 // Group runs: rows in the store that this code moves on, so that they continue after a restart. Members run in
-// run_order; those of equal order side by side. The loop's thread only.
+// run_order; members of equal order run in parallel. The loop's thread only.
 #pragma once
 
 #include <string>
