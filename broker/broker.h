@@ -54,7 +54,7 @@ struct TurnInput {
   // When the reading of the worker socket began, if it was read until nothing was left. Leases are judged by this
   // moment: a heartbeat that had arrived by then has been seen.
   std::optional<MonoTime> drained_since;
-  MonoTime::duration stall{};  // how long this process may have stood still since the last turn
+  MonoTime::duration stall{};  // how long this process may have been paused since the last turn
   std::vector<Received> from_workers;
   std::vector<Received> from_clients;
   std::vector<std::unique_ptr<CheckedDocument>> checked;  // by the read thread; left here, spent

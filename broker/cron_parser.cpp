@@ -103,8 +103,8 @@ bool of_other_schedulers(std::string_view text) {
 Error not_a_value(const FieldRules& rules, std::string_view element, std::string_view text) {
   if (text.empty()) return wrong(rules, element, "is incomplete");
   if (of_other_schedulers(text))
-    return wrong(rules, element, "uses a character of other schedulers",
-                 "? L W # H ~ are not understood: write * or the values meant");
+    return wrong(rules, element, "uses a character that is not supported",
+                 "? L W # H ~ belong to other schedulers: write * or the values that you mean");
   if (!rules.names.empty() && std::ranges::all_of(text, is_letter))
     return wrong(rules, element, fmt::format("is not a name of a {}", &rules == &kMonth ? "month" : "weekday"),
                  fmt::format("names have three letters: {}", fmt::join(rules.names, ", ")));
@@ -149,7 +149,7 @@ Result<unsigned> step_of(const FieldRules& rules, std::string_view element, std:
   const auto longest = rules.high - rules.low + (&rules == &kDayOfWeek ? 0U : 1U);
   if (*step > longest)
     return wrong(rules, element, fmt::format("has a step longer than the field, at most {} is allowed", longest),
-                 "every field begins anew when it ends; for a fixed distance use kind: interval with every_s");
+                 "every field starts again when it ends; for a fixed interval use kind: interval with every_s");
   return *step;
 }
 

@@ -120,7 +120,7 @@ void BrokerLoop::run() {
     const auto woken = clock_.now();
     const auto stall = stalls.wakes(woken);
     if (stall > MonoTime::duration{}) {
-      spdlog::warn("this process stood still for up to {:.1f} s: workers get that time back", in_seconds(stall));
+      spdlog::warn("the broker was paused for up to {:.1f} s: leases are extended by that", in_seconds(stall));
     }
     std::vector<std::unique_ptr<CheckedDocument>> checked;
     if (poller.readable(on_answer)) forward_answers(checked);

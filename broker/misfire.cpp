@@ -42,8 +42,8 @@ std::vector<Outcome> newest(const Schedule& schedule, FireTime first, FireTime l
   std::vector<Outcome> outcomes;
   if (first < last) {
     const auto before = schedule.previous(last - seconds{1});
-    outcomes.push_back(
-        missed(schedule, first, *before, fmt::format("a newer time had come; misfire: {}", to_string(policy))));
+    outcomes.push_back(missed(schedule, first, *before,
+                              fmt::format("superseded by a later scheduled time; misfire: {}", to_string(policy))));
   }
   outcomes.push_back(fire(last, now, tolerance));
   return outcomes;

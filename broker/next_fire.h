@@ -1,5 +1,5 @@
 // Of schedules and groups as they are shown: next_fire_at, and does_not_fire, the reason why an enabled schedule has no
-// next time. Pure, but for the host's time zones.
+// next time. Pure, except that it reads the host's time zones.
 #pragma once
 
 #include "broker/schedule.h"
@@ -7,7 +7,7 @@
 
 namespace pipekit {
 
-// A schedule as it stands in the store's rows.
+// A schedule from a row of the store.
 Result<Schedule> schedule_from(const Json& row);
 
 // Of each; both null where it is disabled.

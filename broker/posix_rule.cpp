@@ -113,7 +113,7 @@ std::vector<OffsetChange> PosixRule::changes(std::chrono::year year) const {
   const auto instant = [](std::chrono::local_seconds local, seconds offset) {
     return std::chrono::sys_seconds{local.time_since_epoch() - offset};
   };
-  // Each date stands on the clocks that it ends.
+  // Each date is given in the time that it ends.
   std::vector<OffsetChange> found{{instant(ends_->in(year), summer_), standard_},
                                   {instant(begins_->in(year), standard_), summer_}};
   std::ranges::stable_sort(found, {}, &OffsetChange::at);

@@ -1,4 +1,4 @@
-// The rule at the end of a TZif file ("CET-1CEST,M3.5.0,M10.5.0/3"): how a zone goes on after its last listed change.
+// The rule at the end of a TZif file ("CET-1CEST,M3.5.0,M10.5.0/3"): what a zone does after its last listed change.
 // The POSIX TZ form with RFC 8536's extension, hours from -167 to 167, which Gaza, Jerusalem and Nuuk use. Pure.
 #pragma once
 

@@ -222,7 +222,7 @@ Result<Json> runs_show(Database& db, const ReadJob& job, const Json& args) {
   return run;
 }
 
-// Stands where the lines were that retention has removed.
+// In place of the lines that retention has removed.
 Json removed_lines() {
   return {{"seq", 0},
           {"ts", nullptr},
@@ -374,7 +374,7 @@ void add_last_runs(Database& db, Json& groups) {
   }
 }
 
-// SQL stands in a list of modules only where it is asked for (args.full): 5,000 modules with theirs fit into no frame.
+// A list of modules contains their SQL only on request (args.full): that of 5,000 modules fits into no frame.
 Result<Json> list_of(Database& db, Kind kind, const ReadJob& job, const Json& args) {
   auto list = definitions::list(db, kind);
   if (!list) return list;
@@ -551,7 +551,7 @@ TailReply tail(Database& db, const TailRequest& request) {
     const auto found = store::events::look(db, after, kScanBytes, request.filter);
     int64_t bytes = kScanBytes;
     for (const auto& chunk : found.chunks) {
-      // Chunks hold what happened together: the last one may have more than is asked for.
+      // A chunk may contain more than the filter names.
       whole = store::events::collect(chunk, after, request.filter, bytes, reply);
       if (!whole) break;
     }

@@ -3,7 +3,7 @@
 // A frame that has arrived is read first by ZeroMQ's own thread and then by the loop. When this process was suspended,
 // both wake up together, and the loop can find the socket empty although a heartbeat waits in the kernel. So one empty
 // socket proves nothing: it counts only when the process has been awake for `lag` since then. A stall in between starts
-// that time anew.
+// that time again.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace pipekit {
 
 class ReadMark {
  public:
-  // lag 0: what has arrived is read at once (no sockets: tests, the simulation's own network).
+  // lag 0: frames are read as soon as they arrive (tests without sockets).
   explicit ReadMark(MonoTime::duration lag) : lag_(lag) {}
 
   // The socket was read from `began` on, until nothing was left.

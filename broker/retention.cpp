@@ -116,7 +116,7 @@ void Retention::vacuum(MonoTime now) {
   const auto end = *step_began_ + expiry::kVacuumTime;
   const auto step = expiry::vacuum(db_, [&] { return stopwatch_ && stopwatch_() >= end; });
   if (step.removed > 0) removed_["pages"] += step.removed;
-  // The next walk goes on with it.
+  // The next walk continues.
   vacuums_ = step.next && now < began_ + kEvery;
   const auto pages = expiry::free_pages(db_);
   takes_turns_ = pages.free > expiry::kLongList;

@@ -2,7 +2,7 @@
 // space to the file system. Once an hour it walks through the tables, in small steps with pauses between them: it takes
 // at most a tenth of the thread's time. A step is part of its turn's transaction: what dies with it was not removed.
 //
-// Free pages are returned while the walk goes on, after every few MiB, because each page that is returned costs a
+// Free pages are returned during the walk, after every few MiB, because each page that is returned costs a
 // search of the list of free ones.
 //
 // It also keeps the write-ahead log from staying as long as it once was: database.h.
@@ -61,7 +61,7 @@ class Retention {
   std::map<std::string, int64_t> removed_;  // in this walk
   bool walking_ = false;
   MonoTime began_{};          // the walk
-  bool vacuums_ = false;      // before the walk goes on
+  bool vacuums_ = false;      // before the walk continues
   bool takes_turns_ = false;  // with the walk: there is much to return
   bool vacuumed_ = false;     // in the last step
   bool told_long_list_ = false;

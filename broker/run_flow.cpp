@@ -139,7 +139,7 @@ Needs RunFlow::needs_of(const LiveRun& run) {
   const auto& definition = *run.definition;
   Needs needs;
   needs.add(definition.dest);
-  if (run.reconcile) return needs;  // it asks the destination and nobody else
+  if (run.reconcile) return needs;  // it only connects to the destination
   needs.add_protocol_of(definition);
   needs.add(definition.source);
   for (const auto& watermark : definition.watermarks) needs.add(watermark.connection);
@@ -366,8 +366,8 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
             if (error.code == "stale_epoch" && finished.fence_epoch > store::attempts::highest(db_)) {
               error = {
                   "store_put_back",
-                  fmt::format("the destination's fence is at epoch {}, this store has only come to {}: its file was"
-                              " put back by copy",
+                  fmt::format("the destination's fence is at epoch {}, but this store has only reached {}: its file was"
+                              " replaced by an older copy",
                               finished.fence_epoch.value, attempt.epoch.value),
                   ""};
             }
@@ -449,7 +449,7 @@ void RunFlow::late_end(Turn& turn, const store::attempts::Row& row, const fact::
   const bool succeeded = finished.status == "success" || finished.status == "dry_run" || finished.outcome == "merged";
   // What it says of itself is no answer to whether one before it has merged, unless the destination has told it.
   const bool settles = run.reconcile && finished.outcome != "unknown" && !store::attempts::outcome_open(db_, row.epoch);
-  if (!succeeded && !settles) return;  // the retry goes on
+  if (!succeeded && !settles) return;  // the retry continues
   dequeue(run);
   if (!row.reconcile) store::runs::record_details(db_, run.id, finished);
   if (succeeded) {

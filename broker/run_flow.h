@@ -69,7 +69,7 @@ class RunFlow {
   // Acknowledgements of the turn, one per attempt. Last, before the commit.
   void acknowledge(Turn& turn);
 
-  // The broker stood still: workers.h.
+  // The broker was paused: workers.h.
   void forgive(MonoTime::duration stall, MonoTime now);
   // Of leases; they are judged by what was read until then.
   [[nodiscard]] std::optional<MonoTime> next_lease_end() const;

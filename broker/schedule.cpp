@@ -35,7 +35,7 @@ LocalSeconds shown_before(const std::vector<TimeZone::Period>& periods, size_t i
 
 struct Schedule::Stretch {
   TimeZone::Period period;
-  LocalSeconds from;     // the local times in [from, to) fire where they stand
+  LocalSeconds from;     // the local times in [from, to) fire at that local time
   LocalSeconds to;       // may lie before `from`: the period shows only what was shown already
   bool skipped = false;  // fixed times that the clocks jumped over fire when the period begins
 };

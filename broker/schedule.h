@@ -1,15 +1,15 @@
 // When a schedule fires: a cron expression in a time zone, or an interval. The broker keeps one Schedule and its next
 // time for each enabled row; the store, the clock and the queue are elsewhere. Pure values; any thread.
 //
-// A nominal time is an instant, a whole second in UTC. What follows is the algorithm of Paul Vixie's cron (ISC cron 4,
-// cron(8), "daylight saving time"), without its limit of three hours and with the zone's table in place of a clock that
-// is watched:
+// A scheduled time is an instant, a whole second in UTC. What follows is the algorithm of Paul Vixie's cron (ISC cron
+// 4, cron(8), "daylight saving time"), without its limit of three hours and with the zone's table in place of a clock
+// that is watched:
 //
 // - A fixed time (neither `*` nor a step in the hour field) fires at the first instant at which the zone's wall clock
 //   reaches or passes it. So a time that a change of the clocks removes fires at the change, and one that it repeats
 //   fires the first time only. That holds for the minutes, too: in the hour that is repeated `* 1 * * *` fires 60
 //   times, not 120, and in the hour that is removed `* 2 * * *` fires once, at the change, because
-// - nominal times that fall on one instant are one: `0 2,3 * * *` fires once on the day without 02:00.
+// - scheduled times that fall on one instant are one: `0 2,3 * * *` fires once on the day without 02:00.
 // - With `*` or a step in the hour field firing follows elapsed time: at every instant whose wall clock time matches.
 // So
 //   `0 * * * *` fires every 60 minutes on every day. What the clocks skip is skipped (`0 */2 * * *` has no 02:00 on the
@@ -48,13 +48,13 @@ class Schedule {
   // Both parts by their names; the error's message says which is wrong.
   static Result<Schedule> cron(std::string_view expression, std::string_view zone);
 
-  // The first nominal time after `after`, which is exclusive.
+  // The first scheduled time after `after`, which is exclusive.
   [[nodiscard]] std::optional<FireTime> next(FireTime after) const;
-  // The last nominal time at or before `until`.
+  // The last scheduled time at or before `until`.
   [[nodiscard]] std::optional<FireTime> previous(FireTime until) const;
   // How many there are in (after, until].
   [[nodiscard]] int64_t count(FireTime after, FireTime until) const;
-  // The nominal times in (after, until], at most `limit`, in order.
+  // The scheduled times in (after, until], at most `limit`, in order.
   [[nodiscard]] std::vector<FireTime> due(FireTime after, FireTime until, size_t limit) const;
   // The next `count` times.
   [[nodiscard]] std::vector<FireTime> upcoming(FireTime after, size_t count) const;

@@ -146,7 +146,7 @@ void Scheduler::set_back(Turn& turn, int64_t id, Entry& entry) {
   enqueue(id, entry);
 }
 
-// Times that have not come yet get another outcome, but for those that have fired.
+// Times that have not come yet get another outcome, except those that have fired.
 void Scheduler::settle_ledger(int64_t id, const Entry& entry, FireTime now) {
   db_.run("DELETE FROM schedule_fire WHERE schedule_id = ? AND nominal_at > ? AND outcome <> 'fired'", id,
           to_store(now));

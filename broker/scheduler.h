@@ -2,8 +2,8 @@
 // (schedule_fire), written in the same transaction as the group run and its queue rows. A time with an outcome is not
 // considered again, because schedule.considered_at passes it in that transaction, too.
 //
-// A schedule that is new, edited or enabled looks only forward: it is considered from that moment on. One that cannot
-// fire says why in each view (next_fire.h), and is tried again from time to time: the host's time zones may come back.
+// A schedule that is new, edited or enabled is considered from that moment on. One that cannot fire says why in each
+// view (next_fire.h), and is tried again from time to time: the host's time zones may come back.
 //
 // A clock that was ahead leaves considered_at in the future, and the schedule would not fire until then. It is set back
 // to the present, with the outcomes of times that have not come yet; but a time that has fired does not fire again.
@@ -28,10 +28,10 @@ namespace pipekit {
 class Scheduler {
  public:
   static constexpr std::chrono::minutes kTryAgain{1};  // a schedule that cannot fire
-  // A turn fires about so many events' worth; the rest is due in the next one.
+  // A turn emits about this many events of schedules; the rest is due in the next one.
   static constexpr int64_t kEventsPerTurn = 60;
 
-  // At the start: every schedule goes on from where the store says it was.
+  // At the start: every schedule continues from its considered_at.
   Scheduler(store::Database& db, GroupFlow& groups);
 
   // After definitions have changed.
@@ -48,7 +48,7 @@ class Scheduler {
   struct Entry {
     int64_t group = 0;
     std::string group_name;
-    std::string definition;  // as it stands in the store, to see whether it was edited
+    std::string definition;  // as stored, to see whether it was edited
     Schedule schedule;
     Misfire misfire = Misfire::kLatest;
     FireTime considered;  // what is at or before this has its outcome

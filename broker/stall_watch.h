@@ -1,4 +1,4 @@
-// How long the process may have stood still: suspended, swapped out, waiting for the store's lock, or just slow. Pure;
+// How long the process may have been paused: suspended, swapped out, waiting for the store's lock, or just slow. Pure;
 // the loop tells when it rests and when it wakes.
 #pragma once
 
@@ -19,8 +19,8 @@ class StallWatch {
     wake_ = wake;
   }
 
-  // A pass begins. Since the last one began, it may have stood still for as long as is returned; zero: too short to
-  // matter. One that wakes too late may have stood still since it began to wait.
+  // A pass begins. Since the last one began, it may have been paused for as long as is returned; zero: too short to
+  // matter. One that wakes too late may have been paused since it began to wait.
   MonoTime::duration wakes(MonoTime now) {
     const auto worked = woken_ ? rested_ - *woken_ : MonoTime::duration{};
     const auto overslept = wake_ && now > *wake_ ? now - *wake_ : MonoTime::duration{};

@@ -50,7 +50,7 @@ class Tasks {
   std::vector<Asker> overdue(MonoTime now);
   std::vector<Asker> worker_gone(const std::string& worker);
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
-  // The broker stood still for so long.
+  // The broker was paused for that long.
   void forgive(MonoTime::duration stall) {
     for (auto& [id, asker] : open_) asker.deadline += stall;
   }

@@ -26,7 +26,7 @@ constexpr std::chrono::year kRuleEnds{2300};
 constexpr size_t kHeader = 44;
 constexpr size_t kLargest = 1 << 20;  // the largest of tzdata has 4 KB
 
-// Big-endian integers of a file whose size was checked beforehand.
+// Big-endian integers of a file whose size has been checked.
 template <class Int>
 Int big_endian(std::string_view bytes, size_t at) {
   uint64_t value = 0;

@@ -1,4 +1,4 @@
-// A time zone of the system's database: on which offset from UTC its clocks stand, and when that changes.
+// A time zone of the system's database: the offset of its clocks from UTC, and when that changes.
 //
 // Reads the TZif files of tzdata itself (RFC 8536). date-tz 3.0, which Debian packages, ignores the rule that
 // ends each file: with it DST stops for ever after 2037, and at once where tzdata is packed "slim". Here the rule is
@@ -44,7 +44,7 @@ class TimeZone {
   TimeZone(std::string name, std::vector<Period> periods);
 
   // By its name in tzdata (America/New_York). kInvalid for an unknown name, with the nearest one; kUnavailable when the
-  // database is not installed. `directory` stands for $TZDIR, then /usr/share/zoneinfo.
+  // database is not installed. An empty `directory` means $TZDIR, then /usr/share/zoneinfo.
   static Result<TimeZone> find(std::string_view name, const std::string& directory = {});
   // The bytes of a TZif file of version 2 or later.
   static Result<TimeZone> parse(std::string_view name, std::string_view bytes);

@@ -71,7 +71,7 @@ Result<Json> Why::of_module(const Json& ref) {
   if (!module) return module.error();
   const auto& name = module->definition->name;
   if (!module->enabled) {
-    add("disabled", fmt::format("module {} is disabled: nothing new runs it", name),
+    add("disabled", fmt::format("module {} is disabled: no new runs will start", name),
         fmt::format("pipekit-ctl module enable {}", name));
   }
   if (const auto live = runs_.live_runs_of(module->id, std::nullopt); !live.empty()) {
@@ -128,10 +128,10 @@ void Why::add_group_under_way(ModuleId module) {
     const auto group = rows.get<std::string>(1);
     const auto failed = rows.get<std::optional<std::string>>(3);
     const auto now_at = shortened(Json::parse(rows.get<std::string>(4)).get<std::vector<std::string>>());
-    auto rest = fmt::format("and is now at {}: its turn comes later", now_at);
-    if (rows.get<int64_t>(2) != 0) rest = "and being cancelled: its turn does not come";
-    if (failed) rest = fmt::format("but {} has failed: its turn does not come", *failed);
-    add("group_under_way", fmt::format("its group {} is under way (group run {}), {}", group, id, rest),
+    auto rest = fmt::format("and is now at {}: this module comes later", now_at);
+    if (rows.get<int64_t>(2) != 0) rest = "and is being cancelled: this module will not run";
+    if (failed) rest = fmt::format("but {} has failed: this module will not run", *failed);
+    add("group_under_way", fmt::format("its group {} is running (group run {}), {}", group, id, rest),
         fmt::format("pipekit-ctl group-runs show {}", id), {{"group", group}, {"group_run_id", id}});
   }
 }
@@ -192,14 +192,14 @@ void Why::add_running(const RunFlow::LiveRun& run, const std::string& prefix) {
   }
   more["until"] = after(attempt.deadline);
   const bool revoked = worker != workers.end() && worker->second.revoked;
-  const auto heard = present   ? fmt::format("last heard of {} ago", span(now_ - worker->second.heard))
+  const auto heard = present   ? fmt::format("last heard from {} ago", span(now_ - worker->second.heard))
                      : revoked ? std::string("whose key was revoked")
-                               : std::string("not heard of since the broker's start");
+                               : std::string("not heard from since the broker started");
   auto text = fmt::format("{}on worker {}, {}{}: its lease ends in {}, and then it counts as lost", prefix,
                           attempt.worker, heard, step_text(run), span(attempt.deadline - now_));
   add("silent_worker", std::move(text),
-      revoked ? "who did that: pipekit-ctl audit list --verb keys.revoke"
-              : "is that worker, and the network to it, in order?",
+      revoked ? "see who revoked it: pipekit-ctl audit list --verb keys.revoke"
+              : "check that worker and the network to it",
       std::move(more));
 }
 
@@ -234,18 +234,18 @@ void Why::add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix) 
     if (worker.revoked) {
       unfit.push_back(fmt::format("the key of {} was revoked", name));
     } else if (worker.peer.empty()) {
-      unfit.push_back(fmt::format("{} has not come back since the broker's start", name));
+      unfit.push_back(fmt::format("{} has not reconnected since the broker started", name));
     } else if (worker.drained) {
       unfit.push_back(name + " is drained");
       drained = name;
     } else if (worker.draining) {
       unfit.push_back(name + " is draining");
     } else {
-      unfit.push_back(fmt::format("{} was last heard of {} ago", name, span(now_ - worker.heard)));
+      unfit.push_back(fmt::format("{} was last heard from {} ago", name, span(now_ - worker.heard)));
     }
   }
   if (unfit.empty()) return add("no_worker", prefix + "queued: no worker is connected", kStartOne, more);
-  add("no_worker", fmt::format("{}queued: no worker takes runs now: {}", prefix, fmt::join(unfit, ", ")),
+  add("no_worker", fmt::format("{}queued: no worker accepts runs now: {}", prefix, fmt::join(unfit, ", ")),
       drained.empty() ? std::string(kStartOne) : fmt::format("pipekit-ctl workers resume {}", drained), more);
 }
 
@@ -264,7 +264,7 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
   const auto& tags = run.needs.tags;
   switch (met.kind) {
     case Obstacle::Kind::none:
-      return add("starting", prefix + "queued: it starts at once", {}, std::move(more));
+      return add("starting", prefix + "queued: it starts now", {}, std::move(more));
     case Obstacle::Kind::no_worker:
       return add_no_worker(run, prefix);
     case Obstacle::Kind::no_tags:
@@ -293,7 +293,7 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
       return add("connection_full",
                  fmt::format("{}queued: connection {} is full ({} of {} sessions{}){}", prefix, met.name, used,
                              met.max_sessions, questions, named(ids)),
-                 fmt::format("more at once: pipekit-ctl connection update {} --max-sessions N", met.name),
+                 fmt::format("to allow more at once: pipekit-ctl connection update {} --max-sessions N", met.name),
                  std::move(more));
     }
     case Obstacle::Kind::no_slot: {
@@ -301,7 +301,7 @@ void Why::add_queued(const RunFlow::LiveRun& run, const std::string& prefix) {
       more["runs"] = ids;
       return add("no_free_slot",
                  fmt::format("{}queued: no free slot on a worker that may run it{}", prefix, named(ids)),
-                 "more slots: start another worker, or one with --slots N", std::move(more));
+                 "start another worker, or restart one with more --slots", std::move(more));
     }
   }
 }
@@ -318,7 +318,7 @@ void Why::add_schedules(const Module& module) {
   }
   if (member) return;
   const auto& name = module.definition->name;
-  add("not_scheduled", fmt::format("module {} is in no group: it runs only when it is told to", name),
+  add("not_scheduled", fmt::format("module {} is in no group: it runs only when you start it", name),
       fmt::format("pipekit-ctl group add-member GROUP {}", name));
 }
 

@@ -28,9 +28,9 @@ class Why {
   void add_queued(const RunFlow::LiveRun& run, const std::string& prefix);
   void add_no_worker(const RunFlow::LiveRun& run, const std::string& prefix);
   void add_ended(RunId run);
-  // A run of its group is under way and has not come to it.
+  // A run of its group has not reached this module yet.
   void add_group_under_way(ModuleId module);
-  // The newest nominal time of each of its schedules, where nothing was run, then or since.
+  // The newest scheduled time of each of its schedules, if nothing has run then or since.
   void add_skipped(const Module& module, std::optional<RunId> last);
   void add_schedules(const Module& module);
   void add_schedule_of(const Json& group);

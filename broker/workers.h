@@ -1,4 +1,5 @@
-// Who is connected, and whose promises still stand: pure, in memory, time as an argument. The broker's loop owns it.
+// Which workers are connected, and whose leases have not ended: pure, in memory, time as an argument. The broker's loop
+// owns it.
 //
 // A worker that was heard of keeps its name until its lease ends. One that the store knows as connected when the broker
 // starts is `expected`: it has a lease from the start and no peer until it says hello.
@@ -52,7 +53,7 @@ class Workers {
     other_key,    // one with another key, or the local one, may be alive
   };
   Admission admit(const Hello& hello, const Received& from, MonoTime now, WallTime wall);
-  // It has no peer any more; its lease goes on.
+  // It has no peer any more; its lease continues.
   void cut_off(Worker& worker);
 
   // nullptr: unknown peer.
@@ -64,8 +65,8 @@ class Workers {
   // Those whose lease ended by `now`, not removed yet.
   [[nodiscard]] std::vector<std::string> overdue(MonoTime now) const;
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
-  // The broker itself stood still for up to `stall`: nobody is late because of that. After a long stall every lease is
-  // a fresh one, as after a restart: connections have to be made again. After a short one it moves by the stall,
+  // The broker itself was paused for up to `stall`: nobody is late because of that. After a long stall every lease is
+  // a fresh one, as after a restart: workers have to connect again. After a short one it moves by the stall,
   // because a slow broker whose every pause renewed all leases would never end one. Of `deadline`, where a fresh one
   // ends at `fresh`.
   [[nodiscard]] MonoTime after_stall(MonoTime deadline, MonoTime::duration stall, MonoTime fresh) const;
@@ -73,7 +74,7 @@ class Workers {
 
   // May be given a run: here, not draining, and its lease has most of its time left.
   [[nodiscard]] bool assignable(const Worker& worker, MonoTime now) const;
-  // Two heartbeats have not come: its lease stands, but something is wrong with it.
+  // Two heartbeats have not come: its lease has not ended, but something is wrong with it.
   [[nodiscard]] bool silent(const Worker& worker, MonoTime now) const;
   [[nodiscard]] const std::map<std::string, Worker>& all() const { return workers_; }
   [[nodiscard]] Millis lease() const { return lease_; }

@@ -55,7 +55,7 @@ bool outcome_open(Database& db, Epoch newest) {
     const auto outcome = rows.get<std::string>(1);
     // "merged" on a run that is not over: a late word, kept for the newer attempt to adopt.
     if (outcome == "unknown" || outcome == "merged" || (merging && outcome.empty())) return true;
-    // Who came as far as the merge had claimed, and so knew of those before.
+    // An attempt that reached its merge had claimed the fence, and so settled those before it.
     if (merging || outcome == "not_merged") return false;
     at = rows.get<std::optional<Epoch>>(2);
   }
@@ -113,7 +113,7 @@ std::vector<RunKey> leftovers(Database& db, ModuleId module) {
 }
 
 void clear_leftovers(Database& db, ModuleId module, Epoch up_to) {
-  // Those that the attempt was told of; what came later is newer than it. (epoch IN (...) would make a temporary
+  // The ones that the attempt was given; later ones are newer than it. (epoch IN (...) would make a temporary
   // table.)
   db.run(
       "DELETE FROM leftover WHERE module_id = ?1 AND epoch <= (SELECT max(epoch) FROM (SELECT epoch FROM leftover"

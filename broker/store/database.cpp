@@ -44,19 +44,21 @@ Locked::Locked(const std::filesystem::path& file)
 
 std::string StoreError::hint() const {
   if (code_ == SQLITE_READONLY_DBMOVED)
-    return "put the file back with its -wal beside it; or a backup in its place, after its -wal and -shm are gone: "
-           "they are of the lost file, and would be written into the other one";
+    return "put the file back, together with its -wal file; or restore a backup, but first delete the -wal and -shm "
+           "files: they "
+           "belong to the lost file and would be written into the other one";
   switch (code_ & 0xff) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
-      return "see to the disk, room first; what was accepted stands, and the next broker goes on with it";
+      return "check the disk, its free space first; accepted commands are kept, and the broker continues when it is "
+             "started again";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return "put the file aside, with its -wal and -shm, and put a backup in its place";
+      return "move the file away, together with its -wal and -shm files, and restore a backup";
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-      return "the broker's user needs the file, and to write in its directory";
+      return "the broker's user must be able to read and write the file and its directory";
     default:
       return {};
   }

@@ -19,7 +19,7 @@ int64_t text_bytes(const LogChunk& chunk) {
   return bytes;
 }
 
-// What stands in the store was written by this program; unreadable means a broken file.
+// Rows of the store were written by this program; an unreadable one means a broken file.
 template <class T>
 T sound(Result<T> result, int64_t first) {
   if (!result) throw StoreError(0, "event chunk " + std::to_string(first) + ": " + result.error().message);
@@ -71,7 +71,7 @@ std::vector<Stored> middle(const std::vector<Stored>& stored, const Limits& limi
   return from < to ? std::vector<Stored>(from, to) : std::vector<Stored>{};
 }
 
-// Stands for all the lines from `first` on: when they began, and whose they are.
+// Replaces all the lines from `first` on: when they began, and whose they are.
 Event elided_event(Database& db, int64_t first) {
   const auto found = scan(db, first - 1, 1);
   if (const auto* before = std::get_if<std::vector<Event>>(&found.at(0).chunk)) return before->at(0);

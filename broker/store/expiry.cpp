@@ -43,7 +43,7 @@ WallTime time_of(const events::Numbered& numbered) {
   return from_ms(std::get<std::vector<Event>>(numbered.chunk).back().ts);
 }
 
-// Rows of one schedule, oldest first and never the newest, from which the schedule's number goes on.
+// Rows of one schedule, oldest first and never the newest, from which the schedule's times continue.
 int64_t remove_fires(Database& db, int64_t schedule, const Limit& limit) {
   const auto surplus_from = limit.most == 0 ? std::nullopt
                                             : db.value<int64_t>(

@@ -1,5 +1,5 @@
-// Removal of what is no longer to be kept, in bounded steps: each looks at a small piece, removes what has expired of
-// it, and says where the next step goes on. What later numbers or locks are derived from stays: live runs, the newest
+// Removal of rows that have expired, in bounded steps: each looks at a few rows, removes those that have expired, and
+// returns where the next step starts. Rows that later numbers or locks are derived from stay: live runs, the newest
 // row of run_log, attempt, group_run and event_chunk, the last run of each module, the newest row of each schedule.
 #pragma once
 

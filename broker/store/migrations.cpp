@@ -73,7 +73,7 @@ int64_t newest_schema() {
 
 Result<void> migrate(Database& db) {
   if (is_foreign(db)) {
-    return Error{ErrorCode::kInvalid, fmt::format("{} is a database, but not a store of Pipekit", db.file().string()),
+    return Error{ErrorCode::kInvalid, fmt::format("{} is a database, but not a Pipekit store", db.file().string()),
                  "no table of it was changed: move it away, or choose another --data-dir"};
   }
   auto schema = schema_of(db);

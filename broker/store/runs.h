@@ -58,10 +58,10 @@ struct End {
 // `finished_seq`: its run.finished event. Also remembers it as its module's last run.
 bool finish(Database& db, RunId run, const End& end, int64_t finished_seq, WallTime now);
 
-// What the worker's final fact says for the run log; the newest attempt's stands.
+// What the worker's final fact says for the run log; the newest attempt's is kept.
 void record_details(Database& db, RunId run, const fact::Finished& details);
 
-// A live run as it stands in the store.
+// A live run, from its row.
 struct Live {
   RunId id;
   ModuleId module;

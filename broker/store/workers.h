@@ -13,7 +13,7 @@ void save(Database& db, const Worker& worker, WallTime now);
 void mark(Database& db, const std::string& name, const std::string& state, WallTime now);  // lost, left
 std::vector<Worker> load_connected(Database& db);
 
-// Also while only its lease goes on.
+// Also while only its lease lasts.
 bool is_connected(Database& db, const std::string& name);
 
 bool drained(Database& db, const std::string& name);

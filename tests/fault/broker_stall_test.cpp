@@ -1,4 +1,4 @@
-// A broker that stands still for longer than a lease and goes on (a host that is suspended) blames no worker.
+// A broker that is suspended for longer than a lease and then resumed blames no worker.
 #include <gtest/gtest.h>
 
 #include <csignal>

@@ -90,7 +90,7 @@ TEST_P(StoreOnFailingDisk, ABrokerThatIsStartedOnItEndsAndTheStoreIsAsBefore) {
     const auto ended =
         run_program(program_path("pipekit-broker"), {"--data-dir", scenario_.system().data_dir()}, options);
     EXPECT_EQ(ended.exit_code, 1) << ended.err;
-    EXPECT_THAT(ended.err, AllOf(HasSubstr("error: store "), HasSubstr("hint: see to the disk")));
+    EXPECT_THAT(ended.err, AllOf(HasSubstr("error: store "), HasSubstr("hint: check the disk")));
   }
   disk_.work();
   scenario_.system().start_broker();

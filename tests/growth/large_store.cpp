@@ -76,7 +76,7 @@ void add_log(store::Database& db, const StoreSize& size, int64_t run, const std:
   for (int64_t lines = 0; lines < size.lines_per_run;) {
     LogChunk chunk{seq + 1, at, run, std::nullopt, module, "w1", {}};
     for (int64_t i = 0; i < 50 && lines < size.lines_per_run; ++i, ++lines) {
-      chunk.lines.push_back({false, fmt::format("run {}: line {} of what a job prints as it goes on", run, lines)});
+      chunk.lines.push_back({false, fmt::format("run {}: line {} of what a job prints", run, lines)});
     }
     const auto first = seq + 1;
     seq += static_cast<int64_t>(chunk.lines.size());

@@ -56,7 +56,7 @@ class SimulatedBroker {
 
  private:
   void receive(Side side, Received received);
-  // ZeroMQ's thread reads what has arrived while the process stood still: some time after it goes on.
+  // ZeroMQ's thread reads what has arrived while the process was paused: some time after it is resumed.
   void read_arrived();
   void wake_at(MonoTime when);
   void wake();
@@ -92,7 +92,7 @@ class SimulatedBroker {
     Side side;
     Received received;
   };
-  std::deque<Arrived> arrived_;  // while the process stands still, and until it is read
+  std::deque<Arrived> arrived_;  // while the process is paused, and until it is read
   bool stands_still_ = false;    // between waking up and reading
   StallWatch stalls_;
   std::vector<std::unique_ptr<CheckedDocument>> checked_;

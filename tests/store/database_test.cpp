@@ -234,7 +234,7 @@ TEST_F(DatabaseTest, its_write_ahead_log_is_cut_when_no_reader_needs_it_any_more
   EXPECT_FALSE(db.empty_wal(std::chrono::milliseconds{1}));
   reader.end();
   add("the checkpoint of this commit copies all");
-  add("and this one begins the log anew");
+  add("and this one starts the log again");
   EXPECT_LE(std::filesystem::file_size(wal), Database::kWalLimit);
 
   reader.begin("BEGIN");

@@ -144,7 +144,7 @@ TEST_F(Lease, of_an_assignment_that_did_not_arrive_begins_anew_when_it_is_sent_a
     EXPECT_THAT(w1.heard(), ElementsAre("assign 1/1")) << "above the last the worker has received";
     EXPECT_EQ(w1.assignment().heartbeat, i + 2) << "by which the worker counts";
   }
-  EXPECT_EQ(status(run_id), "running") << "it was never lost: each sending leased it anew";
+  EXPECT_EQ(status(run_id), "running") << "it was never lost: each sending leased it again";
   const auto key = w1.take();
   wait(seconds{59});  // the lease as the worker now believes
   EXPECT_EQ(status(run_id), "running");
@@ -267,7 +267,7 @@ TEST_F(Lease, of_a_draining_worker_goes_on_and_no_other_begins) {
   const auto waiting = run("patient");
   EXPECT_EQ(status(waiting), "queued");
   EXPECT_EQ(done("why", {{"run_id", waiting.value}})["reasons"][0]["text"],
-            "run 2 is queued: no worker takes runs now: w1 is draining");
+            "run 2 is queued: no worker accepts runs now: w1 is draining");
   w1.finish(key, "success", "merged");
   EXPECT_EQ(end_of(key.run), "success");
   EXPECT_EQ(status(waiting), "queued");

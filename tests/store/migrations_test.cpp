@@ -123,7 +123,7 @@ TEST(Migrations, refuse_a_database_that_is_no_store) {
     const auto refused = migrate(db);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
-    EXPECT_THAT(refused.error().message, HasSubstr("is a database, but not a store of Pipekit"));
+    EXPECT_THAT(refused.error().message, HasSubstr("is a database, but not a Pipekit store"));
     EXPECT_EQ(db.value<int64_t>("SELECT count(*) FROM sqlite_schema"), 1);
   }
 }

@@ -155,7 +155,7 @@ TEST_F(RunList, a_tail_of_one_run_begins_with_its_first_event_and_ends_with_its_
   for (int i = 0; i < 3; ++i) ended("customers");
   EventFilter filter;
   filter.run_id = id.value;
-  restart();  // what is in memory still would be told
+  restart();  // the events that memory still holds would answer it
   const auto told = tail({1, 0, false, filter});
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].next, told[0].last) << "nothing after its end is looked at";

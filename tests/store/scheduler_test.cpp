@@ -41,7 +41,7 @@ class Scheduled : public testing::Test, protected test::Dialogue {
       const auto until = rows.get<std::string>(1);
       const auto times = rows.get<int64_t>(2);
       const auto outcome = rows.get<std::string>(3);
-      EXPECT_EQ(rows.get<bool>(4), outcome == "fired") << "a group run stands beside each that fired";
+      EXPECT_EQ(rows.get<bool>(4), outcome == "fired") << "each that fired has its group run";
       lines.push_back(times == 1 ? from + " " + outcome : fmt::format("{}-{} x{} {}", from, until, times, outcome));
     }
     return lines;

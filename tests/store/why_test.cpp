@@ -72,7 +72,7 @@ TEST_F(WhyTest, of_a_member_that_waits_for_its_turn_tells_which_comes_first) {
   const auto key = w1.take();
   const auto reason = first("late");
   EXPECT_EQ(reason["code"], "group_under_way");
-  EXPECT_EQ(text(reason), "its group staged is under way (group run 1), and is now at early: its turn comes later");
+  EXPECT_EQ(text(reason), "its group staged is running (group run 1), and is now at early: this module comes later");
   done("module.update", {{"name", "late"}, {"set", {{"enabled", false}}}});
   EXPECT_THAT(codes("late"), ElementsAre("disabled", "group_under_way", "never_run"))
       << "it has the module from before";
@@ -89,13 +89,13 @@ TEST_F(WhyTest, of_a_member_whose_turn_does_not_come_tells_why) {
   w1.finish(failing, "error", "none", "broken");
   const auto key = w1.take();
   EXPECT_EQ(text(first("late")),
-            "its group strict is under way (group run 1), but early has failed: its turn does not come");
+            "its group strict is running (group run 1), but early has failed: this module will not run");
   w1.begin(key);
   w1.finish(key, "success", "merged");
   done("run_group", {{"group", "staged"}});
   w1.begin(w1.take());
   done("cancel", {{"group", "staged"}});
-  EXPECT_THAT(text(first("late")), HasSubstr("(group run 2), and being cancelled: its turn does not come"));
+  EXPECT_THAT(text(first("late")), HasSubstr("(group run 2), and is being cancelled: this module will not run"));
 }
 
 TEST_F(WhyTest, of_a_module_whose_schedule_could_not_run_it_tells_when_and_why) {
@@ -145,7 +145,7 @@ TEST_F(WhyTest, of_a_run_on_a_silent_worker_tells_when_its_lease_ends) {
   const auto reason = first("orders");
   EXPECT_EQ(reason["code"], "silent_worker");
   EXPECT_EQ(reason["until"], "2026-03-01T02:01:00.000Z");
-  EXPECT_THAT(text(reason), AllOf(HasSubstr("last heard of 40 s ago"), HasSubstr("lease ends in 20 s")));
+  EXPECT_THAT(text(reason), AllOf(HasSubstr("last heard from 40 s ago"), HasSubstr("lease ends in 20 s")));
   EXPECT_EQ(done("workers.list", Json::object()).at(0)["state"], "silent");
   EXPECT_EQ(done("workers.list", Json::object()).at(0)["seen_at"], "2026-03-01T02:00:00.000Z");
   w1.beat();
@@ -154,7 +154,7 @@ TEST_F(WhyTest, of_a_run_on_a_silent_worker_tells_when_its_lease_ends) {
   wait(minutes{2});
   const auto lost = done("workers.list", Json::object()).at(0);
   EXPECT_EQ(lost["state"], "lost");
-  EXPECT_EQ(lost["seen_at"], "2026-03-01T02:00:40.000Z") << "when it was last heard of, not when it was given up";
+  EXPECT_EQ(lost["seen_at"], "2026-03-01T02:00:40.000Z") << "when it was last heard from, not when it was given up";
 }
 
 TEST_F(WhyTest, after_a_restart_of_the_broker_a_worker_that_is_not_back_is_named) {
@@ -163,8 +163,8 @@ TEST_F(WhyTest, after_a_restart_of_the_broker_a_worker_that_is_not_back_is_named
   w1.begin(w1.take());
   restart();
   run("customers");
-  EXPECT_THAT(text(first("orders")), HasSubstr("not heard of since the broker's start"));
-  EXPECT_THAT(text(first("customers")), HasSubstr("w1 has not come back since the broker's start"));
+  EXPECT_THAT(text(first("orders")), HasSubstr("not heard from since the broker started"));
+  EXPECT_THAT(text(first("customers")), HasSubstr("w1 has not reconnected since the broker started"));
 }
 
 TEST_F(WhyTest, of_a_waiting_run_names_who_has_what_it_waits_for) {
@@ -193,7 +193,7 @@ TEST_F(WhyTest, of_a_waiting_run_names_who_has_what_it_waits_for) {
   EXPECT_EQ(reason["hint"], "start one: pipekit-worker --name NAME --tag site:far");
   w1.draining = true;
   w1.beat();
-  EXPECT_THAT(text(first("customers")), HasSubstr("no worker takes runs now: w1 is draining"));
+  EXPECT_THAT(text(first("customers")), HasSubstr("no worker accepts runs now: w1 is draining"));
 }
 
 TEST_F(WhyTest, of_a_waiting_run_names_a_driver_that_no_worker_has) {

@@ -247,13 +247,12 @@ INSTANTIATE_TEST_SUITE_P(Store, Start,
                                                     1,
                                                     {"pipekit.db", "not a database", "hint: ", "backup"},
                                                     store(std::string(8192, 'x'))},
-                                           BadStart{
-                                               "is_of_somebody_else",
-                                               "pipekit-broker",
-                                               kBroker,
-                                               3,
-                                               {"pipekit.db is a database, but not a store of Pipekit", "--data-dir"},
-                                               store_of_somebody_else}),
+                                           BadStart{"is_of_somebody_else",
+                                                    "pipekit-broker",
+                                                    kBroker,
+                                                    3,
+                                                    {"pipekit.db is a database, but not a Pipekit store", "--data-dir"},
+                                                    store_of_somebody_else}),
                          name_of);
 
 TEST(StoreOfSomebodyElse, is_not_changed_before_it_is_rejected) {

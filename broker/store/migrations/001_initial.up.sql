@@ -3,7 +3,7 @@
 -- quarter of the throughput.
 
 CREATE TABLE meta (
-  key TEXT PRIMARY KEY,          -- store_id: stands in every fence row; a restore gives the store a new one
+  key TEXT PRIMARY KEY,          -- store_id: part of every fence row; a restore gives the store a new one
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -94,7 +94,7 @@ CREATE TABLE group_member (
   id INTEGER PRIMARY KEY,
   group_id INTEGER NOT NULL REFERENCES grp (id) ON DELETE CASCADE,
   module_id INTEGER NOT NULL REFERENCES module (id) ON DELETE CASCADE,
-  run_order INTEGER NOT NULL,                        -- equal ones run side by side
+  run_order INTEGER NOT NULL,                        -- equal ones run in parallel
   UNIQUE (group_id, module_id)
 ) STRICT;
 
@@ -113,7 +113,7 @@ CREATE TABLE schedule (
 ) STRICT;
 CREATE INDEX schedule_by_group ON schedule (group_id);
 
--- The ledger: what became of each nominal time. Consecutive missed ones are one row.
+-- The ledger: what happened at each scheduled time. Consecutive missed ones are one row.
 CREATE TABLE schedule_fire (
   schedule_id INTEGER NOT NULL,
   nominal_at INTEGER NOT NULL,
@@ -243,7 +243,7 @@ CREATE TABLE event_chunk (
 ) STRICT;
 CREATE INDEX event_chunk_log ON event_chunk (run_id) WHERE run_id IS NOT NULL;
 
--- Commands that were executed, for those that come again (all but `run`, whose number stands in run_log).
+-- Commands that were executed, for those that come again (all but `run`, whose number is in run_log).
 CREATE TABLE request (
   client TEXT NOT NULL,
   request_no INTEGER NOT NULL,

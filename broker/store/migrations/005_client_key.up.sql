@@ -1,4 +1,4 @@
--- Whom the encrypted sockets let in, and as what. A local socket asks for no key.
+-- Which keys the encrypted sockets admit, and in which role. A local socket needs no key.
 CREATE TABLE client_key (
   name TEXT PRIMARY KEY CHECK (name <> ''),
   public_key TEXT NOT NULL UNIQUE CHECK (length(public_key) = 40),
@@ -7,5 +7,5 @@ CREATE TABLE client_key (
   created_by TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
--- The key with which the worker came in; its name is that key's as long as its lease goes on. Empty: none.
+-- The key with which the worker came in; its name belongs to that key as long as its lease lasts. Empty: none.
 ALTER TABLE worker ADD COLUMN key TEXT NOT NULL DEFAULT '';

@@ -1,7 +1,7 @@
 -- What keeps the cost of a question, of a start and of a new definition the same however large the store has grown.
 
 -- A module's runs are a chain: module_last_run leads to the run that ended last, and this column to the one before it; 0:
--- there was none. NULL: the run is live. (An index would cost each run more.) Filling it rewrites run_log once: some ten
+-- there was none. NULL: the run is live. (An index would cost each run more.) Filling it rewrites run_log once: about ten
 -- seconds for a million runs.
 ALTER TABLE run_log ADD COLUMN previous_run INTEGER;
 CREATE TEMP TABLE chain AS
