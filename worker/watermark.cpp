@@ -22,6 +22,16 @@ bool is_misread(std::string_view complaint) {
                              [&](std::string_view word) { return complaint.find(word) != std::string_view::npos; });
 }
 
+std::map<std::string, WatermarkValue> marked(const ModuleSnapshot& module,
+                                             const std::map<std::string, std::string>& values) {
+  std::map<std::string, WatermarkValue> all;
+  for (const auto& [name, value] : values) {
+    const auto watermark = std::ranges::find(module.watermarks, name, &WatermarkSnapshot::name);
+    all[name] = {value, watermark != module.watermarks.end() && watermark->raw};
+  }
+  return all;
+}
+
 SqlDialect source_dialect(const ModuleSnapshot& module) { return sql_dialect_of(module.source.jdbc_url); }
 
 }  // namespace
@@ -70,23 +80,27 @@ std::optional<StepError> refused_default(const ModuleSnapshot& module, const Wat
 
 Step<std::string> source_sql(const ModuleSnapshot& module, const std::map<std::string, std::string>& values) {
   constexpr size_t kMost = 4U << 20U;
-  if (module.watermarks.empty() && values.empty()) return module.source_query;
-  std::map<std::string, WatermarkValue> marked;
-  for (const auto& [name, value] : values) {
-    const auto watermark = std::ranges::find(module.watermarks, name, &WatermarkSnapshot::name);
-    marked[name] = {value, watermark != module.watermarks.end() && watermark->raw};
+  const auto dialect = source_dialect(module);
+  auto sql = module.source_query;
+  if (!module.watermarks.empty() || !values.empty()) {
+    auto made = substitute(module.source_query, dialect, marked(module, values));
+    if (auto* error = std::get_if<SubstitutionError>(&made)) {
+      if (error->unsafe) return StepError{"unsafe_watermark", std::move(error->message), std::move(error->hint), false};
+      return StepError{"invalid", "source_query: " + error->message, std::move(error->hint), false};
+    }
+    sql = std::get<std::string>(std::move(made));
   }
-  auto made = substitute(module.source_query, source_dialect(module), marked);
-  if (auto* error = std::get_if<SubstitutionError>(&made)) {
-    if (error->unsafe) return StepError{"unsafe_watermark", std::move(error->message), std::move(error->hint), false};
-    return StepError{"invalid", "source_query: " + error->message, std::move(error->hint), false};
+  if (sql.size() > kMost) {
+    return StepError{
+        "invalid",
+        fmt::format("source_query has {} MiB with the values of its watermarks; the limit is 4 MiB", sql.size() >> 20U),
+        "", false};
   }
-  auto& sql = std::get<std::string>(made);
-  if (sql.size() <= kMost) return std::move(sql);
-  return StepError{
-      "invalid",
-      fmt::format("source_query has {} MiB with the values of its watermarks; the limit is 4 MiB", sql.size() >> 20U),
-      "", false};
+  // A preview would execute each of them. Where the dialect is not known, so is where a statement ends.
+  if (dialect != SqlDialect::generic && split_sql(sql, dialect).size() != 1) {
+    return StepError{"invalid", "source_query must be exactly one SELECT", "", false};
+  }
+  return sql;
 }
 
 }  // namespace pipekit::worker

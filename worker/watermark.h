@@ -22,7 +22,8 @@ Step<ResolvedWatermark> resolve_watermark(Runner& runner, const WatermarkSnapsho
 std::optional<StepError> refused_default(const ModuleSnapshot& module, const WatermarkSnapshot& watermark);
 
 // The source query with the values in it, read as the source's SQL. An error when placeholders and values do not pair,
-// a value is not safe in its place (unsafe_watermark), or the query becomes longer than a message to the broker.
+// a value is not safe in its place (unsafe_watermark), the query is not one statement, or it becomes longer than a
+// message to the broker.
 Step<std::string> source_sql(const ModuleSnapshot& module, const std::map<std::string, std::string>& values);
 
 // When the database did not understand the query and a watermark has no quotes around it: what to do. Else empty.

@@ -88,6 +88,19 @@ TEST_P(WatermarkFlow, raw_allows_a_list_of_keys) {
   EXPECT_EQ(run("tie")["error_code"], "unsafe_watermark");
 }
 
+TEST_P(WatermarkFlow, a_second_statement_is_executed_neither_by_a_run_nor_by_a_preview) {
+  begin(GetParam());
+  src_->execute("INSERT INTO tie VALUES ('a', '1')");
+  apply(cursor_module("SELECT id, v FROM tie WHERE id <> '{w}'", "    enabled: false\n"));
+  ASSERT_EQ(ctl({"module", "update", "tie", "--source-query", "SELECT '{w}', '1'; DELETE FROM tie"}).exit_code, 0);
+  EXPECT_THAT(ctl({"module", "preview", "tie"}).err, HasSubstr("source_query must be exactly one SELECT"));
+  apply(cursor_module("SELECT id, v FROM tie WHERE id <> {w}", "        raw: true\n"));
+  const Json attack = {{"set", {{"w", "''; DELETE FROM tie"}}}};
+  EXPECT_THAT(run("tie", attack)["error"].get<std::string>(), HasSubstr("must be exactly one SELECT"));
+  EXPECT_THAT(ctl({"module", "preview", "tie", "--set", "w=''; DELETE FROM tie"}).err, HasSubstr("exactly one SELECT"));
+  EXPECT_EQ(src_->rows("SELECT count(*) FROM tie"), "1");
+}
+
 TEST_P(WatermarkFlow, a_negative_number_after_a_minus_is_no_comment) {
   begin(GetParam());
   src_->execute("INSERT INTO tie VALUES ('a', '1')");
