@@ -38,6 +38,9 @@ std::string user_name() {
   return entry == nullptr ? std::to_string(getuid()) : entry->pw_name;
 }
 
+// The broker says once a second that it works on a request. However short the patience, some of these may be late.
+constexpr std::chrono::seconds kBeatsMissed{5};
+
 // The broker would close the connection without an answer.
 Error too_large(size_t bytes) {
   return {ErrorCode::kInvalid,
@@ -78,7 +81,9 @@ class Exchange {
  private:
   [[nodiscard]] MonoTime give_up_at() const {
     if (!sent_once_) return began_ + patience_.to_connect;
-    return std::max(began_, worked_on_at_) + std::max(patience_.to_answer, patience_.to_connect);
+    const auto patience = std::max<MonoTime::duration>(patience_.to_answer, patience_.to_connect);
+    if (worked_on_at_ == MonoTime{}) return began_ + patience;
+    return worked_on_at_ + std::max<MonoTime::duration>(patience, kBeatsMissed);
   }
   [[nodiscard]] std::chrono::seconds waited(MonoTime now) const {
     return std::chrono::floor<std::chrono::seconds>(now - began_);

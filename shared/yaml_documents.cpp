@@ -97,7 +97,7 @@ std::string null_as_written(const std::string& text, const YAML::Node& node) {
     rest.remove_prefix(std::min(rest.find_first_of(" \t\n"), rest.size()));
     rest.remove_prefix(std::min(rest.find_first_not_of(" \t\n"), rest.size()));
   }
-  const auto word = rest.substr(0, rest.find_first_of(" \t\r\n,]}"));
+  const auto word = rest.substr(0, rest.find_first_of(" \t\r\n,:]}"));
   for (const std::string_view known : {"null", "~", "Null", "NULL"}) {
     if (word == known) return std::string(word);
   }

@@ -54,7 +54,7 @@ Result<void> check_own_store(const fs::path& file) {
   // Stores of earlier versions have no id.
   const auto known = number(opened, "SELECT count(*) FROM sqlite_schema WHERE name IN ('run_log', 'meta')").value_or(0);
   if (!tables || id == kApplicationId || (id == 0 && (*tables == 0 || known == 2))) return {};
-  return Error{ErrorCode::kInvalid, fmt::format("{} is a database, but not a store of Pipekit", file.string()),
+  return Error{ErrorCode::kInvalid, fmt::format("{} is a database, but not a Pipekit store", file.string()),
                "it was not changed: move it away, or choose another --data-dir"};
 }
 

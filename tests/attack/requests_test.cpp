@@ -67,7 +67,7 @@ class Attacker {
 
 class RequestAttack : public testing::Test {
  protected:
-  Attack() : system_({.lease_s = 600}) {}  // the attackers send no heartbeats of their own accord
+  RequestAttack() : system_({.lease_s = 600}) {}  // the attackers send no heartbeats of their own accord
 
   Attacker worker() { return Attacker("ipc://" + system_.data_dir() + "/worker.sock"); }
   // Another process, so that limits of a peer are not shared with the attacker.

@@ -81,7 +81,9 @@ TEST_F(ChattyRunner, ProgressWithoutEndIsToldNowAndThen) {
   const auto told = kept(run, "run.progress");
   ASSERT_GE(told.size(), 1U);
   EXPECT_LT(told.size(), 3000U);
-  EXPECT_EQ(told.back().fields.at("rows"), 300000);
+  EXPECT_GT(told.front().fields.at("rows"), 0);
+  EXPECT_EQ(told.back().fields.at("rows"), kept(run, "run.finished").back().fields.at("row_count"))
+      << "not what the runner last printed before it was done";
 }
 
 TEST_F(ChattyRunner, AGrandchildThatKeepsThePipeOpenEndsWithTheRunner) {

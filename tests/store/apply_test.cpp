@@ -206,10 +206,9 @@ TEST_F(Apply, prune_refuses_to_remove_what_the_document_uses) {
                   "it | add it to the document, or apply without prune",
                   "modules[1].source_connection: connection 'erp' is not in the document, and prune would remove "
                   "it | add it to the document, or apply without prune"));
-  EXPECT_THAT(
-      problems(Json::object(), true),
-      ElementsAre(": the document is empty: prune would remove every definition | remove them one by one if that "
-                  "is meant"));
+  EXPECT_THAT(problems(Json::object(), true),
+              ElementsAre(": the document is empty: prune would remove every definition | to remove everything, remove "
+                          "the definitions one by one"));
 }
 
 TEST_F(Apply, rolled_back_by_its_caller_has_changed_nothing) {

@@ -130,7 +130,7 @@ TEST_F(DatabaseTest, that_is_none_is_told_with_what_to_do_and_let_go_of) {
     FAIL();
   } catch (const StoreError& error) {
     EXPECT_THAT(error.what(), HasSubstr("file is not a database"));
-    EXPECT_THAT(error.hint(), HasSubstr("put a backup in its place"));
+    EXPECT_THAT(error.hint(), HasSubstr("restore a backup"));
   }
   EXPECT_EQ(open_files(), before);
   EXPECT_EQ(test::read_file(text), std::string(5000, 'x'));

@@ -12,6 +12,7 @@ namespace {
 using test::sample_document;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using ::testing::StartsWith;
 
 class Definitions : public testing::Test, protected test::DefinitionStore {
  protected:
@@ -319,7 +320,7 @@ TEST_F(Definitions, that_are_wrong_are_refused_with_the_reason) {
       {Kind::connection, "max_sessions", -1, "max_sessions: must not be negative"},
       {Kind::connection, "required_tags", 7, "required_tags: must be text or a list of texts, not a number"},
       {Kind::group, "members", Json::array({"orders", "orders"}),
-       "members[1]: member 'orders' stands twice, first as members[0]"},
+       "members[1]: member 'orders' is listed twice; the first one is members[0]"},
       {Kind::group, "members", {"ordres"}, "members[0].module: there is no module 'ordres' | did you mean 'orders'?"},
       {Kind::group, "members", {7.5}, "members[0].module: must be a name, not a fraction"},
       {Kind::group,

@@ -41,7 +41,7 @@ TEST_F(Placement, gives_a_drained_worker_nothing_until_it_is_resumed) {
   EXPECT_EQ(reason["hint"], "pipekit-ctl workers resume w1");
   const auto question = ask("connection.test", {{"name", "wh"}});
   ASSERT_TRUE(question.error);
-  EXPECT_EQ(question.error->message, "no worker takes questions now: w1 is drained");
+  EXPECT_EQ(question.error->message, "no worker is available: w1 is drained");
   EXPECT_EQ(question.error->hint, "pipekit-ctl workers resume w1");
   done("workers.resume", {{"name", "w1"}});
   EXPECT_EQ(status(waiting), "running") << "in the turn of the command";

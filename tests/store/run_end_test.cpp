@@ -325,7 +325,7 @@ TEST_F(RunEnd, knows_a_store_that_was_put_back_by_its_fence) {
   finished.retryable = false;
   w1.tell(key, finished);
   EXPECT_EQ(end_of(key.run), "error store_put_back");
-  EXPECT_THAT(shown(key.run)["error"].get<std::string>(), HasSubstr("at epoch 700, this store has only come to 1"));
+  EXPECT_THAT(shown(key.run)["error"].get<std::string>(), HasSubstr("at epoch 700, but this store has only reached 1"));
 }
 
 // --- final facts of attempts that were given up

@@ -66,7 +66,7 @@ TEST_F(Submit, is_refused_while_the_module_is_locked) {
   const auto first = run("orders");
   const auto queued = ask("run", {{"module", "orders"}});
   EXPECT_EQ(queued.error->code, "already_running");
-  EXPECT_THAT(queued.error->message, HasSubstr("run 1 in the queue"));
+  EXPECT_THAT(queued.error->message, HasSubstr("already queued: run 1"));
   w1.join();
   const auto running = ask("run", {{"module", "orders"}});
   EXPECT_THAT(running.error->message, HasSubstr("run 1 on worker w1"));

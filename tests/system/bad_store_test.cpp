@@ -131,7 +131,7 @@ TEST(FullDisk, under_the_store_ends_the_broker_and_what_it_has_accepted_stands) 
   EXPECT_THAT(lost.err, HasSubstr("error: "));
   const auto ended = site.system().broker().wait();
   EXPECT_EQ(ended.exit_code, 1);
-  EXPECT_THAT(ended.err, AllOf(HasSubstr("full"), HasSubstr("hint: "), HasSubstr("room")));
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("full"), HasSubstr("hint: "), HasSubstr("free space")));
   disk.make_room();
   site.system().start_broker();
   EXPECT_EQ(site.export_all(), before);

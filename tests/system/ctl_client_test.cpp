@@ -187,7 +187,8 @@ TEST_F(CtlClient, a_broker_that_is_still_at_it_is_neither_asked_again_nor_given_
   }
   EXPECT_EQ(broker.peer(), peer);
   broker.answer(first.number, {{"modules", Json::array()}});
-  EXPECT_EQ(ctl.wait().exit_code, 0);
+  const auto result = ctl.wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
 TEST_F(CtlClient, answers_to_other_numbers_are_dropped) {

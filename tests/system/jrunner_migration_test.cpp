@@ -436,7 +436,7 @@ TEST_F(Columns, of_numbers_take_numbers_whatever_type_they_have) {
   EXPECT_EQ(loaded("INTEGER", "true"), "integer|1");
   EXPECT_EQ(loaded("REAL", "'Infinity'::float8"), "real|Inf");
   EXPECT_EQ(loaded("INTEGER", "xid8 '18446744073709551615'"),
-            "error: row 1, column v: SQLite would round "
+            "error: destination: row 1, column v: SQLite would round "
             "18446744073709551615 to the digits of a double\nhint: declare the column TEXT, or round in the query\n");
   EXPECT_EQ(loaded("INTEGER", "4000000000::oid"), "integer|4000000000");
   postgres_session().query("CREATE DOMAIN amount AS numeric(9,2); CREATE TYPE mood AS ENUM ('1', 'sad')");
