@@ -136,7 +136,7 @@ class Exchange {
       if (auto* reply = std::get_if<Reply>(&**message)) {
         if (is_under_way(*reply)) {
           worked_on_at_ = heard_at_;
-          resend_at_ = heard_at_ + patience_.resend_after;
+          resend_at_ = heard_at_ + std::max<MonoTime::duration>(patience_.resend_after, kBeatsMissed);
         } else if (reply->number != request_.number) {
           spdlog::debug("dropped the answer to request {}", reply->number);
         } else if (const auto wait = overload(*reply)) {
