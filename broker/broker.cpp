@@ -105,11 +105,7 @@ TurnOutput Broker::turn(TurnInput input) {
   }
   if (PLANTED("lease_judged_before_reading")) runs_.expire(turn, input.now);
   // Workers first: what they say frees slots and renews leases.
-  for (const auto& received : input.from_workers) {
-    const auto began = watch(input.now);
-    on_worker_frame(turn, received);
-    charge(worker_limits_, input.now, who_of(received), began);
-  }
+  for (const auto& received : input.from_workers) on_worker_frame(turn, received);
   for (const auto& received : input.from_clients) {
     const auto began = watch(input.now);
     on_client_frame(turn, received);
@@ -185,12 +181,15 @@ void Broker::read_worker_frame(Turn& turn, const Received& received) {
     if (!is_fact) worker_limits_.strike(who_of(received), 1, turn.now);
     return;
   }
+  const auto began = watch(turn.now);
   const auto message = decode_worker_to_broker(received.frames.head, received.frames.body);
   if (!message) {
     ++malformed_;
     return turn.to_worker(received.peer, HelloRefused{to_wire(message.error())});
   }
   std::visit([&](const auto& m) { on(turn, received, m); }, *message);
+  // Not for facts, which wait for acknowledgements: a run that prints a lot would cost its worker the heartbeats.
+  if (!is_fact) charge(worker_limits_, turn.now, who_of(received), began);
 }
 
 void Broker::on_client_frame(Turn& turn, const Received& received) {
