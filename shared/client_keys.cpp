@@ -13,6 +13,7 @@ Result<std::optional<ClientKeys>> client_keys(const std::string& endpoint, const
     const auto user = options.broker_user.empty() ? kBrokerUser : options.broker_user;
     const bool any_owner = options.any_owner_as_root && ::geteuid() == 0;
     if (auto checked = check_socket_dir(socket_path(endpoint), user, any_owner); !checked) return checked.error();
+    if (auto checked = check_may_connect(socket_path(endpoint)); !checked) return checked.error();
     return std::optional<ClientKeys>{};
   }
   if (options.key_file.empty() && options.broker_key.empty()) {

@@ -1,6 +1,8 @@
 #include "shared/ownership.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +130,20 @@ Result<void> check_socket_dir(const fs::path& socket, const std::string& broker_
   struct stat itself {};
   if (::lstat(socket.c_str(), &itself) == 0 && S_ISLNK(itself.st_mode)) return is_link(socket);
   return {};
+}
+
+Result<void> check_may_connect(const fs::path& socket) {
+  if (::faccessat(AT_FDCWD, socket.c_str(), R_OK | W_OK, AT_EACCESS) == 0 || errno != EACCES) return {};
+  const Error refused{ErrorCode::kRefused,
+                      fmt::format("the user {} may not connect to {}", own_name(), socket.string()),
+                      "connect as the user that the broker runs as"};
+  struct stat found {};
+  if (::stat(socket.c_str(), &found) != 0 || (found.st_mode & S_IWGRP) == 0) return refused;
+  const group* owner = ::getgrgid(found.st_gid);
+  return Error{refused.code, refused.message,
+               fmt::format("only members of the group {} may: usermod -aG {} {}",
+                           owner != nullptr ? owner->gr_name : "of the socket",
+                           owner != nullptr ? owner->gr_name : "GROUP", own_name())};
 }
 
 }  // namespace pipekit

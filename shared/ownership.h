@@ -29,4 +29,7 @@ Result<void> check_own_dir(const std::filesystem::path& dir, unsigned others);
 // directory that does. `any_owner`: for root, who may name other users' directories.
 Result<void> check_socket_dir(const std::filesystem::path& socket, const std::string& broker_user, bool any_owner);
 
+// kRefused when the socket exists, but this user may not connect to it. ZeroMQ would try again for ever without a word.
+Result<void> check_may_connect(const std::filesystem::path& socket);
+
 }  // namespace pipekit

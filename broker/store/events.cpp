@@ -212,9 +212,8 @@ void shorten(LogLine& line) {
 bool is_empty(const TailReply& reply) { return reply.events.empty() && reply.logs.empty(); }
 
 bool collect_lines(const LogChunk& log, int64_t after, int64_t& bytes, TailReply& out) {
-  LogChunk part = log;
-  part.lines.clear();
-  part.first_seq = std::max(log.first_seq, after + 1);
+  LogChunk part{
+      std::max(log.first_seq, after + 1), log.ts, log.run_id, log.group_run_id, log.module_name, log.worker, {}};
   bool all = true;
   for (auto i = static_cast<size_t>(part.first_seq - log.first_seq); i < log.lines.size(); ++i) {
     auto line = log.lines[i];

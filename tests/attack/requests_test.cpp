@@ -25,9 +25,9 @@ constexpr bool kSanitized =
 constexpr std::chrono::seconds kPatience{180};
 
 // A worker's side of the protocol, without its manners.
-class Attacker {
+class EvilWorker {
  public:
-  explicit Attacker(const std::string& endpoint) : socket_(context_, endpoint, true) {}
+  explicit EvilWorker(const std::string& endpoint) : socket_(context_, endpoint, true) {}
 
   void send(const WorkerToBroker& message) { ASSERT_TRUE(socket_.send(encode(message))); }
   template <class Message>
@@ -69,7 +69,7 @@ class RequestAttack : public testing::Test {
  protected:
   RequestAttack() : system_({.lease_s = 600}) {}  // the attackers send no heartbeats of their own accord
 
-  Attacker worker() { return Attacker("ipc://" + system_.data_dir() + "/worker.sock"); }
+  EvilWorker worker() { return EvilWorker("ipc://" + system_.data_dir() + "/worker.sock"); }
   // Another process, so that limits of a peer are not shared with the attacker.
   ProgramResult ctl(std::vector<std::string> args) {
     args.insert(args.begin(), {"--data-dir", system_.data_dir(), "-o", "json"});

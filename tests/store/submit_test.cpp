@@ -174,7 +174,7 @@ TEST_F(Submit, that_is_refused_leaves_no_row_and_no_number) {
   EXPECT_EQ(refused("no.such.verb", Json::object()), "invalid");
   EXPECT_EQ(store::events::last_seq(*db), last);
   EXPECT_EQ(count("SELECT count(*) FROM definition_snapshot"), snapshots);
-  EXPECT_EQ(count("SELECT count(*) FROM request WHERE client LIKE '%\nctl'"), 1) << "only the apply";
+  EXPECT_EQ(count("SELECT count(*) FROM request WHERE client = 'local' || char(10) || 'ctl'"), 1) << "only the apply";
 }
 
 TEST_F(Submit, that_is_refused_leaves_the_others_of_its_turn_alone) {

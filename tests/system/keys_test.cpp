@@ -211,6 +211,20 @@ TEST_F(StrangeBroker, its_sockets_are_a_groups_where_one_is_named) {
   EXPECT_EQ(workers.st_mode & 077U, 0U);
 }
 
+TEST_F(StrangeBroker, its_sockets_tell_a_user_who_may_not_use_them) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  RunningProgram running(program_path("pipekit-broker"), {"--data-dir", dir_.file("data")});
+  running.wait_for_err("serves");
+  std::filesystem::permissions(dir_.path(), std::filesystem::perms(0755));
+  std::filesystem::permissions(dir_.file("data"), std::filesystem::perms(0755));
+  ProgramOptions stranger;
+  stranger.within = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+  const auto refused = run_program(program_path("pipekit-ctl"), {"--data-dir", dir_.file("data"), "status"}, stranger);
+  if (refused.exit_code == 126 || refused.exit_code == 127) GTEST_SKIP() << "others may not start the programs here";
+  EXPECT_EQ(refused.exit_code, 6) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("may not connect to " + dir_.file("data") + "/control.sock"));
+}
+
 TEST_F(StrangeBroker, whose_group_does_not_exist_does_not_start) {
   const auto ended = broker({"--worker-group", "no-such-group"});
   EXPECT_EQ(ended.exit_code, 2);
