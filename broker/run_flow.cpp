@@ -103,10 +103,11 @@ Result<Submitted> RunFlow::submit(Turn& turn, const Submission& submission) {
       turn.wall);
   if (!id) {
     const auto holder = store::runs::holder(db_, module.id);
-    const auto where = holder && !holder->worker.empty() ? " on worker " + holder->worker : " in the queue";
+    const bool queued = !holder || holder->worker.empty();
     const auto run_id = holder ? holder->run.value : 0;
     return Error{ErrorCode::kAlreadyRunning,
-                 fmt::format("module {} is already running: run {}{}", module.definition->name, run_id, where),
+                 fmt::format("module {} is already {}: run {}{}", module.definition->name,
+                             queued ? "queued" : "running", run_id, queued ? "" : " on worker " + holder->worker),
                  fmt::format("follow it with: pipekit-ctl runs logs {} -f", run_id)};
   }
   LiveRun run;

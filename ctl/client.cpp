@@ -38,7 +38,7 @@ std::string user_name() {
   return entry == nullptr ? std::to_string(getuid()) : entry->pw_name;
 }
 
-// The broker would hang up without a word.
+// The broker would close the connection without an answer.
 Error too_large(size_t bytes) {
   return {ErrorCode::kInvalid,
           fmt::format("this is a request of {} MiB, and the broker takes {} at once", (bytes >> 20U) + 1,
@@ -184,7 +184,7 @@ Error no_answer(const Link& link, std::chrono::seconds waited, bool sent) {
   auto message = fmt::format("no answer from the broker at {} within {} s", endpoint, waited.count());
   if (sent) message += "; the request was sent, and may have been executed";
   if (link.hung_up_on()) {
-    message += "; who listens there hangs up in the handshake";
+    message += "; something is listening there but closed the connection during the handshake";
     return {
         ErrorCode::kUnavailable, std::move(message),
         "is it a broker, or a forwarded port without one behind it? Where keys are used: --key-file FILE --broker-key "

@@ -15,7 +15,7 @@
 
 namespace pipekit::ctl {
 
-// Who has waited for so long is told what for.
+// After so long a wait people are shown what for.
 inline constexpr std::chrono::seconds kTellAfter{2};
 
 struct Patience {

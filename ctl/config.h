@@ -1,5 +1,5 @@
-// Where the broker is and how to print: flag, PIPEKIT_ variable, configuration file, default, in this order. Pure but
-// for reading the file. Errors are kUsage and say where the wrong value came from.
+// Where the broker is and how to print: flag, PIPEKIT_ variable, configuration file, default, in this order. Pure
+// except for reading the file. Errors are kUsage and say where the wrong value came from.
 #pragma once
 
 #include <chrono>

@@ -31,14 +31,14 @@ struct DefinitionSet {
 };
 
 // Files, directories (their *.yaml and *.yml, sorted by name) and - for stdin, merged into one set. Every problem is
-// reported, one a line, each as "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read; kUsage for a
+// reported, one per line, each as "FILE:LINE: reason" (kInvalid); kNotFound when there is nothing to read; kUsage for a
 // file that is given twice, by whatever path.
 Result<DefinitionSet> read_definitions(const std::vector<std::string>& paths);
 
 // The same for a text that has been read; `file` is its name in messages.
 Result<DefinitionSet> parse_definitions(const std::string& file, const std::string& text);
 
-// The problems in a reply to apply or diff, for people: "FILE:LINE: message", a line each.
+// The problems in a reply to apply or diff, for people: "FILE:LINE: message", one per line.
 std::string describe_problems(const DefinitionSet& set, const Json& problems);
 
 // Round-trips: what parse_definitions reads from it means the same. SQL of several lines becomes a block.

@@ -36,16 +36,16 @@ void Link::reconnect() {
   socket_.reset();
   socket_.emplace(context_, endpoint_, false, keys_);
   monitor_.emplace(context_, socket_->socket(), kEndsOfAttempts | ZMQ_EVENT_DISCONNECTED | kRefusals);
-  stood_ = false;
+  up_ = false;
 }
 
 bool Link::replaced_after_disconnect() {
   bool disconnected = false;
   while (const auto event = monitor_->next()) {
-    stood_ = stood_ || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    up_ = up_ || *event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     if (is_end_of_attempt(*event)) hung_up_on_ = *event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-    // Nothing was sent on one that never stood; ZeroMQ tries again by itself, and not without a pause.
-    disconnected = disconnected || (stood_ && *event == ZMQ_EVENT_DISCONNECTED);
+    // Nothing was sent on a connection that never succeeded; ZeroMQ tries again on its own, with a pause.
+    disconnected = disconnected || (up_ && *event == ZMQ_EVENT_DISCONNECTED);
     refused_ = refused_ || is_refusal(*event);
   }
   if (!disconnected) return false;

@@ -29,12 +29,12 @@ class Link {
   Result<std::optional<BrokerToClient>> receive();
 
   // True once after the connection broke: what was sent on it may be lost. The socket was replaced, because a message
-  // may still be put into a dead one after ZeroMQ told of its death.
+  // may still be put into a dead one after ZeroMQ has reported its end.
   bool replaced_after_disconnect();
   // The broker's end refused the handshake: it asks for a key, or does not allow this one.
   [[nodiscard]] std::optional<Error> refused() const;
-  // Somebody listens, but the last handshake broke off: that may be a broker that wants a key, or a different one, and
-  // hung up before it could say so; or it is none.
+  // Something listens, but the last handshake broke off: a broker that requires a key, or a different one, and closed
+  // the connection before it could say so; or something that is not a broker.
   [[nodiscard]] bool hung_up_on() const { return hung_up_on_; }
 
   // These end a wait too; -1: nothing of the kind.
@@ -53,10 +53,10 @@ class Link {
   std::optional<DealerSocket> socket_;
   std::optional<SocketMonitor> monitor_;  // tells when the connection breaks
   std::optional<ClientKeys> keys_;
-  bool stood_ = false;  // the connection, on this socket
+  bool up_ = false;  // the connection, on this socket
   bool refused_ = false;
   bool hung_up_on_ = false;
-  MonoTime send_from_{};  // so that a peer that accepts and hangs up is not asked a thousand times a second
+  MonoTime send_from_{};  // so that a peer that accepts and closes is not asked a thousand times a second
   int interrupt_fd_ = -1;
   int output_fd_ = -1;
 };

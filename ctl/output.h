@@ -1,4 +1,4 @@
-// stdout, and the only way to it. Text for people is made harmless here, wherever it came from: control characters are
+// stdout, and the only way to it. Text for people becomes harmless here, wherever it came from: control characters are
 // shown as escapes, and the only sequences that reach a terminal are the colours that tinted() asked for. Unbuffered: a
 // text is on its way when write() returns.
 //

@@ -17,7 +17,7 @@ enum class Format { table, json, yaml, csv };
 std::optional<Format> format_from(std::string_view word);
 
 struct Style {
-  size_t width = 0;     // columns; 0: as wide as it gets (a pipe)
+  size_t width = 0;     // columns; 0: not truncated (a pipe)
   bool colour = false;  // marks for colours (tinted)
   bool people = false;  // a terminal: "2m ago" and 1,234; else ISO times and plain digits
   WallTime now{};
@@ -25,7 +25,7 @@ struct Style {
 
 enum class Tint { plain, bold, dim, good, bad, warn, live };
 // The text between marks, which Output turns into colours. A mark begins with a byte that is in no UTF-8 text, and the
-// text is made harmless first, so that nothing in it can be taken for one.
+// text is escaped first, so that nothing in it can be taken for one.
 std::string tinted(std::string_view text, Tint tint, const Style& style);
 inline constexpr char kTintMark = '\xFF';
 inline constexpr char kTintEnd = '.';

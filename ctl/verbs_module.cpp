@@ -137,7 +137,7 @@ std::vector<Verb> module_verbs() {
        {name},
        {{"from", Flag::Type::text, "the other store, as named by the error other_store", "STORE"}},
        {"pipekit-ctl module take-over orders --from 705e40bd"},
-       "Only when no broker of that store is left: after a restore, or when that system is gone for good.",
+       "Only when no broker of that store is left: after a restore, or when that system no longer exists.",
        take_over},
   };
 }

@@ -36,7 +36,7 @@ Listing listing_of(Kind kind) {
           "no hooks"};
 }
 
-// "watermark.add" {module, ...}: prints the answer for programs, one line for people.
+// "watermark.add" {module, ...}: prints the answer as -o asks, or one line for people.
 Result<int> change(Context& context, Kind kind, const std::string& verb, Json args, std::string_view done) {
   const auto answer = context.call(word(kind) + "." + verb, std::move(args));
   if (!answer) return answer.error();

@@ -82,7 +82,7 @@ bool is_line_of_block(std::string_view line) {
   return true;
 }
 
-// A block keeps its lines as they are, but for its corners: a first line that is empty or begins with a blank, lines of
+// A block keeps its lines as they are, with exceptions: a first line that is empty or begins with a blank, lines of
 // blanks only. Such texts are quoted.
 bool is_block(std::string_view text) {
   if (text.find('\n') == std::string_view::npos ||

@@ -156,7 +156,7 @@ TEST_F(Access, a_key_that_never_was_allowed_is_refused_where_no_handshake_did_it
 TEST_F(Access, keys_are_checked_before_they_are_allowed) {
   const auto good = new_key_pair().public_key;
   EXPECT_EQ(refused("keys.allow", {{"name", ""}, {"role", "viewer"}, {"public_key", good}}), "invalid");
-  for (const auto* name : {"uid 0 (root)", " ", "x\x1b[2J", "a\nb"}) {
+  for (const auto* name : {"a\u202Eb", "uid 0 (root)", " ", "x\x1b[2J", "a\nb"}) {
     EXPECT_EQ(refused("keys.allow", {{"name", name}, {"role", "viewer"}, {"public_key", good}}), "invalid") << name;
   }
   EXPECT_EQ(refused("keys.allow", {{"name", "x"}, {"role", "king"}, {"public_key", good}}), "invalid");

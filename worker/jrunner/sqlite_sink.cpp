@@ -4,8 +4,8 @@
 #include <array>
 #include <cctype>
 #include <cmath>
-#include <cstdio>
 
+#include "shared/say.h"
 #include "worker/jrunner/failure.h"
 #include "worker/jrunner/number_text.h"
 
@@ -179,12 +179,9 @@ void SqliteSink::note_conversion(int column, std::string_view text) {
   const auto index = static_cast<size_t>(column);
   if (noted_[index]) return;
   noted_[index] = true;
-  std::fprintf(
-      stderr,
-      "warning: row %llu, column %s: SQLite stores the text '%s' as a number, because the column is declared %s; "
-      "declare it TEXT\n",
-      static_cast<unsigned long long>(row_), destination_.columns[index].name.c_str(), std::string(text).c_str(),
-      declared_[index].c_str());
+  say("warning: row " + std::to_string(row_) + ", column " + destination_.columns[index].name +
+      ": SQLite stores the text '" + std::string(text) + "' as a number, because the column is declared " +
+      declared_[index] + "; declare it TEXT\n");
 }
 
 // What a numeric column would convert is converted here, where a loss is seen. In a column that converts nothing, a
