@@ -163,9 +163,9 @@ TEST(CtlCommandLine, every_example_can_be_parsed) {
 
 // A help line is a sentence that says what the verb does: Show, List, Add.
 TEST(CtlCommandLine, help_begins_with_a_verb) {
-  const std::set<std::string> kImperatives = {"Start",   "Show",   "List",    "Give",   "Print",  "Change", "Check",
-                                              "Make",    "Cancel", "Explain", "Add",    "Remove", "Test",   "Enable",
-                                              "Disable", "Take",   "Run",     "Create", "Allow",  "Revoke", "Release"};
+  const std::set<std::string> kImperatives = {"Start",   "Show",   "List",    "Give",   "Print",  "Change",  "Check",
+                                              "Make",    "Cancel", "Explain", "Add",    "Remove", "Test",    "Enable",
+                                              "Disable", "Take",   "Run",     "Create", "Allow",  "Release", "Revoke"};
   for (const auto& verb : verbs()) {
     const auto first = verb.about.substr(0, verb.about.find(' '));
     EXPECT_TRUE(kImperatives.contains(first)) << verb.path << ": " << verb.about;
