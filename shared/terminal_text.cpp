@@ -31,13 +31,23 @@ constexpr auto kActing = std::to_array<Range>({{0x00, 0x1F},
                                                {0xFFFE, 0xFFFF},
                                                {0xE0000, 0xE007F}});
 
+// Printable ASCII at the front: nearly all of what is printed.
+size_t plain(std::string_view text) {
+  const auto* end = std::ranges::find_if(text, [](unsigned char c) { return c < 0x20 || c > 0x7E; });
+  return static_cast<size_t>(end - text.begin());
+}
+
 bool is_blank(uint32_t point) { return point == '\n' || point == '\r' || point == '\t'; }
 
 template <class Blank>
 std::string escaped(std::string_view text, Blank keep) {
   std::string out;
   out.reserve(text.size());
-  while (!text.empty()) {
+  for (;;) {
+    const auto length = plain(text);
+    out += text.substr(0, length);
+    text.remove_prefix(length);
+    if (text.empty()) return out;
     const auto character = front_of(text);
     if (!character.valid) {
       out += kReplacement;
@@ -50,7 +60,6 @@ std::string escaped(std::string_view text, Blank keep) {
     }
     text.remove_prefix(character.bytes);
   }
-  return out;
 }
 
 }  // namespace

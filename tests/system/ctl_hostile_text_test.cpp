@@ -25,6 +25,8 @@ namespace {
 using test::TempDir;
 using testing::HasSubstr;
 
+constexpr std::chrono::seconds kPatience{90};  // where many tests share a machine
+
 // A window title, a clear screen, a blinking colour, the one-byte CSI, directions of text, other line breaks, an
 // invisible byte order mark, a tab, a carriage return, and the beginning of a formula.
 const std::string kHostile =
@@ -114,6 +116,10 @@ Json hostile_object(int depth = 2) {
       {{{"action", "update"}, {"kind", kHostile}, {"name", kHostile}, {"fields", {{kHostile, {{"from", kHostile}}}}}},
        {{"action", "remove"}, {"kind", kHostile}, {"name", kHostile}}});
   if (depth == 0) return object;
+  if (depth == 1) {
+    object["steps"] = Json::array({hostile_object(0)});
+    return object;
+  }
   const auto inner = hostile_object(depth - 1);
   object["broker"] = inner;
   for (const auto* list : {"reasons", "members", "schedules", "attempts", "steps", "workers", "modules", "groups",
@@ -226,7 +232,7 @@ class HostileText : public testing::Test {
     return words;
   }
   [[nodiscard]] std::string program(const std::vector<std::string>& words) const {
-    std::string line = test::program_path("pipekit-ctl") + " --data-dir " + dir_.path().string();
+    std::string line = test::program_path("pipekit-ctl") + " --timeout 60 --data-dir " + dir_.path().string();
     for (const auto& word : words) line += " '" + word + "'";
     return line;
   }
