@@ -238,7 +238,7 @@ class HostileText : public testing::Test {
   }
   [[nodiscard]] static test::ProgramResult shell(const std::string& line) {
     return test::run_program("/bin/bash", {"-c", line},
-                             {{"PIPEKIT_OUTPUT", "TERM=xterm", "NO_COLOR", "TZ=UTC"}, "", {}});
+                             {{"PIPEKIT_OUTPUT", "TERM=xterm", "NO_COLOR", "TZ=UTC"}, "", {}, kPatience});
   }
 
   TempDir dir_;
