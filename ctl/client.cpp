@@ -102,7 +102,7 @@ class Exchange {
     sent_ = sent_here_ = false;
   }
 
-  // The broker works on it: to send it again is of no use.
+  // The broker works on it: sending it again would not help.
   [[nodiscard]] bool is_under_way(const Reply& reply) const {
     return reply.number == 0 && reply.body.is_object() && reply.body.value("under_way", Json()) == request_.number;
   }

@@ -147,7 +147,7 @@ DefinitionParser::Fields DefinitionParser::fields(std::string_view what, const Y
   std::map<std::string, int> lines;
   for (const auto& pair : node) {
     // `null: default` has the key null to YAML.
-    const bool is_null = pair.first.IsNull() && null_as_written(text_, pair.first) == "null";
+    const bool is_null = pair.first.IsNull() && !null_as_written(text_, pair.first).empty();
     if (!pair.first.IsScalar() && !is_null) {
       fail(pair.first, fmt::format("a key of {} must be a word", what));
       continue;
