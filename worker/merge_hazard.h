@@ -19,8 +19,8 @@ struct MergeChoice {
   std::vector<std::string> key{};
 };
 
-// Why this merge is refused; nothing when nobody else is touched by it. Rows that only a plain reference protects are
-// no hazard: the engine refuses to delete them.
+// Why this merge is refused; nothing if it only changes the destination. Plain references are not a hazard: the engine
+// refuses to delete the rows that they protect.
 std::optional<Error> merge_hazard(const std::string& table, const TableFacts& facts, const MergeChoice& choice);
 
 }  // namespace pipekit::worker
