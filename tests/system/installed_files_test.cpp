@@ -55,8 +55,8 @@ TEST_P(UnitFile, a_key_that_systemd_does_not_know_is_noticed) {
 // script/test looks at the programs themselves.
 TEST(Build, hardens_what_is_installed) {
   const auto text = text_of(kSource / "CMakeLists.txt");
-  for (const auto* flag : {"-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-fcf-protection=full", "-pie",
-                           "-Wl,-z,relro,-z,now"}) {
+  for (const auto* flag :
+       {"-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-fcf-protection=full", "-pie", "-Wl,-z,relro,-z,now"}) {
     EXPECT_THAT(text, HasSubstr(flag));
   }
 }
