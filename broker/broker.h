@@ -96,7 +96,7 @@ class Broker {
   bool wants_worker_frame(const Received& from, MonoTime now);
   bool wants_client_frame(const Received& from, size_t bytes, MonoTime now);
 
-  // Last words to everybody who waits for this broker.
+  // The last messages to every peer that waits for this broker.
   [[nodiscard]] std::vector<Outgoing> farewell() const;
 
   void add_turn_time(std::chrono::nanoseconds duration) { turn_time_.add(duration); }

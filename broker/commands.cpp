@@ -47,7 +47,7 @@ void audit(Context& c, const std::string& object, const Json& before, const Json
 
 std::string name_in(const Json& object) { return object.value("name", ""); }
 
-// As it stands; null when there is none, which the command itself will say.
+// The current object; null if there is none, which the command itself will report.
 Json as_it_is(const Context& c, Kind kind, const Json& name) {
   auto object = definitions::show(c.db, kind, name);
   return object ? std::move(*object) : Json();
@@ -100,7 +100,7 @@ Json without(Json object, const char* key) {
   return object;
 }
 
-// A change of what belongs to a definition is a change of that: it stands in the audit before and after.
+// A change to a part of a definition is a change to the definition: the audit has it before and after.
 template <class Change>
 Result<Json> change_within(Context& c, Kind kind, const Json& owner, Change change) {
   const auto before = as_it_is(c, kind, owner);
@@ -322,7 +322,7 @@ Result<Json> why(Context& c) {
   return why.of_module(argument(c, "module"));
 }
 
-// The mark stays on the name, whichever process bears it, until an operator takes it off.
+// The drain applies to the name, whichever process uses it, until an operator resumes it.
 template <bool drained>
 Result<Json> set_drained(Context& c) {
   const auto name = text(c, "name");
@@ -350,7 +350,7 @@ Result<Json> workers_release(Context& c) {
   const auto name = text(c, "name");
   if (store::workers::is_connected(c.db, name)) {
     return Error{ErrorCode::kInUse, fmt::format("worker {} is connected, or its lease has not ended", name),
-                 "stop it first; to shut out its key: pipekit-ctl keys revoke"};
+                 "stop it first; to revoke its key: pipekit-ctl keys revoke"};
   }
   const auto owner = store::worker_names::release(c.db, name);
   if (!owner) {

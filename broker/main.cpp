@@ -58,7 +58,7 @@ Result<BrokerConfig> resolve(const Settings& settings, const Options& all) {
     if (is_ipc(endpoint) || config.keys) continue;
     return Error{
         ErrorCode::kRefused,
-        fmt::format("{} is a tcp address: without a key it would let in any user of this host, at least", endpoint),
+        fmt::format("{} is a tcp address: without a key it would admit at least every user of this host", endpoint),
         "give the broker a key: pipekit-ctl keys new FILE, then --key-file FILE; or use an ipc socket"};
   }
   if (settings.lease_s < 0.5 || settings.lease_s > 86'400) {

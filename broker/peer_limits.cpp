@@ -77,7 +77,7 @@ void PeerLimits::strike(const std::string& name, double strikes, MonoTime now) {
   auto& peer = of(name, now);
   peer.strikes -= strikes;
   if (peer.strikes >= 0 || peer.shut_until > now) return;
-  peer = fresh(now);  // as it will be let in again
+  peer = fresh(now);  // as it will be when it is admitted again
   peer.shut_until = now + kCutOff;
   ++counters_.cut_off;
   newly_cut_.push_back(name);

@@ -32,7 +32,7 @@ class RequestsUnderWay {
   // Documents wait as they came, up to 16 MiB each.
   static constexpr size_t kMostBytesOfOne = size_t{48} << 20U;
   static constexpr size_t kMostBytes = size_t{128} << 20U;
-  // A client that waits is told so this often; one that has gone is found out by it.
+  // How often a waiting client gets a sign of life; sending it also shows which clients have gone.
   static constexpr std::chrono::seconds kBeat{1};
 
   struct Asker {

@@ -330,7 +330,7 @@ void RunFlow::apply(Turn& turn, LiveAttempt& attempt, const Fact& fact) {
                            log.lines};
             if (run.group_run) chunk.group_run_id = run.group_run->value;
             for (const auto& line : log.lines) run.log_bytes += static_cast<int64_t>(line.text.size()) + 1;
-            run.line.clear();  // ended, or it will be told again
+            run.line.clear();  // it has ended, or it will be reported again
             turn.log(std::move(chunk));
             elide_log(run);
           },

@@ -1,4 +1,4 @@
-// Open questions to workers on behalf of waiting clients (connection.test, module.preview). In memory only: they change
+// Open tasks of workers on behalf of waiting clients (connection.test, module.preview). In memory only: they change
 // nothing, and a client without an answer asks again. Pure; the loop's thread.
 #pragma once
 

@@ -64,7 +64,7 @@ Verdict after_question(const AttemptEnd& end, const RunAtEnd& run) {
       return Final{run.cancel_requested ? "cancelled" : "error", run.pending_code, run.pending_error};
     }
   }
-  return Reconcile{run.pending_code, run.pending_error};  // asked again until its time is over
+  return Reconcile{run.pending_code, run.pending_error};  // asked again until it times out
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ struct Final {
 };
 // The same attempt number again, at once.
 struct Again {};
-// A new attempt after the backoff. The error stands if it cannot be had.
+// A new attempt after the backoff. The error remains if none is possible.
 struct Retry {
   std::string error_code;
   std::string error;

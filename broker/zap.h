@@ -14,8 +14,8 @@ class ZapSocket {
 
   enum class Answer {
     allowed,
-    unknown,   // told so: its owner sees that the key is not allowed
-    too_many,  // hung up on without a word: ZeroMQ's other end tries again
+    unknown,   // refused: its owner sees that the key is not allowed
+    too_many,  // disconnected without an answer: ZeroMQ's other end tries again
   };
   // Answers all that wait. `judge` is given the peer's public key as Z85, which becomes the User-Id of its messages.
   // Returns the number of unknown keys.

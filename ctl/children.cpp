@@ -26,7 +26,7 @@ std::string text_of_status(int status) {
 
 bool is_program(const fs::path& path) { return access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
 
-// Only its arguments decide which system a child belongs to. Failpoints are of development builds.
+// Only its arguments decide which system a child belongs to. Failpoints exist in development builds.
 std::vector<char*> without_settings() {
   std::vector<char*> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {

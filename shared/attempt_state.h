@@ -25,7 +25,7 @@ inline constexpr auto kTransitions = std::to_array<Transition>({
     {AttemptState::assigned, AttemptEvent::finished, AttemptState::ended},
     {AttemptState::assigned, AttemptEvent::cancel, AttemptState::cancelling},
     {AttemptState::assigned, AttemptEvent::lease_ended, AttemptState::lost},
-    {AttemptState::running, AttemptEvent::never_begun, AttemptState::lost},  // was begun, is gone without a last word
+    {AttemptState::running, AttemptEvent::never_begun, AttemptState::lost},  // gone without a final fact
     {AttemptState::running, AttemptEvent::finished, AttemptState::ended},
     {AttemptState::running, AttemptEvent::cancel, AttemptState::cancelling},
     {AttemptState::running, AttemptEvent::lease_ended, AttemptState::lost},  // may have merged; the destination knows
@@ -34,7 +34,7 @@ inline constexpr auto kTransitions = std::to_array<Transition>({
     {AttemptState::cancelling, AttemptEvent::never_begun, AttemptState::ended},
     {AttemptState::cancelling, AttemptEvent::finished, AttemptState::ended},
     {AttemptState::cancelling, AttemptEvent::lease_ended, AttemptState::lost},
-    {AttemptState::lost, AttemptEvent::finished, AttemptState::ended},  // it had gone on; DESIGN section 7, late facts
+    {AttemptState::lost, AttemptEvent::finished, AttemptState::ended},  // it continued; DESIGN section 7, late facts
     {AttemptState::lost, AttemptEvent::refused, AttemptState::ended},
 });
 

@@ -1,6 +1,6 @@
-// Two times that must not be mixed. MonoTime is CLOCK_BOOTTIME: leases and deadlines, goes on while the host sleeps,
-// means nothing to another process or host. WallTime is UTC in milliseconds: what people and the store see; it may
-// jump.
+// Two times that must not be mixed. MonoTime is CLOCK_BOOTTIME: for leases and deadlines; it advances while the host
+// sleeps, and means nothing to another process or host. WallTime is UTC in milliseconds, for people and the store; it
+// may jump.
 #pragma once
 
 #include <chrono>

@@ -404,8 +404,8 @@ struct Items<std::variant<Fact...>> {
 
 constexpr size_t kUnknownItems = 10'000;  // what a newer program may send besides
 
-// Adds up the items that a message claims to have, before any room is made for them. Each takes a byte at least, so an
-// honest message never claims more than it is long. Also what a request says of itself at its top level.
+// Adds up the items that a message claims to have, before memory is allocated for them. Each takes at least a byte, so
+// an honest message never claims more than its length. Also reads the fields at the top level of a request.
 struct Scan : msgpack::null_visitor {
   Scan(size_t bytes, size_t most) : left(std::min(bytes, most)), most_items(left) {}
   bool claim(size_t items) {

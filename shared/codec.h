@@ -39,7 +39,7 @@ struct RequestHead {
 };
 RequestHead head_of_request(std::string_view body);
 
-// Single parts that stand in the store in the wire's own form.
+// Single parts that are stored in the form that they have on the wire.
 std::string pack(const std::vector<Event>& events);
 std::string pack(const LogChunk& chunk);
 Result<std::vector<Event>> unpack_events(std::string_view bytes);

@@ -4,7 +4,7 @@
 //   PIPEKIT_FAILPOINT="worker.merge.spawned=kill"            at the first pass
 //   PIPEKIT_FAILPOINT="broker.commit.after=stop@3,..."       at the third; several, separated by commas
 //
-// kill: SIGKILL to this process. stop: SIGSTOP (a test sees it by waitpid, and goes on with SIGCONT).
+// kill: SIGKILL to this process. stop: SIGSTOP (a test sees it by waitpid, and resumes it with SIGCONT).
 // fail: throws FailpointError. exit: _exit(70).
 #pragma once
 

@@ -28,7 +28,7 @@ Result<void> check_jdbc_url(std::string_view url, std::span<const std::string> a
 // The names of a URL's parameters, as they are written.
 std::vector<std::string> jdbc_parameters(std::string_view url);
 
-// The hosts that the driver may connect to; none for a database in a file. kInvalid when they cannot be told from the
+// The hosts that the driver may connect to; none for a database in a file. kInvalid if they cannot be read from the
 // URL with certainty. Only for a URL that check_jdbc_url accepts: others may have parameters that name further hosts.
 Result<std::vector<JdbcHost>> jdbc_hosts(std::string_view url);
 

@@ -371,8 +371,8 @@ void Substitution::quoted(const SqlToken& literal, size_t from, size_t to) {
   });
   if (error_ || !changed) return;
   skip_until(start + literal.text.size());
-  // Whatever standard_conforming_strings says, E'' reads the same. One that goes on in the next line would take that
-  // with it.
+  // Whatever standard_conforming_strings says, E'' reads the same. A literal that continues on the next line would
+  // include that line.
   const bool plain = query_.dialect() == SqlDialect::postgresql && literal.kind == SqlKind::text &&
                      literal.quote == '\'' && !literal.backslashes && literal.open == 1 && !literal.continued &&
                      !goes_on();

@@ -1,12 +1,12 @@
 // Watermarks' values in a query: {name}, name as in [A-Za-z_][A-Za-z0-9_]*. The query is read as SQL (sql_scanner.h),
-// and a value is put in as what its place asks for:
+// and how a value is inserted depends on its place:
 //
 //   in a literal or a quoted name   escaped, so that it stays within
 //   elsewhere                       only one literal: a number, '...', NULL, TRUE, DATE '...', X'...'
 //   in a comment                    {name} is text
 //
 // "{{" and "}}" write literal braces, but only as a pair within one literal (or both outside of all): a "}}" that
-// closes nothing stays as it is, and so does any other brace. Read from left to right, so "{{{a}}}" is a brace, the
+// closes nothing is left alone, and so is any other brace. Read from left to right, so "{{{a}}}" is a brace, the
 // value of a, a brace. Pure, thread-safe.
 #pragma once
 
@@ -30,7 +30,7 @@ struct Placeholders {
 };
 Placeholders placeholders_in(std::string_view query, SqlDialect dialect);
 
-// Where no value could be put in safely, whatever it is: "line 3: ...". `raw`: names whose values go in as they are.
+// A place where no value can be inserted safely: "line 3: ...". `raw`: names whose values are inserted unchanged.
 struct QueryProblem {
   std::string message;
   std::string hint;
@@ -48,13 +48,13 @@ struct SubstitutionError {
   std::string hint;
 };
 
-// What comes out is scanned again: but for raw values, its tokens are those of the query with the values in their
-// places. What looks like a placeholder inside a value is not one. `query` is sent as it is where there are no values:
-// this is for those that have some.
+// The result is scanned again: except for raw values, its tokens are those of the query with the values in their
+// places. What looks like a placeholder inside a value is not one. For queries with values; a query without any is sent
+// unchanged.
 std::variant<std::string, SubstitutionError> substitute(std::string_view query, SqlDialect dialect,
                                                         const std::map<std::string, WatermarkValue>& values);
 
-// A value that may stand in SQL outside of quotes.
+// Whether a value may be used in SQL outside of quotes.
 bool is_single_literal(std::string_view value, SqlDialect dialect);
 
 }  // namespace pipekit

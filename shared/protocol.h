@@ -555,7 +555,7 @@ struct Assignment {
   std::string store;                       // the store's id, for the fence
   std::map<std::string, std::string> set;  // --set NAME=VALUE, in place of the watermark's resolver
   std::vector<Epoch> earlier;              // attempts of this run: the only rows of pipekit_merged it may adopt
-  std::vector<RunKey> leftovers;           // attempts of this module whose staging may still stand
+  std::vector<RunKey> leftovers;           // attempts of this module whose staging tables may still exist
   int64_t claim_limit_ms = 60'000;
   std::string row_count_pattern;  // empty: the default of CONTRACT.md
   ModuleSnapshot module;

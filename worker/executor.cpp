@@ -85,7 +85,7 @@ void Executor::run() {
   try {
     error = flow();
   } catch (const std::exception& fault) {
-    // A fault of this attempt only; what of it reached the destination is told by the outcome set so far.
+    // A fault of this attempt only; the outcome set so far says what reached the destination.
     result_.staging_dropped = false;
     if (result_.outcome == "merged") {
       result_.hook_log += fmt::format("after the merge: {}\n", fault.what());

@@ -113,7 +113,7 @@ std::string Masker::feed(std::string_view chunk) {
     chunk.remove_prefix(slice.size());
     held_ += slice;
     scan(slice);
-    // A match yet to come begins no earlier than the beginning that the state stands for.
+    // A later match begins no earlier than the beginning that the state represents.
     result += release(position_ - tables_->pending[state_]);
   }
   return result;

@@ -56,7 +56,7 @@ struct CallResult {
 
 class Runner {
  public:
-  // `secrets`: masked in everything that leaves, but for the data of query results.
+  // `secrets`: masked in all output except the data of query results.
   // `tag`: in the names of its script files, unique among the worker's executors.
   Runner(const RunnerConfig& config, std::string tag, const Clock& clock, Link& link,
          const std::vector<std::string>& secrets);
@@ -68,7 +68,7 @@ class Runner {
     time_limit_ = std::move(time_limit);
   }
 
-  // work: ends when the run is cancelled or its time is over. clean_up: only a lost lease ends it, or kCleanUpLimit.
+  // work: ends if the run is cancelled or times out. clean_up: only a lost lease ends it, or kCleanUpLimit.
   // hook: as work, but one that begins after the cancel or the end of the run's time is cleaning up.
   enum class Kind { work, clean_up, hook };
   static constexpr Millis kCleanUpLimit{120'000};

@@ -68,7 +68,7 @@ std::optional<std::string> parse_value(std::string_view text) {
 }
 
 Error bad_line(const std::string& file, size_t line, const std::string& what) {
-  return {ErrorCode::kUsage, fmt::format("{}:{}: {}", file, line, what), "write NAME=VALUE, one a line"};
+  return {ErrorCode::kUsage, fmt::format("{}:{}: {}", file, line, what), "write NAME=VALUE, one per line"};
 }
 
 Error unreadable(const fs::path& file, int error) {

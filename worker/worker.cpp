@@ -33,7 +33,7 @@ void Worker::connect() {
 int Worker::run() {
   carry_out(session_.begin(clock_.now()));
   while (!fatal_ && !may_leave()) {
-    Poller poller;  // anew each time, because the broker's socket may have been replaced
+    Poller poller;  // created again each time, because the broker's socket may have been replaced
     const auto on_signals = poller.add(signals_.fd());
     const auto on_link = poller.add(hub_.socket());
     const auto on_socket = poller.add(socket_->socket());

@@ -129,7 +129,7 @@ void Application::read_one(Kind kind, const Json& given, const std::string& path
   if (kind == Kind::driver) url_templates_[one.definition["name"]] = one.definition["url_template"];
   const Referred referred{[&](const Json& connection) { return dialect_of(connection); },
                           [&](const Json& driver) { return url_template_of(driver); }};
-  // A group whose file does not mention schedules: they are made and disabled by hand, too.
+  // A group whose file does not mention schedules keeps them, because people also add and disable them by hand.
   one.keeps_schedules = kind == Kind::group && (!given.contains("schedules") || given["schedules"].is_null());
   if (const auto id = id_of(db_, kind, one.definition["name"].get<std::string>())) {
     one.id = *id;

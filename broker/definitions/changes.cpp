@@ -33,7 +33,7 @@ void compare_parts(const Keyed& from, const Keyed& to, Json& changes) {
   }
 }
 
-// Members as names when their orders are 1..n, those side by side as a list; else as they are.
+// Members as names if their orders are 1..n, parallel ones as a list; otherwise unchanged.
 Json short_members(const Json& members) {
   Json list = Json::array();
   int64_t last = 0;
@@ -82,7 +82,7 @@ Json short_form(Kind kind, const Json& definition) {
   }
   for (const auto& part : parts_of(kind)) {
     const auto key = std::string(part.name);
-    // Absent schedules mean "leave them alone", so none are told as none.
+    // Absent schedules mean "leave them alone", so a group without schedules says so.
     if (!definition[key].empty() || part.kind == Kind::schedule) shorter[key] = short_parts(part, definition[key]);
   }
   return shorter;

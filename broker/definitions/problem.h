@@ -27,7 +27,7 @@ Problems new_problems(const Problems& before, Problems after);
 
 // body.problems of the reply.
 Json to_json(const Problems& problems);
-// kInvalid; the message has every problem, one a line, the hint is that of the first that has one.
+// kInvalid; the message has all problems, one per line; the hint is the first one's that has a hint.
 Error to_error(const Problems& problems);
 
 }  // namespace pipekit::definitions

@@ -1,4 +1,4 @@
-// Definitions in the store: rows <-> JSON. All SQL over the definition tables that is not about runs is made here, from
+// Definitions in the store: rows <-> JSON. All SQL on the definition tables that is not about runs is built here, from
 // definition_fields.h. Called on the broker's writer inside a savepoint; what only reads also works read-only. Input is
 // complete and checked (check.h), references are names that exist.
 #pragma once

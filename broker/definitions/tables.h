@@ -1,4 +1,4 @@
-// Where each kind of definition stands in the store, and the SQL that follows from its fields. Pure.
+// The tables of each kind of definition, and the SQL that follows from its fields. Pure.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// Peers that may speak, and ask for more than anybody should get. Each attack is over the wire, against real programs.
-// What must hold: the broker's memory is bounded, its loop goes on for others, and the attacker is told what it did.
+// Allowed peers that ask for more than anybody should get. Each attack uses the protocol, against real programs. The
+// broker's memory must remain bounded, its loop must serve the others, and the attacker must get an error that says
+// why.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -219,7 +220,7 @@ TEST_F(RequestAttack, with_four_hundred_connection_tests_starts_no_more_processe
     for (std::string line; std::getline(file, line);) ++count;
     return count;
   };
-  const auto before = lines();  // what the worker asked of its runner
+  const auto before = lines();  // the worker's calls of its runner
   std::vector<int64_t> numbers;
   for (int i = 0; i < 400; ++i) {
     numbers.push_back(system_.client().next_number());

@@ -167,7 +167,7 @@ TYPED_TEST(EveryMessage, damaged_at_random_never_does_more_than_be_refused) {
 
 // --- bounds
 
-// Walks every field that can grow; `only`: the one that is made longer than its bound allows.
+// Visits every field that can grow; `only`: the one that becomes longer than its bound allows.
 class Growth {
  public:
   explicit Growth(int only) : only_(only) {}

@@ -17,7 +17,7 @@ class Gate : public testing::Test, protected Dialogue {
  protected:
   Gate() : Dialogue(document_of({{{"name", "m"}}, {{"name", "n"}}})) {}
 
-  // A body that nothing can be decoded of, but for its number and verb.
+  // A body of which only number and verb can be decoded.
   static Frames undecodable(const std::string& verb) {
     Request request;
     request.client = "c";

@@ -25,7 +25,7 @@ class Update : public testing::TestWithParam<const char*> {
     EXPECT_TRUE(there.claim(key_).ok());
   }
 
-  // Merges `rows` (a VALUES list) into `table`, whose writable columns and sequences are asked of the engine.
+  // Merges `rows` (a VALUES list) into `table`, whose writable columns and sequences are read from the database.
   std::string update(const std::string& table, const std::vector<std::string>& by, const std::string& rows,
                      MergeStrategy strategy = MergeStrategy::kIncremental) {
     const auto& dialect = there.dialect();

@@ -99,7 +99,7 @@ struct TokenCase {
   const char* name;
   SqlDialect dialect;
   std::string text;
-  std::vector<std::string> tokens;  // but for blanks; an open one ends with ~, an ambiguous one with ?
+  std::vector<std::string> tokens;  // without blanks; an open one ends with ~, an ambiguous one with ?
 };
 
 std::vector<std::string> shown(std::string_view text, SqlDialect dialect) {

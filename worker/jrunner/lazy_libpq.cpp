@@ -1,5 +1,5 @@
-// Loads libpq when one of its functions is first called. libpq needs some twenty other libraries (TLS, Kerberos, LDAP);
-// loading them takes longer than everything else in a call on SQLite, and a run of a module makes nine calls.
+// Loads libpq when one of its functions is first called. libpq needs about twenty other libraries (TLS, Kerberos,
+// LDAP); loading them takes longer than everything else in a call on SQLite, and a run of a module makes nine calls.
 //
 // These definitions replace the library's at link time, so the rest of this program uses libpq-fe.h as usual. A
 // function that is missing here is a link error.
