@@ -28,7 +28,7 @@ std::string broken_by(const char* fault, uint64_t first = 1) {
 }
 
 TEST(PlantedFault, fence_not_checked) {
-  // It takes a zombie, and those are rare since a broker that stood still extends the leases: seed 897 is the first.
+  // It takes a zombie, and those are rare since a suspended broker extends the leases: seed 897 is the first.
   EXPECT_THAT(broken_by("fence_not_checked", 880), AnyOf(HasSubstr("although the fence"), HasSubstr("merged twice")));
 }
 
