@@ -26,14 +26,18 @@ std::string text_of_status(int status) {
 
 bool is_program(const fs::path& path) { return access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
 
-// Only its arguments decide which system a child belongs to. Failpoints exist in development builds.
+bool is_setting(std::string_view entry) {
+#ifdef PIPEKIT_FAILPOINTS
+  if (entry.starts_with("PIPEKIT_FAILPOINT=") || entry.starts_with("PIPEKIT_PLANTED_FAULT=")) return false;
+#endif
+  return entry.starts_with("PIPEKIT_");
+}
+
+// Only its arguments decide which system a child belongs to.
 std::vector<char*> without_settings() {
   std::vector<char*> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    const bool setting = text.starts_with("PIPEKIT_") && !text.starts_with("PIPEKIT_FAILPOINT=") &&
-                         !text.starts_with("PIPEKIT_PLANTED_FAULT=");
-    if (!setting) kept.push_back(*entry);
+    if (!is_setting(*entry)) kept.push_back(*entry);
   }
   kept.push_back(nullptr);
   return kept;
